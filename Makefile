@@ -1,0 +1,57 @@
+# imconnector-fcgi: make, make check, make demo, make install
+#
+# SAN=address,undefined or SAN=thread builds and tests instrumented programs
+# in a folder of their own.  CC=clang works as well as gcc.
+
+NAME     = imconnector
+VERSION  = 0.1.0
+B        = build$(if $(SAN),/$(SAN))
+PREFIX  ?= /usr/local
+PKGS     = yajl libcurl sqlite3 libcrypto inih
+
+WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+           -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+           -Wold-style-definition -Werror
+HARDEN   = -O2 -fPIE -fstack-protector-strong -fstack-clash-protection \
+           -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDENLD = -pie -Wl,-z,relro,-z,now
+SANFLAGS = -O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer \
+           -fno-sanitize-recover=all
+PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# fcgi has a .pc file in some releases only.  as-needed: a CGI process pays
+# for every library that it loads.
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lfcgi -lpthread
+FLAGS    = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc $(WARN) \
+           $(if $(SAN),$(SANFLAGS),$(HARDEN)) -g $(PKGFLAGS) $(CFLAGS) \
+           -MMD -MP
+LINK     = $(if $(SAN),-fsanitize=$(SAN),$(HARDENLD)) -Wl,--as-needed \
+           $(LDFLAGS)
+
+PROGRAMS = imconnector imconnectorctl
+SOURCES  = $(wildcard src/*.c src/*/*.c)
+CORE     = $(patsubst src/%.c,$B/obj/%.o,\
+           $(filter-out $(PROGRAMS:%=src/%.c),$(SOURCES)))
+UNITS    = $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/t_*.c))
+
+all: $B/imconnector.fcgi $B/imconnectorctl
+
+$B/imconnector.fcgi: $B/obj/imconnector.o $B/core.a
+	$(CC) $(LINK) -o $@ $^ $(LIBS)
+$B/imconnectorctl: $B/obj/imconnectorctl.o $B/core.a
+	$(CC) $(LINK) -o $@ $^ $(LIBS)
+$B/core.a: $(CORE)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$B/obj/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -c -o $@ $<
+$B/unit/%: tests/unit/%.c $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) -lcmocka $(LIBS)
+
+clean:
+	rm -rf build
+
+.PHONY: all clean
+.SECONDARY:
+-include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,107 @@
+/*
+ * The capped buffer: every growing run of bytes in the program is one.
+ *
+ * Called by everything.  Owns the memory behind `p`.  On failure what was
+ * appended before is untouched, and the caller may go on or give up.
+ */
+#include "base/buf.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUF_FIRST 256	/* bytes; small answers fit without growing */
+
+void
+buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){ .max = max };
+}
+
+/* Makes room for `n` more bytes and a NUL; n <= max - len was checked. */
+static enum err
+buf_grow(struct buf *b, size_t n)
+{
+	size_t want = b->len + n + 1;
+	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
+	char *p;
+
+	while (cap < want)
+		cap = cap > SIZE_MAX / 2 ? want : cap * 2;
+	p = realloc(b->p, cap);
+	if (p == NULL)
+		return ERR_NOMEM;
+	b->p = p;
+	b->cap = cap;
+	return ERR_OK;
+}
+
+enum err
+buf_add(struct buf *b, const void *src, size_t n)
+{
+	if (n > b->max - b->len)	/* len <= max always holds */
+		return ERR_TOOBIG;
+	if (b->cap - b->len <= n && buf_grow(b, n) != ERR_OK)
+		return ERR_NOMEM;
+	if (n != 0)
+		memcpy(b->p + b->len, src, n);
+	b->len += n;
+	return ERR_OK;
+}
+
+enum err
+buf_addc(struct buf *b, char c)
+{
+	return buf_add(b, &c, 1);
+}
+
+enum err
+buf_adds(struct buf *b, const char *s)
+{
+	return buf_add(b, s, strlen(s));
+}
+
+enum err
+buf_addi(struct buf *b, int64_t i)
+{
+	return buf_addf(b, "%" PRId64, i);
+}
+
+enum err
+buf_addf(struct buf *b, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return ERR_TOOBIG;
+	return buf_add(b, text, (size_t)n);
+}
+
+const char *
+buf_str(struct buf *b)
+{
+	if (b->p == NULL && buf_grow(b, 0) != ERR_OK)
+		return NULL;
+	b->p[b->len] = '\0';
+	return b->p;
+}
+
+void
+buf_reset(struct buf *b)
+{
+	b->len = 0;
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->p);
+	buf_init(b, b->max);
+}

@@ -1,0 +1,48 @@
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+/*
+ * A growing run of bytes with a ceiling.  `p` is NULL while nothing was
+ * added; after buf_str() it ends in a NUL that `len` does not count.
+ */
+struct buf {
+	char *p;
+	size_t len;
+	size_t cap;
+	size_t max;	/* bytes it may ever hold, the NUL of buf_str() aside */
+};
+
+/* Makes an empty buffer that may hold `max` bytes.  Allocates nothing. */
+void buf_init(struct buf *, size_t max);
+
+/*
+ * Appends `n` bytes.  ERR_TOOBIG past the ceiling, ERR_NOMEM; what was there
+ * is still there then.  `src` must not point into the buffer.
+ */
+enum err buf_add(struct buf *, const void *src, size_t n);
+
+/* Appends one byte; a C string; a decimal number.  Errors as buf_add(). */
+enum err buf_addc(struct buf *, char);
+enum err buf_adds(struct buf *, const char *);
+enum err buf_addi(struct buf *, int64_t);
+
+/*
+ * Appends formatted text of at most 511 bytes; a longer one is ERR_TOOBIG.
+ */
+enum err buf_addf(struct buf *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The content as a C string, "" if empty; NULL when memory runs out. */
+const char *buf_str(struct buf *);
+
+/* Forgets the content and keeps the memory. */
+void buf_reset(struct buf *);
+
+/* Frees the memory; the buffer is empty and usable again. */
+void buf_free(struct buf *);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * Hashes and the comparison of secrets.  The home of libcrypto.
+ *
+ * Called for a message's key and for the application token.  Owns nothing
+ * beyond a call.  A failure of the library is reported, never guessed over.
+ */
+#include "codec/digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <string.h>
+
+static bool
+add_part(EVP_MD_CTX *md, const struct digest_part *part)
+{
+	uint64_t n = part->n;
+	unsigned char length[8];
+
+	for (size_t i = 0; i < sizeof(length); i++)
+		length[i] = (unsigned char)(n >> (8 * i));
+	return EVP_DigestUpdate(md, length, sizeof(length)) == 1 &&
+	    EVP_DigestUpdate(md, part->p, part->n) == 1;
+}
+
+enum err
+digest_parts(unsigned char out[DIGEST_SIZE], const struct digest_part *part,
+    size_t n)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = add_part(md, &part[i]);
+	ok = ok && EVP_DigestFinal_ex(md, out, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	return ok ? ERR_OK : ERR_NOMEM;
+}
+
+void
+digest_text(char out[DIGEST_TEXT_MAX], const unsigned char *digest, size_t n)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	unsigned bits = 0, have = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bits = (bits << 8 | digest[i]) & 0xffff;
+		for (have += 8; have >= 6; have -= 6)
+			*out++ = alphabet[bits >> (have - 6) & 63];
+	}
+	if (have != 0)
+		*out++ = alphabet[bits << (6 - have) & 63];
+	*out = '\0';
+}
+
+bool
+digest_same_secret(const char *got, const char *want)
+{
+	unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];
+	const struct digest_part left = { got, strlen(got) };
+	const struct digest_part right = { want, strlen(want) };
+
+	/* digests have one length, so not even the secret's length shows */
+	return want[0] != '\0' && digest_parts(a, &left, 1) == ERR_OK &&
+	    digest_parts(b, &right, 1) == ERR_OK &&
+	    CRYPTO_memcmp(a, b, sizeof(a)) == 0;
+}

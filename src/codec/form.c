@@ -1,0 +1,345 @@
+/*
+ * The form reader: application/x-www-form-urlencoded as PHP's
+ * http_build_query spells nested values, turned into the calls of
+ * codec/sax.h.  This is what Bitrix24 really sends.
+ *
+ * Opened by web/read.c for a request's body.  Owns the buffers of the name
+ * and value that are being read and the path of the pair before: stepping
+ * from one pair's path to the next gives the enter and leave calls.
+ */
+#include "codec/sax.h"
+
+#include "base/buf.h"
+#include "codec/hex.h"
+#include "codec/utf8.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES (SAX_DEPTH_MAX * (SAX_KEY_MAX + 2))
+
+struct segment {
+	size_t at;	/* in the name */
+	size_t n;
+};
+
+/* A name taken apart: data[MESSAGES][0] has three segments. */
+struct path {
+	struct buf name;
+	struct segment seg[SAX_DEPTH_MAX];
+	size_t n;
+};
+
+enum { IN_NAME, IN_VALUE };
+enum { NO_ESCAPE, FIRST_DIGIT, SECOND_DIGIT };
+
+struct form {
+	const struct sax *sax;
+	struct problem *problem;
+	int64_t at;		/* offset of the byte that is being read */
+	struct path path[2];	/* this pair's and the one's before */
+	unsigned now;		/* which of the two is this pair's */
+	size_t entered;		/* segments of the path before that are open */
+	struct buf value;
+	struct utf8 utf8;
+	unsigned char state;
+	unsigned char escape;
+	unsigned char digit;	/* the first digit of %XX */
+};
+
+static enum err
+fail(struct form *f, enum err e, const char *why)
+{
+	return problem_set(f->problem, e, f->at, NULL, "%s", why);
+}
+
+/* Runs the sink; its problem gets the offset where we are. */
+static enum err
+told(struct form *f, enum err e)
+{
+	if (e != ERR_OK && f->problem->at < 0)
+		f->problem->at = f->at;
+	return e;
+}
+
+static enum err
+add_segment(struct form *f, struct path *p, size_t at, size_t n)
+{
+	if (n > SAX_KEY_MAX)
+		return fail(f, ERR_TOOBIG, "a key is too long");
+	if (p->n == SAX_DEPTH_MAX)
+		return fail(f, ERR_TOOBIG, "nested too deeply");
+	p->seg[p->n++] = (struct segment){ at, n };
+	return ERR_OK;
+}
+
+/* name[key][key]...: from the bracket behind the name to the very end. */
+static enum err
+split_brackets(struct form *f, struct path *p, size_t i)
+{
+	const char *s = p->name.p;
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && i < p->name.len) {
+		const char *close = NULL;
+
+		if (s[i] == '[')
+			close = memchr(s + i, ']', p->name.len - i);
+		if (close == NULL)
+			return fail(f, ERR_INPUT, "a name's brackets do not match");
+		e = add_segment(f, p, i + 1, (size_t)(close - s) - i - 1);
+		i = (size_t)(close - s) + 1;
+	}
+	return e;
+}
+
+static enum err
+split_name(struct form *f, struct path *p)
+{
+	size_t i = 0;
+	enum err e;
+
+	p->n = 0;
+	while (i < p->name.len && p->name.p[i] != '[' && p->name.p[i] != ']')
+		i++;
+	if (i == 0)
+		return fail(f, ERR_INPUT, "a pair without a name");
+	e = add_segment(f, p, 0, i);
+	return e == ERR_OK ? split_brackets(f, p, i) : e;
+}
+
+static bool
+same_segment(const struct path *a, const struct path *b, size_t i)
+{
+	/* an empty key asks for a new item: it is never the same place */
+	return a->seg[i].n != 0 && a->seg[i].n == b->seg[i].n &&
+	    memcmp(a->name.p + a->seg[i].at, b->name.p + b->seg[i].at,
+	    a->seg[i].n) == 0;
+}
+
+static enum err
+leave_to(struct form *f, size_t depth)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && f->entered > depth) {
+		e = f->sax->leave(f->sax->ctx);
+		f->entered--;
+	}
+	return told(f, e);
+}
+
+/* Steps from the path before to this one, up to its last segment. */
+static enum err
+walk(struct form *f)
+{
+	struct path *to = &f->path[f->now];
+	struct path *from = &f->path[1 - f->now];
+	size_t common = 0;
+	enum err e;
+
+	while (common < f->entered && common < to->n - 1 &&
+	    same_segment(to, from, common))
+		common++;
+	e = leave_to(f, common);
+	while (e == ERR_OK && f->entered < to->n) {
+		struct segment *s = &to->seg[f->entered++];
+
+		e = told(f, f->sax->enter(f->sax->ctx, to->name.p + s->at,
+		    s->n));
+	}
+	return e;
+}
+
+static enum err
+name_done(struct form *f)
+{
+	if (!utf8_whole(&f->utf8))
+		return fail(f, ERR_INPUT, "a name ends within a character");
+	f->state = IN_VALUE;
+	return split_name(f, &f->path[f->now]);
+}
+
+static enum err
+pair_done(struct form *f)
+{
+	struct path *p = &f->path[f->now];
+	enum err e;
+
+	if (f->state == IN_NAME)
+		return p->name.len == 0 ? ERR_OK :
+		    fail(f, ERR_INPUT, "a name without a value");
+	if (!utf8_whole(&f->utf8))
+		return fail(f, ERR_INPUT, "a value ends within a character");
+	e = walk(f);
+	if (e == ERR_OK)
+		e = told(f, f->sax->value(f->sax->ctx,
+		    f->value.p != NULL ? f->value.p : "", f->value.len));
+	if (e == ERR_OK)
+		e = leave_to(f, p->n - 1);
+	f->now = 1 - f->now;
+	buf_reset(&f->path[f->now].name);
+	buf_reset(&f->value);
+	f->state = IN_NAME;
+	return e;
+}
+
+static enum err
+store(struct form *f, const char *s, size_t n)
+{
+	struct buf *b = f->state == IN_NAME ? &f->path[f->now].name : &f->value;
+	enum err e = buf_add(b, s, n);
+
+	if (e == ERR_TOOBIG)
+		return fail(f, e, f->state == IN_NAME ? "a name is too long" :
+		    "a value is too long");
+	return e == ERR_OK ? e : fail(f, e, "out of memory");
+}
+
+static enum err
+literal(struct form *f, unsigned char c)
+{
+	char byte = (char)c;
+
+	if (c == 0)
+		return fail(f, ERR_INPUT, "a NUL byte");
+	if (!utf8_step(&f->utf8, c))
+		return fail(f, ERR_INPUT, "a byte that is not UTF-8");
+	return store(f, &byte, 1);
+}
+
+static enum err
+escaped(struct form *f, unsigned char c)
+{
+	int digit = hex_digit(c);
+
+	if (digit < 0)
+		return fail(f, ERR_INPUT, "a % without two hex digits");
+	if (f->escape == FIRST_DIGIT) {
+		f->digit = (unsigned char)digit;
+		f->escape = SECOND_DIGIT;
+		return ERR_OK;
+	}
+	f->escape = NO_ESCAPE;
+	return literal(f, (unsigned char)(f->digit << 4 | digit));
+}
+
+static enum err
+byte(struct form *f, unsigned char c)
+{
+	if (f->escape != NO_ESCAPE)
+		return escaped(f, c);
+	switch (c) {
+	case '%':
+		f->escape = FIRST_DIGIT;
+		return ERR_OK;
+	case '+':
+		return literal(f, ' ');
+	case '&':
+		return pair_done(f);
+	case '=':
+		if (f->state == IN_NAME)
+			return name_done(f);
+		return literal(f, c);
+	default:
+		return literal(f, c);
+	}
+}
+
+static bool
+is_plain(unsigned char c)
+{
+	return c > 0 && c < 0x80 && c != '%' && c != '+' && c != '&' &&
+	    c != '=';
+}
+
+/* Runs of plain ASCII go over at once, where no character is half read. */
+static size_t
+plain_run(const struct form *f, const char *s, size_t n, size_t room)
+{
+	size_t i = 0;
+
+	if (f->escape != NO_ESCAPE || !utf8_whole(&f->utf8))
+		return 0;
+	while (i < n && i < room && is_plain((unsigned char)s[i]))
+		i++;
+	return i;
+}
+
+static enum err
+form_feed(void *ctx, const char *s, size_t n)
+{
+	struct form *f = ctx;
+	enum err e = f->problem->err;
+	size_t i = 0;
+
+	while (e == ERR_OK && i < n) {
+		struct buf *b = f->state == IN_NAME ? &f->path[f->now].name :
+		    &f->value;
+		size_t run = plain_run(f, s + i, n - i, b->max - b->len);
+
+		if (run != 0) {
+			e = store(f, s + i, run);
+		} else {
+			e = byte(f, (unsigned char)s[i]);
+			run = 1;
+		}
+		if (e == ERR_OK) {
+			i += run;
+			f->at += (int64_t)run;
+		}
+	}
+	return e;
+}
+
+static enum err
+form_end(void *ctx)
+{
+	struct form *f = ctx;
+	enum err e = f->problem->err;
+
+	if (e == ERR_OK && f->escape != NO_ESCAPE)
+		e = fail(f, ERR_INPUT, "a % without two hex digits");
+	if (e == ERR_OK)
+		e = pair_done(f);
+	if (e == ERR_OK)
+		e = leave_to(f, 0);
+	return e;
+}
+
+static void *
+form_open(const struct sax *sax, struct problem *problem)
+{
+	struct form *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->sax = sax;
+	f->problem = problem;
+	buf_init(&f->path[0].name, NAME_MAX_BYTES);
+	buf_init(&f->path[1].name, NAME_MAX_BYTES);
+	buf_init(&f->value, SAX_VALUE_MAX);
+	return f;
+}
+
+static void
+form_close(void *ctx)
+{
+	struct form *f = ctx;
+
+	if (f == NULL)
+		return;
+	buf_free(&f->path[0].name);
+	buf_free(&f->path[1].name);
+	buf_free(&f->value);
+	free(f);
+}
+
+const struct codec codec_form = {
+	.name = "form",
+	.open = form_open,
+	.feed = form_feed,
+	.end = form_end,
+	.close = form_close,
+};

@@ -1,0 +1,23 @@
+#ifndef CODEC_UTF8_H
+#define CODEC_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where a strict UTF-8 reader (RFC 3629) stands.  Starts as {0}. */
+struct utf8 {
+	unsigned char need;	/* bytes that the character still lacks */
+	unsigned char low;	/* bounds of the next of them */
+	unsigned char high;
+};
+
+/*
+ * Takes the next byte.  False for a byte that cannot stand there: overlong
+ * forms, surrogates, above U+10FFFF, stray or missing continuation bytes.
+ */
+bool utf8_step(struct utf8 *, unsigned char);
+
+/* Whether a text may end here: no character is half read. */
+bool utf8_whole(const struct utf8 *);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * The configuration: defaults, the file on top of them, and who asks.
+ *
+ * Called by the programs at start and by whoever is handed the result, which
+ * nobody changes after config_load().  The configuration owns every text and
+ * list in it.  On failure everything is freed and the problem says why.
+ */
+#include "config.h"
+
+#include "config_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *
+config_path(const char *path)
+{
+	const char *env = getenv(CONFIG_ENV);
+
+	if (path != NULL)
+		return path;
+	/* Empty is unset, as shells and service files make no difference. */
+	return env != NULL && env[0] != '\0' ? env : CONFIG_DEFAULT_PATH;
+}
+
+enum err
+config_add_channel(struct config *c, const char *connector, size_t n)
+{
+	struct config_channel *grown = realloc(c->channel,
+	    (c->channels + 1) * sizeof(*grown));
+	char *name = strndup(connector, n);
+
+	if (grown != NULL)
+		c->channel = grown;
+	if (grown == NULL || name == NULL) {
+		free(name);
+		return ERR_NOMEM;
+	}
+	grown[c->channels++] = (struct config_channel){ .connector = name };
+	return ERR_OK;
+}
+
+/* The rows of [channel] are kept in the channel, all others in the root. */
+static void *
+base_of(const struct option *o, struct config *c)
+{
+	return config_option_is_channel(o) ? (void *)c->channel : c;
+}
+
+static enum err
+set_defaults(struct config *c)
+{
+	struct why why;
+	enum err e = config_add_channel(c, "", 0);
+
+	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++) {
+		const struct option *o = &config_options[i];
+
+		if (o->value != NULL)
+			e = config_option_set(o, base_of(o, c), o->value,
+			    false, &why);
+	}
+	return e;
+}
+
+/* Only now, as [channel] may stand behind the sections that lean on it. */
+static void
+inherit_timeout(struct config *c)
+{
+	for (size_t i = 1; i < c->channels; i++)
+		if (c->channel[i].timeout == 0)
+			c->channel[i].timeout = c->channel[0].timeout;
+}
+
+enum err
+config_load(struct config **out, const char *path, struct problem *p)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	enum err e;
+
+	*out = NULL;
+	e = c != NULL ? set_defaults(c) : ERR_NOMEM;
+	if (e != ERR_OK)
+		e = problem_set(p, e, -1, NULL, "no defaults: %s", err_name(e));
+	else
+		e = config_read(c, config_path(path), p);
+	if (e != ERR_OK) {
+		config_free(c);
+		return e;
+	}
+	inherit_timeout(c);
+	*out = c;
+	return ERR_OK;
+}
+
+const struct config_channel *
+config_channel_for(const struct config *c, const char *connector,
+    int64_t line)
+{
+	const struct config_channel *best = &c->channel[0];
+
+	for (size_t i = 1; i < c->channels; i++) {
+		const struct config_channel *ch = &c->channel[i];
+
+		if (strcasecmp(ch->connector, connector) != 0)
+			continue;
+		if (ch->line == line)
+			return ch;
+		if (ch->line == 0)
+			best = ch;
+	}
+	return best;
+}
+
+static void
+free_channel(struct config_channel *ch)
+{
+	for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+		if (config_option_is_channel(&config_options[i]))
+			config_option_free(&config_options[i], ch);
+	free(ch->connector);
+}
+
+void
+config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+		if (!config_option_is_channel(&config_options[i]))
+			config_option_free(&config_options[i], c);
+	for (size_t i = 0; i < c->channels; i++)
+		free_channel(&c->channel[i]);
+	free(c->channel);
+	free(c);
+}

@@ -1,0 +1,104 @@
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
+#define CONFIG_ENV "IMCONNECTOR_CONFIG"
+
+/* Words separated by blanks in the file.  Never NULL inside. */
+struct config_list {
+	char **item;
+	size_t n;
+};
+
+/* Where the messages of one connector, or of one of its lines, go. */
+struct config_channel {
+	char *connector;	/* "" in [channel], the default */
+	int64_t line;		/* 0: every line of the connector */
+	char *url;
+	int64_t timeout;	/* seconds */
+};
+
+/*
+ * The whole configuration; read-only after loading.  Texts that are not set
+ * are "" and never NULL.  Durations are in seconds, sizes in bytes.
+ */
+struct config {
+	struct {
+		char *application_token;	/* secret */
+		char *client_id;
+		char *client_secret;		/* secret */
+		char *client_endpoint;
+		struct config_list portals;	/* host patterns */
+		struct config_list oauth_servers;
+		struct config_list connectors;	/* empty: every one */
+		bool insecure_http;
+		char *ca_file;
+	} app;
+	struct {
+		int64_t workers;
+		int64_t body_max;
+		int64_t answer_within;
+	} server;
+	struct {
+		char *url;
+		int64_t keep_days;
+	} store;
+	struct {
+		int64_t first;
+		int64_t longest;
+		int64_t give_up_after;
+	} retry;
+	struct {
+		int64_t burst;
+		int64_t rate;
+		int64_t calls_in_flight;
+		int64_t status_batch;
+		int64_t timeout;
+		char *proxy;
+	} portal;
+	struct log log;
+	struct config_channel *channel;		/* [0] is the default */
+	size_t channels;
+};
+
+/*
+ * Which file is read: `path` if it is not NULL (--config), else the file
+ * named by $IMCONNECTOR_CONFIG, else CONFIG_DEFAULT_PATH.  Static or
+ * borrowed; never freed by the caller.
+ */
+const char *config_path(const char *path);
+
+/*
+ * Reads that file on top of the embedded defaults.  Only the default path
+ * may be missing.  ERR_CONFIG: the problem's text is "FILE:LINE: reason" of
+ * the first wrong line (unknown section or option, one given twice, wrong
+ * type or range, overlong line, no regular file, unreadable secret file).
+ * ERR_NOMEM.  On OK the caller frees *out with config_free().
+ */
+enum err config_load(struct config **out, const char *path,
+    struct problem *);
+
+/*
+ * Where messages of this connector (compared without case) and line go:
+ * the section of the line, else of the connector, else the default.
+ */
+const struct config_channel *config_channel_for(const struct config *,
+    const char *connector, int64_t line);
+
+/*
+ * Appends the effective values in the file's own syntax, ready to be read
+ * again; a secret that is set shows as "; application_token is set".
+ */
+enum err config_print(const struct config *, struct buf *);
+
+void config_free(struct config *);	/* NULL is fine */
+
+#endif

@@ -1,0 +1,85 @@
+#ifndef CONFIG_PRIVATE_H
+#define CONFIG_PRIVATE_H
+
+/* For config*.c only: the table of options and what works on a row of it. */
+#include "config.h"
+
+#include <stdio.h>
+
+enum option_type {
+	OPT_INT,	/* min to max */
+	OPT_BOOL,
+	OPT_WORD,	/* one of `words`, kept as its index in an int */
+	OPT_TEXT,
+	OPT_PATH,	/* absolute, or empty */
+	OPT_URL,	/* its scheme is one of `words`; min 1: needed */
+	OPT_HOSTS,	/* list of hosts and "*.zone" */
+	OPT_NAMES,	/* list of connector names */
+	OPT_SECRET,
+	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */
+};
+
+struct option {
+	const char *section;
+	const char *name;
+	enum option_type type;
+	size_t at;		/* in struct config, or config_channel */
+	int64_t min;
+	int64_t max;
+	const char *value;	/* the default, as it would be written */
+	const char *words;
+};
+
+#define CONFIG_OPTIONS 29	/* rows, for arrays with one entry per row */
+#define CONFIG_NAME_MAX 64	/* bytes in a connector's name */
+
+extern const struct option config_options[CONFIG_OPTIONS];
+
+/* Why a value or a file is refused, for a line "FILE:LINE: [section] ...". */
+struct why {
+	char text[160];
+	bool missing;		/* there is no such file */
+};
+
+/*
+ * Sets one option of `base` from its text; `more` adds to a list instead of
+ * replacing it.  ERR_CONFIG with the reason in *why, or ERR_NOMEM.
+ */
+enum err config_option_set(const struct option *, void *base,
+    const char *text, bool more, struct why *);
+
+/* Frees what the option holds.  Safe on one that was never set. */
+void config_option_free(const struct option *, void *base);
+
+/*
+ * Whether it is a list; whether it is one of [channel], whose base is a
+ * struct config_channel.
+ */
+bool config_option_is_list(const struct option *);
+bool config_option_is_channel(const struct option *);
+
+/* Digits only, 0 to 2^63-1. */
+bool config_number(const char *, int64_t *);
+
+/* Whether n bytes are a connector's name. */
+bool config_name_ok(const char *, size_t n);
+
+/* Copies a text for people: cut, and nothing in it that moves a terminal. */
+struct shown {
+	char text[44];
+};
+struct shown config_show(const char *, size_t n);
+
+/* Adds a zeroed channel with this connector's name.  ERR_NOMEM. */
+enum err config_add_channel(struct config *, const char *connector, size_t n);
+
+/* Opens a regular file of at most `max` bytes.  ERR_CONFIG with *why. */
+enum err config_open(FILE **, const char *path, int64_t max, struct why *);
+
+/* The secret in a file, as a new text.  ERR_CONFIG with *why, ERR_NOMEM. */
+enum err config_read_secret(char **, const char *path, struct why *);
+
+/* Reads the file into *c, which holds the defaults.  As config_load(). */
+enum err config_read(struct config *, const char *path, struct problem *);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * Values of options: from their text into the configuration.
+ *
+ * Called by config_read.c and config.c.  Owns nothing; texts and lists that
+ * it makes belong to the configuration and go with config_option_free().  A
+ * value that is refused may leave the option half set (a list), always so
+ * that it can be freed.  The reason never repeats a secret.
+ */
+#include "config_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* Where the option is kept; its type was chosen to fit. */
+static void *
+place(const struct option *o, void *base)
+{
+	return (char *)base + o->at;
+}
+
+struct shown
+config_show(const char *s, size_t n)
+{
+	struct shown out;
+	size_t i;
+
+	for (i = 0; i < n && i < sizeof(out.text) - 4; i++)
+		out.text[i] = s[i] < ' ' || s[i] > '~' ? '?' : s[i];
+	(void)snprintf(out.text + i, sizeof(out.text) - i, "%s",
+	    i < n ? "..." : "");
+	return out;
+}
+
+bool
+config_number(const char *s, int64_t *out)
+{
+	if (*s == '\0' || s[strspn(s, DIGITS)] != '\0')
+		return false;
+	errno = 0;
+	*out = strtoll(s, NULL, 10);
+	return errno == 0;
+}
+
+bool
+config_name_ok(const char *s, size_t n)
+{
+	return n >= 1 && n <= CONFIG_NAME_MAX &&
+	    strspn(s, LETTERS DIGITS "_") >= n;
+}
+
+static enum err
+set_text(char **where, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return ERR_NOMEM;
+	free(*where);
+	*where = copy;
+	return ERR_OK;
+}
+
+static enum err
+refuse(struct why *w, const char *must, const char *text, size_t n)
+{
+	(void)snprintf(w->text, sizeof(w->text), "must be %s, not \"%s\"",
+	    must, config_show(text, n).text);
+	return ERR_CONFIG;
+}
+
+static enum err
+set_int(const struct option *o, int64_t *where, const char *text,
+    struct why *w)
+{
+	char must[64];
+
+	if (config_number(text, where) && *where >= o->min &&
+	    *where <= o->max)
+		return ERR_OK;
+	(void)snprintf(must, sizeof(must), "a number from %lld to %lld",
+	    (long long)o->min, (long long)o->max);
+	return refuse(w, must, text, strlen(text));
+}
+
+static enum err
+set_bool(bool *where, const char *text, struct why *w)
+{
+	static const char *const words[] = { "no", "yes", "false", "true",
+		"off", "on" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0) {
+			*where = i % 2 == 1;
+			return ERR_OK;
+		}
+	return refuse(w, "yes or no", text, strlen(text));
+}
+
+/* The place of a word of n bytes among words parted by blanks, or -1. */
+static int
+word_at(const char *words, const char *s, size_t n)
+{
+	for (int i = 0; *words != '\0'; i++) {
+		size_t len = strcspn(words, " ");
+
+		if (len == n && memcmp(words, s, n) == 0)
+			return i;
+		words += len;
+		words += strspn(words, " ");
+	}
+	return -1;
+}
+
+static enum err
+set_word(const struct option *o, int *where, const char *text, struct why *w)
+{
+	char must[64];
+	int i = word_at(o->words, text, strlen(text));
+
+	if (i >= 0) {
+		*where = i;
+		return ERR_OK;
+	}
+	(void)snprintf(must, sizeof(must), "one of: %s", o->words);
+	return refuse(w, must, text, strlen(text));
+}
+
+static enum err
+set_path(char **where, const char *text, struct why *w)
+{
+	if (text[0] != '\0' && text[0] != '/')
+		return refuse(w, "an absolute path", text, strlen(text));
+	return set_text(where, text);
+}
+
+/* Whether something stands behind the scheme that the scheme can use. */
+static bool
+url_rest_ok(const char *text, size_t scheme)
+{
+	const char *rest = text + scheme + 1;
+
+	if (strncmp(text, "http", 4) == 0)
+		return strncmp(rest, "//", 2) == 0 && rest[2] != '\0' &&
+		    rest[2] != '/';
+	return rest[0] != '\0' || strncmp(text, "null", 4) == 0;
+}
+
+/* A URL may hold a password: the reason repeats nothing of it. */
+static enum err
+set_url(const struct option *o, char **where, const char *text, struct why *w)
+{
+	size_t scheme = strcspn(text, ":");
+
+	if (text[0] == '\0' && o->min == 0)
+		return set_text(where, text);
+	if (text[scheme] == ':' && word_at(o->words, text, scheme) >= 0 &&
+	    strpbrk(text, " \t") == NULL && url_rest_ok(text, scheme))
+		return set_text(where, text);
+	(void)snprintf(w->text, sizeof(w->text),
+	    "must be a whole URL, its scheme one of: %s",
+	    o->words);
+	return ERR_CONFIG;
+}
+
+/* A name or address; "*" only as the whole first label. */
+static bool
+host_ok(const char *s, size_t n)
+{
+	if (n > 2 && s[0] == '[')
+		return s[n - 1] == ']' && memchr(s, ':', n) != NULL &&
+		    strspn(s + 1, DIGITS "abcdefABCDEF:.") == n - 2;
+	if (n > 2 && memcmp(s, "*.", 2) == 0) {
+		s += 2;
+		n -= 2;
+	}
+	return s[0] != '.' && s[n - 1] != '.' &&
+	    strspn(s, LETTERS DIGITS "-._") >= n;
+}
+
+static enum err
+add_item(struct config_list *l, const char *s, size_t n)
+{
+	char **grown = realloc(l->item, (l->n + 1) * sizeof(*grown));
+	char *copy = strndup(s, n);
+
+	if (grown != NULL)
+		l->item = grown;
+	if (grown == NULL || copy == NULL) {
+		free(copy);
+		return ERR_NOMEM;
+	}
+	l->item[l->n++] = copy;
+	return ERR_OK;
+}
+
+static enum err
+add_items(const struct option *o, struct config_list *l, const char *text,
+    struct why *w)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && *(text += strspn(text, " \t")) != '\0') {
+		size_t n = strcspn(text, " \t");
+		bool ok = o->type == OPT_HOSTS ? host_ok(text, n) :
+		    config_name_ok(text, n);
+
+		if (!ok)
+			return refuse(w, o->type == OPT_HOSTS ?
+			    "hosts such as a.example or *.example" :
+			    "names of letters, digits and _", text, n);
+		e = add_item(l, text, n);
+		text += n;
+	}
+	return e;
+}
+
+static void
+free_items(struct config_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->item[i]);
+	free(l->item);
+	*l = (struct config_list){ 0 };
+}
+
+enum err
+config_option_set(const struct option *o, void *base, const char *text,
+    bool more, struct why *w)
+{
+	void *where = place(o, base);
+
+	if (config_option_is_list(o)) {
+		if (!more)
+			free_items(where);
+		return add_items(o, where, text, w);
+	}
+	switch (o->type) {
+	case OPT_INT:
+		return set_int(o, where, text, w);
+	case OPT_BOOL:
+		return set_bool(where, text, w);
+	case OPT_WORD:
+		return set_word(o, where, text, w);
+	case OPT_PATH:
+		return set_path(where, text, w);
+	case OPT_URL:
+		return set_url(o, where, text, w);
+	case OPT_SECRET_FILE:
+		return config_read_secret(where, text, w);
+	default:
+		return set_text(where, text);
+	}
+}
+
+void
+config_option_free(const struct option *o, void *base)
+{
+	char **text = place(o, base);
+
+	switch (o->type) {
+	case OPT_HOSTS:
+	case OPT_NAMES:
+		free_items(place(o, base));
+		break;
+	case OPT_SECRET:
+	case OPT_TEXT:
+	case OPT_PATH:
+	case OPT_URL:
+		free(*text);
+		*text = NULL;
+		break;
+	default:	/* a number, or the secret of a row that frees it */
+		break;
+	}
+}

@@ -1,0 +1,73 @@
+#ifndef EVENT_EVENT_H
+#define EVENT_EVENT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENT_MESSAGES_MAX 16384	/* elements in one event */
+
+enum event_kind { EVENT_OTHER, EVENT_ADD, EVENT_UPDATE, EVENT_DELETE };
+
+/* One element of data.MESSAGES (old portals: data.DATA), complete. */
+struct message {
+	int64_t index;		/* as the sender numbered it */
+	bool of_data;		/* stood in data.DATA */
+	int64_t chat_id;	/* im.chat_id */
+	int64_t message_id;	/* im.message_id */
+	const char *chat;	/* chat.id */
+	const char *own_id;	/* message.id as JSON, or "" */
+	const char *body;	/* the object's inner part (event/render.h), */
+	size_t body_len;	/* or of a bad element its whole JSON */
+	const char *bad;	/* NULL, or the field that makes it useless */
+};
+
+/*
+ * An event as it was read.  Texts are NULL where they were missing; all of
+ * them, and the messages, live in the event's own arena.
+ */
+struct event {
+	struct arena arena;
+	char *name;		/* in upper case once event_check() ran */
+	char *ts_text;
+	char *connector;	/* data.CONNECTOR */
+	char *line_text;	/* data.LINE */
+	char *application_token;
+	char *access_token;
+	char *member_id;
+	char *domain;
+	char *client_endpoint;
+	char *ignored_text;	/* auth's other fields, read for repeats only */
+	struct message *message;
+	size_t messages;
+	size_t messages_cap;
+	/* set by event_check() */
+	enum event_kind kind;
+	int64_t line;
+	int64_t ts;		/* -1: absent or useless */
+};
+
+/* Makes an empty event that may hold `max` bytes. */
+void event_init(struct event *, size_t max);
+
+/*
+ * Keeps a copy of a message; the per-message callback of the grammar.
+ * `ctx` is the event.  ERR_TOOBIG past EVENT_MESSAGES_MAX or the size,
+ * ERR_NOMEM.
+ */
+enum err event_keep(void *ctx, const struct message *);
+
+/*
+ * Looks at what is authentic: which event it is, and whether its envelope
+ * can be used.  Of MESSAGES and DATA it keeps the right one.  An event of
+ * kind EVENT_OTHER is always OK.  ERR_UNUSABLE names the field.
+ */
+enum err event_check(struct event *, struct problem *);
+
+/* Frees all; the event is empty and usable again. */
+void event_free(struct event *);
+
+#endif

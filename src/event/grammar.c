@@ -1,0 +1,394 @@
+/*
+ * The grammar of an event, by path, whatever the order of keys.
+ *
+ * Fed by a reader through codec/sax.h; opened by web/read.c for each
+ * request.  Owns the tree of the element at hand and the list of elements
+ * that are closed.  A problem ends the reading; what was kept in the event
+ * is then worth nothing, and nobody acts on it.
+ */
+#include "event/grammar.h"
+
+#include "base/buf.h"
+#include "event/render.h"
+#include "event/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD_MAX_BYTES 4096	/* of a field of the envelope */
+#define PLACES_MAX (1 << 18)	/* keys and items in one event */
+
+enum place {
+	AT_ROOT,
+	AT_DATA,
+	AT_AUTH,
+	AT_TEXT,	/* a field of the envelope that is kept */
+	AT_LIST,	/* MESSAGES or DATA */
+	AT_ELEMENT,	/* in an element: the tree knows where */
+	AT_OTHER	/* what nobody asks for */
+};
+
+/* The places by name.  `once`: a second value is an error. */
+struct rule {
+	enum place under;
+	const char *key;
+	enum place place;
+	size_t field;	/* offset in struct event */
+	bool once;
+	const char *name;
+};
+
+#define FIELD(f) offsetof(struct event, f)
+#define UNUSED(key) { AT_AUTH, key, AT_TEXT, FIELD(ignored_text), true, \
+	"auth." key }
+
+static const struct rule rules[] = {
+	{ AT_ROOT, "event", AT_TEXT, FIELD(name), true, "event" },
+	{ AT_ROOT, "ts", AT_TEXT, FIELD(ts_text), false, "ts" },
+	{ AT_ROOT, "data", AT_DATA, 0, false, "data" },
+	{ AT_ROOT, "auth", AT_AUTH, 0, false, "auth" },
+	{ AT_DATA, "CONNECTOR", AT_TEXT, FIELD(connector), true,
+	    "data.CONNECTOR" },
+	{ AT_DATA, "LINE", AT_TEXT, FIELD(line_text), true, "data.LINE" },
+	{ AT_DATA, "MESSAGES", AT_LIST, 0, false, "data.MESSAGES" },
+	{ AT_DATA, "DATA", AT_LIST, 0, false, "data.DATA" },
+	{ AT_AUTH, "application_token", AT_TEXT, FIELD(application_token),
+	    true, "auth.application_token" },
+	{ AT_AUTH, "access_token", AT_TEXT, FIELD(access_token), true,
+	    "auth.access_token" },
+	{ AT_AUTH, "member_id", AT_TEXT, FIELD(member_id), true,
+	    "auth.member_id" },
+	{ AT_AUTH, "domain", AT_TEXT, FIELD(domain), true, "auth.domain" },
+	{ AT_AUTH, "client_endpoint", AT_TEXT, FIELD(client_endpoint), true,
+	    "auth.client_endpoint" },
+	UNUSED("refresh_token"), UNUSED("expires"), UNUSED("expires_in"),
+	UNUSED("scope"), UNUSED("server_endpoint"), UNUSED("status"),
+	UNUSED("user_id"),
+};
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+/* Identifiers within an element: a second value is an error there, too. */
+static const struct {
+	const char *container, *key;
+} identifiers[] = {
+	{ "im", "chat_id" }, { "im", "message_id" }, { "chat", "id" },
+	{ "message", "id" },
+};
+
+struct grammar {
+	struct sax sax;
+	struct event *ev;
+	enum err (*each)(void *, const struct message *);
+	void *ctx;
+	struct problem *problem;
+	enum place place[SAX_DEPTH_MAX + 1];
+	const struct rule *rule[SAX_DEPTH_MAX + 1];
+	size_t depth;
+	size_t element_depth;	/* of the element's root, 0: in none */
+	size_t places;
+	uint32_t seen;		/* rules that had their value */
+	struct tree tree;
+	struct buf body;
+	struct buf own_id;
+	struct message message;	/* the element at hand */
+	struct closed {
+		int64_t index;
+		bool of_data;
+	} *closed;
+	size_t closed_n, closed_cap;
+	int64_t next_index[2];	/* above all closed ones; [1]: of DATA */
+};
+
+_Static_assert(RULES <= 32, "seen is a set of 32 rules");
+
+static enum err
+fail(struct grammar *g, enum err e, const char *field, const char *why)
+{
+	return problem_set(g->problem, e, -1, field, "%s%s%s",
+	    field != NULL ? field : "", field != NULL ? " " : "", why);
+}
+
+static const struct rule *
+find_rule(enum place under, const char *key, size_t n)
+{
+	for (size_t i = 0; i < RULES; i++)
+		if (rules[i].under == under && strlen(rules[i].key) == n &&
+		    memcmp(rules[i].key, key, n) == 0)
+			return &rules[i];
+	return NULL;
+}
+
+/* Senders count upwards, so nearly every index is a new highest one. */
+static bool
+is_closed(const struct grammar *g)
+{
+	const struct message *m = &g->message;
+	const struct closed *last = g->closed + g->closed_n;
+
+	if (m->index >= g->next_index[m->of_data])
+		return false;
+	for (const struct closed *c = g->closed; c < last; c++)
+		if (c->index == m->index && c->of_data == m->of_data)
+			return true;
+	return false;
+}
+
+static bool
+read_index(struct grammar *g, const char *key, size_t n)
+{
+	char text[24];
+
+	if (n == 0) {	/* as in PHP: the next one that is free */
+		g->message.index = g->next_index[g->message.of_data];
+		return true;
+	}
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, key, n);
+	text[n] = '\0';
+	return text_is_integer(text, &g->message.index) &&
+	    g->message.index >= 0 && g->message.index < INT64_MAX;
+}
+
+static enum err
+element_begin(struct grammar *g, const struct rule *list, const char *key,
+    size_t n)
+{
+	g->message = (struct message){ .of_data = list->key[0] == 'D' };
+	if (!read_index(g, key, n)) {
+		g->place[g->depth] = AT_OTHER;	/* no list of messages */
+		return ERR_OK;
+	}
+	if (is_closed(g))
+		return fail(g, ERR_INPUT, list->name,
+		    "goes back to an element that is closed");
+	if (g->closed_n == EVENT_MESSAGES_MAX)
+		return fail(g, ERR_TOOBIG, list->name, "has too many elements");
+	g->element_depth = g->depth;
+	return tree_reset(&g->tree);
+}
+
+/* A whole number from 1 on, or the element is useless. */
+static void
+need_id(struct grammar *g, const char *container, const char *key,
+    const char *name, int64_t *out)
+{
+	const struct node *c = node_child(node_child(g->tree.root, container),
+	    key);
+
+	if (g->message.bad != NULL)
+		return;
+	if (c == NULL || c->kind != NODE_TEXT ||
+	    !text_is_integer(c->text, out) || *out < 1)
+		g->message.bad = name;
+}
+
+static void
+need_chat(struct grammar *g)
+{
+	const struct node *c = node_child(node_child(g->tree.root, "chat"),
+	    "id");
+
+	if (c != NULL && c->kind == NODE_TEXT && c->text_len != 0)
+		g->message.chat = c->text;
+	else if (g->message.bad == NULL)
+		g->message.bad = "chat.id";
+}
+
+static enum err
+render(struct grammar *g)
+{
+	struct message *m = &g->message;
+	const struct node *id = node_child(node_child(g->tree.root, "message"),
+	    "id");
+	enum err e = ERR_OK;
+
+	buf_reset(&g->body);
+	buf_reset(&g->own_id);
+	if (id != NULL && node_shows(id))
+		e = render_node(&g->own_id, id);
+	if (e == ERR_OK)
+		e = m->bad == NULL ? render_element(&g->body, g->tree.root) :
+		    render_node(&g->body, g->tree.root);
+	m->own_id = buf_str(&g->own_id);
+	m->body = buf_str(&g->body);
+	m->body_len = g->body.len;
+	if (e == ERR_OK && (m->own_id == NULL || m->body == NULL))
+		e = ERR_NOMEM;
+	return e;
+}
+
+static enum err
+remember_closed(struct grammar *g)
+{
+	size_t cap = g->closed_cap != 0 ? g->closed_cap * 2 : 8;
+	int64_t *next = &g->next_index[g->message.of_data];
+	struct closed *c = g->closed;
+
+	if (g->closed_n == g->closed_cap) {
+		c = realloc(c, cap * sizeof(*c));
+		if (c == NULL)
+			return ERR_NOMEM;
+		g->closed = c;
+		g->closed_cap = cap;
+	}
+	c[g->closed_n++] = (struct closed){ g->message.index,
+	    g->message.of_data };
+	if (g->message.index >= *next)
+		*next = g->message.index + 1;
+	return ERR_OK;
+}
+
+/* An element is complete: the per-message callback. */
+static enum err
+element_end(struct grammar *g)
+{
+	struct message *m = &g->message;
+	enum err e;
+
+	m->chat = "";
+	need_id(g, "im", "chat_id", "im.chat_id", &m->chat_id);
+	need_id(g, "im", "message_id", "im.message_id", &m->message_id);
+	need_chat(g);
+	e = remember_closed(g);
+	if (e == ERR_OK && node_shows(g->tree.root)) {
+		e = render(g);
+		if (e == ERR_OK)
+			e = g->each(g->ctx, m);
+	}
+	g->element_depth = 0;
+	if (e == ERR_TOOBIG)
+		return fail(g, e, NULL, "the event is too large");
+	return e == ERR_OK ? e : fail(g, e, NULL, "out of memory");
+}
+
+static enum err
+on_enter(void *ctx, const char *key, size_t n)
+{
+	struct grammar *g = ctx;
+	enum place under = g->place[g->depth];
+	const struct rule *parent = g->rule[g->depth], *rule = NULL;
+
+	if (g->places++ == PLACES_MAX)
+		return fail(g, ERR_TOOBIG, NULL, "too many values");
+	g->depth++;	/* the readers bound it */
+	if (under == AT_ELEMENT) {
+		g->place[g->depth] = AT_ELEMENT;
+		return tree_enter(&g->tree, key, n);
+	}
+	if (under == AT_LIST) {
+		g->place[g->depth] = AT_ELEMENT;
+		return element_begin(g, parent, key, n);
+	}
+	if (under <= AT_AUTH)
+		rule = find_rule(under, key, n);
+	g->rule[g->depth] = rule;
+	g->place[g->depth] = rule != NULL ? rule->place : AT_OTHER;
+	return ERR_OK;
+}
+
+static enum err
+keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
+{
+	uint32_t bit = (uint32_t)1 << (rule - rules);
+	char *text = NULL;
+
+	if (rule->once && (g->seen & bit) != 0)
+		return fail(g, ERR_INPUT, rule->name, "is given twice");
+	g->seen |= bit;
+	if (n > FIELD_MAX_BYTES)
+		return fail(g, ERR_TOOBIG, rule->name, "is too long");
+	if (s != NULL) {
+		text = arena_dup(&g->ev->arena, s, n);
+		if (text == NULL)
+			return fail(g, ERR_TOOBIG, NULL,
+			    "the event is too large");
+	}
+	memcpy((char *)g->ev + rule->field, &text, sizeof(text));
+	return ERR_OK;
+}
+
+static enum err
+element_value(struct grammar *g, const char *s, size_t n)
+{
+	const struct node *at = g->tree.at, *up = at->parent;
+
+	if (at->kind != NODE_NONE && up != NULL && up->parent == g->tree.root)
+		for (size_t i = 0; i < sizeof(identifiers) /
+		    sizeof(identifiers[0]); i++)
+			if (strcmp(up->key, identifiers[i].container) == 0 &&
+			    strcmp(at->key, identifiers[i].key) == 0)
+				return problem_set(g->problem, ERR_INPUT, -1,
+				    identifiers[i].key,
+				    "%s.%s is given twice in one element",
+				    up->key, at->key);
+	return tree_value(&g->tree, s, n);
+}
+
+static enum err
+on_value(void *ctx, const char *s, size_t n)
+{
+	struct grammar *g = ctx;
+
+	if (g->place[g->depth] == AT_ELEMENT)
+		return element_value(g, s, n);
+	if (g->place[g->depth] == AT_TEXT)
+		return keep_field(g, g->rule[g->depth], s, n);
+	return ERR_OK;
+}
+
+static enum err
+on_leave(void *ctx)
+{
+	struct grammar *g = ctx;
+	size_t depth = g->depth--;
+
+	if (g->place[depth] != AT_ELEMENT)
+		return ERR_OK;
+	if (depth == g->element_depth)
+		return element_end(g);
+	tree_leave(&g->tree);
+	return ERR_OK;
+}
+
+enum err
+grammar_new(struct grammar **out, struct event *ev, size_t element_max,
+    enum err (*each)(void *, const struct message *), void *ctx,
+    struct problem *problem)
+{
+	struct grammar *g = calloc(1, sizeof(*g));
+
+	*out = g;
+	if (g == NULL)
+		return problem_set(problem, ERR_NOMEM, -1, NULL,
+		    "out of memory");
+	g->sax = (struct sax){ on_enter, on_value, on_leave, g };
+	g->ev = ev;
+	g->each = each;
+	g->ctx = ctx;
+	g->problem = problem;
+	/* nodes beside the texts; rendering adds quotes and names */
+	tree_init(&g->tree, element_max + (1 << 20), problem);
+	buf_init(&g->body, 4 * element_max + (1 << 16));
+	buf_init(&g->own_id, 4 * element_max + (1 << 16));
+	return ERR_OK;
+}
+
+const struct sax *
+grammar_sax(const struct grammar *g)
+{
+	return &g->sax;
+}
+
+void
+grammar_free(struct grammar *g)
+{
+	if (g == NULL)
+		return;
+	tree_free(&g->tree);
+	buf_free(&g->body);
+	buf_free(&g->own_id);
+	free(g->closed);
+	free(g);
+}

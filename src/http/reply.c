@@ -1,0 +1,106 @@
+/*
+ * What curl reads for us: the body into a capped buffer, and the one header
+ * that we want of the answer.
+ *
+ * Called by curl, in the client's thread only.  Owns nothing.  At a cap, or
+ * without memory, it stops the transfer; what curl itself has kept of the
+ * headers is bounded by the same cap.
+ */
+#include "http/transfer.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define HEAD_MAX ((size_t)64 * 1024)	/* Bitrix24 sends about 1 KiB */
+#define RETRY_AFTER_MAX_S ((int64_t)86400 * 30)
+
+size_t
+reply_body(char *p, size_t one, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+	enum err e;
+
+	(void)one;	/* curl always says 1 */
+	e = buf_add(&t->call->answer, p, n);
+	if (e == ERR_TOOBIG)
+		t->too_large = true;
+	return e == ERR_OK ? n : CURL_WRITEFUNC_ERROR;
+}
+
+/* Copies a header's value without the blanks around it; false: too long. */
+static bool
+value_copy(char *to, size_t size, const char *p, size_t n)
+{
+	while (n != 0 && (*p == ' ' || *p == '\t')) {
+		p++;
+		n--;
+	}
+	while (n != 0 && strchr(" \t\r\n", p[n - 1]) != NULL)
+		n--;
+	if (n >= size || memchr(p, '\0', n) != NULL)
+		return false;
+	memcpy(to, p, n);
+	to[n] = '\0';
+	return true;
+}
+
+static int64_t
+cap_seconds(int64_t s)
+{
+	return s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s;
+}
+
+/*
+ * Seconds, or a date.  Digits are taken by us, because curl_getdate() would
+ * read some as a date; all three forms of an HTTP date begin with a letter.
+ */
+static int64_t
+retry_after(const char *v, const struct clock *clock)
+{
+	size_t digits = strspn(v, "0123456789");
+	int64_t s = 0;
+	time_t date;
+
+	if (digits != 0 && v[digits] == '\0') {
+		for (; *v != '\0'; v++)
+			s = cap_seconds(s * 10 + (*v - '0'));
+		return s;
+	}
+	if (((unsigned char)*v | 0x20) < 'a' || ((unsigned char)*v | 0x20) > 'z')
+		return -1;
+	date = curl_getdate(v, NULL);
+	if (date < 0)
+		return -1;
+	s = (int64_t)date - clock_wall(clock) / 1000;
+	return s < 0 ? 0 : cap_seconds(s);
+}
+
+/*
+ * Sees every header line, those of 1xx answers too.  All lines count for the
+ * cap, but only the last answer may tell us something.
+ */
+size_t
+reply_header(char *p, size_t one, size_t n, void *ctx)
+{
+	static const char name[] = "Retry-After:";
+	const size_t len = sizeof(name) - 1;
+	struct transfer *t = ctx;
+	char value[64];
+	int64_t s;
+
+	(void)one;
+	if (n > HEAD_MAX - t->head_bytes) {
+		t->too_large = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	t->head_bytes += n;
+	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
+		t->call->retry_after_s = -1;
+	if (n > len && strncasecmp(p, name, len) == 0 &&
+	    value_copy(value, sizeof(value), p + len, n - len)) {
+		s = retry_after(value, t->clock);
+		if (s >= 0)
+			t->call->retry_after_s = s;
+	}
+	return n;
+}
