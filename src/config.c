@@ -80,9 +80,12 @@ config_load(struct config **out, const char *path, struct problem *p)
 	enum err e;
 
 	*out = NULL;
-	e = c != NULL ? set_defaults(c) : ERR_NOMEM;
+	if (c == NULL)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	e = set_defaults(c);
 	if (e != ERR_OK)
-		e = problem_set(p, e, -1, NULL, "no defaults: %s", err_name(e));
+		(void)problem_set(p, e, -1, NULL, "no defaults: %s",
+		    err_name(e));
 	else
 		e = config_read(c, config_path(path), p);
 	if (e != ERR_OK) {

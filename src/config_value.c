@@ -182,6 +182,12 @@ host_ok(const char *s, size_t n)
 	    strspn(s, LETTERS DIGITS "-._") >= n;
 }
 
+static bool
+item_ok(const struct option *o, const char *s, size_t n)
+{
+	return o->type == OPT_HOSTS ? host_ok(s, n) : config_name_ok(s, n);
+}
+
 static enum err
 add_item(struct config_list *l, const char *s, size_t n)
 {
@@ -198,23 +204,28 @@ add_item(struct config_list *l, const char *s, size_t n)
 	return ERR_OK;
 }
 
+/*
+ * A word that begins with ";" begins a comment: libinih takes those off the
+ * first line of a list, but its version 55 not off the others.
+ */
 static enum err
 add_items(const struct option *o, struct config_list *l, const char *text,
     struct why *w)
 {
 	enum err e = ERR_OK;
 
-	while (e == ERR_OK && *(text += strspn(text, " \t")) != '\0') {
-		size_t n = strcspn(text, " \t");
-		bool ok = o->type == OPT_HOSTS ? host_ok(text, n) :
-		    config_name_ok(text, n);
+	for (; e == ERR_OK; text += strcspn(text, " \t")) {
+		size_t n;
 
-		if (!ok)
+		text += strspn(text, " \t");
+		if (*text == '\0' || *text == ';')
+			break;
+		n = strcspn(text, " \t");
+		if (!item_ok(o, text, n))
 			return refuse(w, o->type == OPT_HOSTS ?
 			    "hosts such as a.example or *.example" :
 			    "names of letters, digits and _", text, n);
 		e = add_item(l, text, n);
-		text += n;
 	}
 	return e;
 }

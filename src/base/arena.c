@@ -45,7 +45,7 @@ arena_alloc(struct arena *a, size_t n)
 	struct arena_chunk *c = a->head;
 	void *p;
 
-	if (n > a->max - a->used || n > a->max - align)
+	if (n > a->max - a->used || n > SIZE_MAX - sizeof(*c) - align)
 		return NULL;
 	n = (n + align - 1) / align * align;
 	if (c == NULL || c->size - c->used < n) {

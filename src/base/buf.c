@@ -28,6 +28,8 @@ buf_grow(struct buf *b, size_t n)
 	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
 	char *p;
 
+	if (n >= SIZE_MAX - b->len)	/* no room for the NUL */
+		return ERR_NOMEM;
 	while (cap < want)
 		cap = cap > SIZE_MAX / 2 ? want : cap * 2;
 	p = realloc(b->p, cap);

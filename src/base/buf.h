@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * A growing run of bytes with a ceiling.  `p` is NULL while nothing was
- * added; after buf_str() it ends in a NUL that `len` does not count.
+ * A growing run of bytes with a ceiling.  `p` can be NULL while `len`
+ * is 0; after buf_str() it ends in a NUL that `len` does not count.
  */
 struct buf {
 	char *p;

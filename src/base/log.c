@@ -49,10 +49,12 @@ needs_quotes(const char *s)
 {
 	if (*s == '\0')
 		return true;
-	for (; *s != '\0'; s++)
-		if (*s <= ' ' || *s == '"' || *s == '=' || *s == '\\' ||
-		    *s == 0x7f)	/* char is signed: bytes above ASCII too */
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
 			return true;
+	}
 	return false;
 }
 

@@ -28,7 +28,7 @@ on_enter(void *ctx, const char *key, size_t n)
 	size_t len = f->len[f->depth];
 	size_t room = sizeof(f->path) - 1 - len;
 
-	if (len != 0 && room != 0) {
+	if (f->depth != 0 && room != 0) {
 		f->path[len++] = '.';
 		room--;
 	}

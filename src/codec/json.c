@@ -251,6 +251,10 @@ json_end(void *ctx)
 	if (!utf8_whole(&j->scan.utf8))
 		return problem_set(j->problem, ERR_INPUT, j->fed, NULL,
 		    "the body ends within a character");
+	/* an open string behind the value is nothing that yajl complains of */
+	if (!json_scan_whole(&j->scan))
+		return problem_set(j->problem, ERR_INPUT, j->fed, NULL,
+		    "the body ends within a string");
 	status = yajl_complete_parse(j->yajl);
 	if (status != yajl_status_ok && j->problem->at < 0 &&
 	    j->problem->err != ERR_OK)

@@ -10,7 +10,7 @@
 #include "codec/hex.h"
 #include "codec/sax.h"
 
-/* An escape spells at most two bytes of value with six of its own. */
+/* An escape spells at least one byte of value with six of its own. */
 #define RAW_STRING_MAX ((int64_t)6 * SAX_VALUE_MAX)
 
 enum { OUTSIDE, STRING, ESCAPE, UNICODE };
@@ -129,6 +129,15 @@ json_scan(struct json_scan *j, const char *s, size_t n, struct problem *p)
 	while (i < n) {
 		size_t run = plain_run(j, u + i, n - i);
 
+		if (run == 0) {
+			wrong = step(j, u[i]);
+			if (wrong != NULL) {
+				(void)problem_set(p, ERR_INPUT, j->at, NULL,
+				    "%s", wrong);
+				return i;
+			}
+			run = 1;
+		}
 		i += run;
 		j->at += (int64_t)run;
 		if (string_too_long(j)) {
@@ -137,18 +146,14 @@ json_scan(struct json_scan *j, const char *s, size_t n, struct problem *p)
 
 			(void)problem_set(p, ERR_TOOBIG, j->at - over, NULL,
 			    "a string is too long");
-			return (size_t)over < i ? i - (size_t)over : 0;
+			return i - (size_t)over;
 		}
-		if (i == n)
-			break;
-		wrong = step(j, u[i]);
-		if (wrong != NULL) {
-			(void)problem_set(p, ERR_INPUT, j->at, NULL, "%s",
-			    wrong);
-			return i;
-		}
-		i++;
-		j->at++;
 	}
 	return i;
+}
+
+bool
+json_scan_whole(const struct json_scan *j)
+{
+	return j->state == OUTSIDE;
 }

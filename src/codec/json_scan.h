@@ -29,4 +29,7 @@ struct json_scan {
 size_t json_scan(struct json_scan *, const char *, size_t n,
     struct problem *);
 
+/* Whether a text may end here: no string is open.  yajl does not ask. */
+bool json_scan_whole(const struct json_scan *);
+
 #endif

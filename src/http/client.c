@@ -8,10 +8,8 @@
  * ends, whatever happens: in an answer, in an error, at its own timeout or
  * with the client.
  *
- * Who may touch what: the queue and the two flags need the client's lock.
- * A task is its submitter's until it is queued, then the thread's until
- * `ended` is set under the task's own lock, then the waiter's.  Nothing else
- * is shared, so a waiter needs no more than its task.
+ * Queue and flags need the client's lock; all of curl is the thread's; who a
+ * task belongs to is told in task.c.
  */
 #include "http/client.h"
 #include "http/task.h"
@@ -88,7 +86,7 @@ admit(struct http_client *c, struct http_task *k)
 
 	k->easy = left > 0 ? spare_take(c) : NULL;
 	if (left == 0) {
-		transfer_refuse(&k->t, HTTP_TIMED_OUT, "timed out in the queue");
+		transfer_refuse(&k->t, HTTP_TIMED_OUT, "waited too long");
 	} else if (k->easy == NULL) {
 		transfer_refuse(&k->t, HTTP_NOT_SENT, "out of memory");
 	} else if (!transfer_arm(&k->t, k->easy, left, c->one_shot)) {

@@ -53,7 +53,7 @@ struct http_call {
 	enum http_end end;
 	long status;			/* with HTTP_ANSWERED */
 	struct buf answer;		/* freed by http_call_free() */
-	char location[HTTP_LOCATION_MAX];	/* of a redirect, or "" */
+	char location[HTTP_LOCATION_MAX];	/* of a 3xx, absolute, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */
 	char reason[HTTP_REASON_MAX];	/* for the log: no URL, no body */
 	/* the client's own */
@@ -84,7 +84,8 @@ void http_call_free(struct http_call *);
 
 /*
  * Ends the thread and frees all; calls that still run end as HTTP_BROKEN
- * first.  Nobody may be inside http_wait() any more.  NULL is fine.
+ * first, and who is inside http_wait() leaves it.  Nobody may be inside
+ * http_start() any more.  NULL is fine.
  */
 void http_client_free(struct http_client *);
 

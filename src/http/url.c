@@ -51,7 +51,7 @@ static bool
 authority_is_plain(const char *a)
 {
 	size_t n = strcspn(a, "/?");
-	size_t host;
+	size_t host, port = 0;
 
 	if (a[0] == '[') {
 		host = 1 + strspn(a + 1, "0123456789abcdefABCDEF:.");
@@ -61,8 +61,8 @@ authority_is_plain(const char *a)
 		host = strspn(a, host_bytes);
 	}
 	if (a[host] == ':')
-		host += 1 + strspn(a + host + 1, "0123456789");
-	return host == n;
+		port = 1 + strspn(a + host + 1, "0123456789");
+	return host != 0 && host + port == n;
 }
 
 /* One dot behind is dropped; then every label must have something in it. */

@@ -18,7 +18,9 @@ struct url {
  * Takes an absolute http(s) URL apart, with curl's own parser so that no
  * two parts of the program can disagree about a host.  ERR_INPUT for
  * anything else: another scheme, user or password, fragment, blanks,
- * controls, no host, longer than 2,000 bytes.
+ * controls, bytes above ASCII (write a host in its xn-- form), a % or an
+ * empty label in the host, no host, longer than 2,000 bytes.  ERR_NOMEM.
+ * An IPv6 address keeps its brackets; a number is told as dotted IPv4.
  */
 enum err url_parse(struct url *, const char *text);
 

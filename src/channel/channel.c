@@ -1,0 +1,153 @@
+/*
+ * The channels of a configuration, and what all kinds share.
+ *
+ * Opened once by the programs, used by the relay.  Owns the open channels.
+ */
+#include "channel/channel.h"
+
+#include "codec/json_write.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct channels {
+	const struct config *config;
+	struct channel **channel;	/* one for each of config->channel */
+	size_t n;
+};
+
+static const struct channel_kind *const kinds[] = {
+	&channel_spool, &channel_http, &channel_https, &channel_null,
+};
+
+void
+receipt_init(struct receipt *r)
+{
+	*r = (struct receipt){ .retry_after_s = -1 };
+	buf_init(&r->ids, RECEIPT_IDS_MAX);
+}
+
+void
+receipt_free(struct receipt *r)
+{
+	buf_free(&r->ids);
+}
+
+void
+receipt_fail(struct receipt *r, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->err = e;
+	va_start(ap, fmt);
+	(void)vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
+	va_end(ap);
+}
+
+enum err
+receipt_add_id(struct receipt *r, const char *id, size_t n)
+{
+	enum err e;
+
+	if (n == 0)
+		return ERR_OK;
+	if (r->ids.len != 0)
+		r->ids.len--;	/* the closing bracket */
+	e = buf_addc(&r->ids, r->ids.len == 0 ? '[' : ',');
+	if (e == ERR_OK)
+		e = json_add_string(&r->ids, id, n);
+	return e == ERR_OK ? buf_addc(&r->ids, ']') : e;
+}
+
+static const struct channel_kind *
+kind_of(const char *url)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(url, kinds[i]->scheme, strlen(kinds[i]->scheme)) ==
+		    0)
+			return kinds[i];
+	return NULL;
+}
+
+static void
+section_name(const struct config_channel *c, char *out, size_t size)
+{
+	if (c->connector[0] == '\0')
+		(void)snprintf(out, size, "[channel]");
+	else if (c->line == 0)
+		(void)snprintf(out, size, "[connector %s]", c->connector);
+	else
+		(void)snprintf(out, size, "[connector %s/%" PRId64 "]",
+		    c->connector, c->line);
+}
+
+static enum err
+open_one(struct channel **out, const struct config_channel *c,
+    const struct channel_env *env, struct problem *p)
+{
+	const struct channel_kind *kind = kind_of(c->url);
+	struct problem why = { 0 };
+	char section[128];
+	enum err e = ERR_CONFIG;
+
+	section_name(c, section, sizeof(section));
+	if (kind == NULL)
+		return problem_set(p, e, -1, NULL, "%s url: \"%.60s\" is no "
+		    "spool:, http://, https:// or null: URL", section, c->url);
+	e = kind->open(out, c, env, &why);
+	return e == ERR_OK ? e : problem_set(p, e, -1, NULL, "%s url: %s",
+	    section, why.text);
+}
+
+enum err
+channels_open(struct channels **out, const struct config *config,
+    const struct channel_env *env, struct problem *p)
+{
+	struct channels *s = calloc(1, sizeof(*s));
+	enum err e = ERR_OK;
+
+	*out = NULL;
+	if (s != NULL)
+		s->channel = calloc(config->channels, sizeof(*s->channel));
+	if (s == NULL || s->channel == NULL) {
+		free(s);
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	}
+	s->config = config;
+	while (e == ERR_OK && s->n < config->channels) {
+		e = open_one(&s->channel[s->n], &config->channel[s->n], env, p);
+		if (e == ERR_OK)
+			s->n++;
+	}
+	if (e == ERR_OK)
+		*out = s;
+	else
+		channels_close(s);
+	return e;
+}
+
+void
+channels_send(struct channels *s, const char *connector, int64_t line,
+    const struct parcel *parcel, struct patience *patience,
+    struct receipt *receipt)
+{
+	const struct config_channel *c = config_channel_for(s->config,
+	    connector, line);
+	struct channel *channel = s->channel[c - s->config->channel];
+
+	channel->kind->send(channel, parcel, patience, receipt);
+}
+
+void
+channels_close(struct channels *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		s->channel[i]->kind->close(s->channel[i]);
+	free(s->channel);
+	free(s);
+}

@@ -1,0 +1,92 @@
+#ifndef CHANNEL_CHANNEL_H
+#define CHANNEL_CHANNEL_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/patience.h"
+#include "config.h"
+#include "http/client.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where messages are handed over; the URL's scheme picks the kind. */
+struct channel;
+
+/* What every channel may use. */
+struct channel_env {
+	struct http_client *http;
+	const struct clock *clock;
+};
+
+/* One message on its way out. */
+struct parcel {
+	const char *key;	/* the same on every attempt */
+	int64_t received_ms;	/* Unix time; the same on every attempt */
+	const char *object;	/* JSON (event/object.h) */
+	size_t object_len;
+};
+
+#define RECEIPT_IDS_MAX (64 * 1024)
+#define RECEIPT_REASON_MAX 160
+
+/* What a hand-over came to. */
+struct receipt {
+	enum err err;		/* ERR_OK took it, ERR_REFUSED for good, */
+				/* ERR_RETRY (and any other) again later */
+	struct buf ids;		/* JSON list of external ids, with ERR_OK */
+	char reason[RECEIPT_REASON_MAX];	/* why not; nothing secret */
+	int64_t retry_after_s;	/* what the channel asked for, or -1 */
+};
+
+void receipt_init(struct receipt *);
+void receipt_free(struct receipt *);
+
+/* Notes a failure in a receipt. */
+void receipt_fail(struct receipt *, enum err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Appends an external id to a receipt's list; an empty one is left out. */
+enum err receipt_add_id(struct receipt *, const char *id, size_t n);
+
+/* One kind of channel.  All members are set. */
+struct channel_kind {
+	const char *scheme;	/* "spool:" */
+	/*
+	 * Checks the URL and makes a channel of it; touches neither disk nor
+	 * network.  ERR_CONFIG with the reason, ERR_NOMEM.
+	 */
+	enum err (*open)(struct channel **, const struct config_channel *,
+	    const struct channel_env *, struct problem *);
+	/* Hands one message over; any number of threads may. */
+	void (*send)(struct channel *, const struct parcel *,
+	    struct patience *, struct receipt *);
+	void (*close)(struct channel *);
+};
+
+/* Every kind's own struct begins with this. */
+struct channel {
+	const struct channel_kind *kind;
+};
+
+extern const struct channel_kind channel_spool, channel_http, channel_https,
+    channel_null;
+
+/* All channels of a configuration. */
+struct channels;
+
+/*
+ * Opens every channel that the configuration names.  ERR_CONFIG names the
+ * section, ERR_NOMEM.  The configuration must outlive them.
+ */
+enum err channels_open(struct channels **, const struct config *,
+    const struct channel_env *, struct problem *);
+
+/* Hands a message over to the channel of its connector and line. */
+void channels_send(struct channels *, const char *connector, int64_t line,
+    const struct parcel *, struct patience *, struct receipt *);
+
+void channels_close(struct channels *);	/* NULL is fine */
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * The http channel: each message is POSTed to the administrator's URL.
+ *
+ * Owns only a reference to its configuration; the connections are the
+ * client's.  2xx means that the receiver took the message; 400, 410, 413,
+ * 415 and 422 that it never will; anything else is tried again.
+ */
+#include "channel/channel.h"
+
+#include "codec/flat.h"
+#include "http/patient.h"
+#include "http/url.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MAX (64 * 1024)
+
+struct http_channel {
+	struct channel channel;
+	const struct config_channel *config;
+	struct http_client *client;
+};
+
+/* The administrator names the URL, so plain http is his own business. */
+static const struct http_route route = { .plain = true };
+
+static enum err
+http_open(struct channel **out, const struct config_channel *c,
+    const struct channel_env *env, struct problem *p)
+{
+	struct http_channel *h;
+	struct url url;
+
+	if (url_parse(&url, c->url) != ERR_OK)
+		return problem_set(p, ERR_CONFIG, -1, NULL,
+		    "this is no URL that can be called");
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	h->channel.kind = url.https ? &channel_https : &channel_http;
+	h->config = c;
+	h->client = env->http;
+	*out = &h->channel;
+	return ERR_OK;
+}
+
+/* {"id":..} and {"ids":[..]}; the list wins. */
+struct ids {
+	struct receipt *one;
+	struct receipt *list;
+};
+
+static enum err
+each_value(void *ctx, const char *path, const char *s, size_t n)
+{
+	struct ids *ids = ctx;
+
+	if (s == NULL)
+		return ERR_OK;
+	if (strcmp(path, "id") == 0)
+		return receipt_add_id(ids->one, s, n);
+	if (strncmp(path, "ids.", 4) == 0 && strchr(path + 4, '.') == NULL)
+		return receipt_add_id(ids->list, s, n);
+	return ERR_OK;
+}
+
+/* An answer that is no JSON, or names no id, is as good: the key serves. */
+static void
+read_ids(const struct http_call *call, const char *key,
+    struct receipt *receipt)
+{
+	struct receipt one, list;
+	struct ids ids = { &one, &list };
+	const struct buf *found = NULL;
+
+	receipt_init(&one);
+	receipt_init(&list);
+	if (call->answer.len != 0 && flat_read(call->answer.p,
+	    call->answer.len, each_value, &ids) == ERR_OK)
+		found = list.ids.len != 0 ? &list.ids : &one.ids;
+	if (found != NULL && found->len != 0)
+		receipt->err = buf_add(&receipt->ids, found->p, found->len);
+	else
+		receipt->err = receipt_add_id(receipt, key, strlen(key));
+	receipt_free(&one);
+	receipt_free(&list);
+}
+
+static bool
+never_again(long status)
+{
+	return status == 400 || status == 410 || status == 413 ||
+	    status == 415 || status == 422;
+}
+
+static void
+judge(const struct http_call *call, const char *key, struct receipt *receipt)
+{
+	receipt->retry_after_s = call->retry_after_s;
+	if (call->end != HTTP_ANSWERED)
+		receipt_fail(receipt, ERR_RETRY, "channel: %.140s",
+		    call->reason);
+	else if (call->status >= 200 && call->status < 300)
+		read_ids(call, key, receipt);
+	else
+		receipt_fail(receipt, never_again(call->status) ? ERR_REFUSED :
+		    ERR_RETRY, "channel: HTTP status %ld", call->status);
+}
+
+static void
+http_send(struct channel *channel, const struct parcel *parcel,
+    struct patience *patience, struct receipt *receipt)
+{
+	struct http_channel *h = (struct http_channel *)channel;
+	char id[128];
+	const char *const headers[] = {
+		"Content-Type: application/json", id, NULL,
+	};
+	struct http_call call = {
+		.route = &route,
+		.url = h->config->url,
+		.headers = headers,
+		.body = parcel->object,
+		.body_len = parcel->object_len,
+		.timeout_ms = h->config->timeout * 1000,
+		.answer_max = ANSWER_MAX,
+	};
+
+	(void)snprintf(id, sizeof(id), "webhook-id: %s", parcel->key);
+	http_call_patiently(h->client, &call, patience);
+	judge(&call, parcel->key, receipt);
+	http_call_free(&call);
+}
+
+static void
+http_close(struct channel *channel)
+{
+	free(channel);
+}
+
+const struct channel_kind channel_http = {
+	.scheme = "http://",
+	.open = http_open,
+	.send = http_send,
+	.close = http_close,
+};
+
+const struct channel_kind channel_https = {
+	.scheme = "https://",
+	.open = http_open,
+	.send = http_send,
+	.close = http_close,
+};

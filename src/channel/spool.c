@@ -1,0 +1,168 @@
+/*
+ * The spool channel: one file per message, as a Maildir does it.
+ *
+ * Used when no other channel is configured.  Owns only its path: folders are
+ * made when they are missing, also while the program runs.  The receipt says
+ * ERR_OK once the file and its name survive power loss; anything else is
+ * ERR_RETRY and leaves at most a file in tmp/ that nobody reads.
+ *
+ * A file is named by the time of receipt and the key.  Both are the same on
+ * every attempt, so a repeat replaces its own file.
+ */
+#include "channel/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOLDER_MODE 0750
+#define FILE_MODE 0640
+#define NAME_BYTES 160
+
+struct spool {
+	struct channel channel;
+	char *dir;
+};
+
+static enum err
+spool_open(struct channel **out, const struct config_channel *c,
+    const struct channel_env *env, struct problem *p)
+{
+	const char *dir = c->url + strlen(channel_spool.scheme);
+	struct spool *s;
+
+	(void)env;
+	if (dir[0] != '/')
+		return problem_set(p, ERR_CONFIG, -1, NULL,
+		    "spool: needs an absolute path");
+	s = calloc(1, sizeof(*s));
+	if (s != NULL)
+		s->dir = strdup(dir);
+	if (s == NULL || s->dir == NULL) {
+		free(s);
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	}
+	s->channel.kind = &channel_spool;
+	*out = &s->channel;
+	return ERR_OK;
+}
+
+/* Opens the folder `name` below `at`; makes it, durably, where it lacks. */
+static int
+open_folder(int at, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = openat(at, name, flags);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (mkdirat(at, name, FOLDER_MODE) != 0 && errno != EEXIST)
+		return -1;
+	if (at != AT_FDCWD && fsync(at) != 0)
+		return -1;
+	return openat(at, name, flags);
+}
+
+static bool
+write_all(int fd, const char *s, size_t n)
+{
+	while (n != 0) {
+		ssize_t done = write(fd, s, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		s += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+/* Bytes first, then late errors of close(). */
+static bool
+write_file(int folder, const char *name, const struct parcel *parcel)
+{
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	    FILE_MODE);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write_all(fd, parcel->object, parcel->object_len) &&
+	    write_all(fd, "\n", 1) && fsync(fd) == 0;
+	return close(fd) == 0 && ok;
+}
+
+/* The order of a durable publication: bytes, name, folder. */
+static bool
+publish(int tmp, int new, const char *name, const struct parcel *parcel)
+{
+	char draft[NAME_BYTES];
+	bool ok;
+
+	/* two attempts at one message never share a draft */
+	(void)snprintf(draft, sizeof(draft), "%s.%ld", name, (long)gettid());
+	ok = write_file(tmp, draft, parcel) &&
+	    renameat(tmp, draft, new, name) == 0;
+	if (!ok) {
+		int saved = errno;
+
+		(void)unlinkat(tmp, draft, 0);
+		errno = saved;
+	}
+	return ok && fsync(new) == 0;
+}
+
+static void
+spool_send(struct channel *channel, const struct parcel *parcel,
+    struct patience *patience, struct receipt *receipt)
+{
+	const struct spool *s = (const struct spool *)channel;
+	char name[NAME_BYTES - 24];
+	int dir, tmp = -1, new = -1;
+	bool ok = false;
+
+	(void)patience;
+	(void)snprintf(name, sizeof(name), "%013" PRId64 ".%s.json",
+	    parcel->received_ms, parcel->key);
+	dir = open_folder(AT_FDCWD, s->dir);
+	if (dir >= 0)
+		tmp = open_folder(dir, "tmp");
+	if (tmp >= 0)
+		new = open_folder(dir, "new");
+	if (new >= 0)
+		ok = publish(tmp, new, name, parcel);
+	if (!ok)
+		receipt_fail(receipt, ERR_RETRY, "spool: %s", strerror(errno));
+	else
+		receipt->err = receipt_add_id(receipt, name, strlen(name));
+	if (new >= 0)
+		(void)close(new);
+	if (tmp >= 0)
+		(void)close(tmp);
+	if (dir >= 0)
+		(void)close(dir);
+}
+
+static void
+spool_close(struct channel *channel)
+{
+	struct spool *s = (struct spool *)channel;
+
+	free(s->dir);
+	free(s);
+}
+
+const struct channel_kind channel_spool = {
+	.scheme = "spool:",
+	.open = spool_open,
+	.send = spool_send,
+	.close = spool_close,
+};

@@ -1,0 +1,77 @@
+/*
+ * Whom we believe, and to whom tokens may be sent.
+ *
+ * Called by the relay for every event and every call to a portal.  Owns
+ * nothing.  Only hosts are matched; what an event says in `domain` proves
+ * nothing and is never looked at.
+ */
+#include "portal/trust.h"
+
+#include "codec/digest.h"
+#include "http/url.h"
+
+#include <strings.h>
+
+enum err
+trust_event(const struct config *c, const struct event *ev,
+    struct problem *p)
+{
+	const char *field = "auth.application_token";
+
+	if (ev->application_token == NULL || ev->application_token[0] == '\0')
+		return problem_set(p, ERR_DENIED, -1, field,
+		    "%s is missing", field);
+	if (c->app.application_token[0] == '\0')
+		return problem_set(p, ERR_DENIED, -1, field, "no application "
+		    "token is known here yet: set application_token in the "
+		    "section [app] of the configuration");
+	if (!digest_same_secret(ev->application_token,
+	    c->app.application_token))
+		return problem_set(p, ERR_DENIED, -1, field,
+		    "%s is not the one of this application", field);
+	return ERR_OK;
+}
+
+bool
+trust_connector(const struct config *c, const char *connector)
+{
+	const struct config_list *list = &c->app.connectors;
+
+	if (list->n == 0)
+		return true;
+	for (size_t i = 0; connector != NULL && i < list->n; i++)
+		if (strcasecmp(list->item[i], connector) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_portal(const struct config *c, const char *host)
+{
+	for (size_t i = 0; i < c->app.portals.n; i++)
+		if (url_host_matches(host, c->app.portals.item[i]))
+			return true;
+	return false;
+}
+
+const char *
+trust_endpoint(const struct config *c, const char *event_endpoint,
+    const char **why)
+{
+	bool configured = c->app.client_endpoint[0] != '\0';
+	const char *endpoint = configured ? c->app.client_endpoint :
+	    event_endpoint;
+	struct url url;
+
+	*why = NULL;
+	if (endpoint == NULL || endpoint[0] == '\0')
+		*why = "no client_endpoint is known";
+	else if (url_parse(&url, endpoint) != ERR_OK)
+		*why = "client_endpoint is no http(s) URL";
+	else if (!url.https && !c->app.insecure_http)
+		*why = "client_endpoint is plain http and app.insecure_http "
+		    "is no";
+	else if (!configured && !is_portal(c, url.host))
+		*why = "the host of client_endpoint is none of app.portals";
+	return *why == NULL ? endpoint : NULL;
+}

@@ -1,0 +1,30 @@
+#ifndef PORTAL_TRUST_H
+#define PORTAL_TRUST_H
+
+#include "base/err.h"
+#include "config.h"
+#include "event/event.h"
+
+#include <stdbool.h>
+
+/*
+ * Whether an event comes from a portal that knows our application token.
+ * ERR_DENIED with the reason; without any known token every event is.
+ */
+enum err trust_event(const struct config *, const struct event *,
+    struct problem *);
+
+/* Whether a connector is one of app.connectors (without case), or that list
+ * is empty. */
+bool trust_connector(const struct config *, const char *connector);
+
+/*
+ * Where this portal's access tokens may go: app.client_endpoint, else the
+ * event's own endpoint if its host matches app.portals.  https only, unless
+ * app.insecure_http.  Borrowed from the arguments.  NULL if there is none:
+ * *why says so for the log, static.
+ */
+const char *trust_endpoint(const struct config *, const char *event_endpoint,
+    const char **why);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * The one judge of Bitrix24's answers.
+ *
+ * Called after every REST call.  Owns nothing.  An answer that cannot be
+ * understood is "again": only words that are known to be final are final.
+ */
+#include "portal/verdict.h"
+
+#include "codec/flat.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+	const char *error;
+	enum verdict_kind kind;
+} table[] = {
+	{ "expired_token", VERDICT_EXPIRED },
+	{ "invalid_token", VERDICT_TOKEN },
+	{ "NO_AUTH_FOUND", VERDICT_TOKEN },
+	{ "user_access_error", VERDICT_ACCESS },
+	{ "ACCESS_DENIED", VERDICT_ACCESS },
+	{ "INVALID_CREDENTIALS", VERDICT_ACCESS },
+	{ "insufficient_scope", VERDICT_REFUSED },
+	{ "WRONG_AUTH_TYPE", VERDICT_REFUSED },
+	{ "ERROR_METHOD_NOT_FOUND", VERDICT_REFUSED },
+	{ "ERROR_ARGUMENT", VERDICT_REFUSED },
+	{ "IMCONNECTOR_NO_CORRECT_PROVIDER", VERDICT_REFUSED },
+	{ "PORTAL_DELETED", VERDICT_PORTAL },
+	{ "ERROR_OAUTH", VERDICT_PORTAL },
+	{ "NOT_INSTALLED", VERDICT_PORTAL },
+	{ "APPLICATION_NOT_FOUND", VERDICT_PORTAL },
+	{ "PAYMENT_REQUIRED", VERDICT_PORTAL },
+	{ "WRONG_LICENSE", VERDICT_PORTAL },
+	{ "QUERY_LIMIT_EXCEEDED", VERDICT_LIMIT },
+	{ "OPERATION_TIME_LIMIT", VERDICT_OPERATING },
+	{ "OVERLOAD_LIMIT", VERDICT_OVERLOAD },
+	{ "INTERNAL_SERVER_ERROR", VERDICT_AGAIN },
+	{ "ERROR_UNEXPECTED_ANSWER", VERDICT_AGAIN },
+	{ "CONNECTION_ERROR", VERDICT_AGAIN },
+};
+
+const char *
+verdict_name(enum verdict_kind kind)
+{
+	static const char *const names[] = {
+		[VERDICT_OK] = "ok",
+		[VERDICT_EXPIRED] = "expired",
+		[VERDICT_TOKEN] = "token",
+		[VERDICT_ACCESS] = "access",
+		[VERDICT_REFUSED] = "refused",
+		[VERDICT_PORTAL] = "portal",
+		[VERDICT_LIMIT] = "limit",
+		[VERDICT_OPERATING] = "operating-time",
+		[VERDICT_OVERLOAD] = "overload",
+		[VERDICT_MOVED] = "moved",
+		[VERDICT_AGAIN] = "again",
+	};
+
+	return names[kind];
+}
+
+/* The few values of an answer that count. */
+struct answer {
+	char error[VERDICT_CODE_MAX];
+	bool has_result;
+	bool success_is_false;
+	bool oauth_lost;	/* ERROR_OAUTH comes for other things, too */
+	int64_t reset_at;
+};
+
+/* A word of the answer goes into logs: only what can be an error word. */
+static void
+copy_word(char *out, size_t size, const char *s, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && i + 1 < size && (isalnum((unsigned char)s[i]) ||
+	    s[i] == '_' || s[i] == '-'); i++)
+		out[i] = s[i];
+	out[i] = '\0';
+	if (n != 0 && i == 0)
+		(void)snprintf(out, size, "unnamed");
+}
+
+static bool
+is_false(const char *s, size_t n)
+{
+	return n == 0 || (n == 1 && s[0] == '0') ||
+	    (n == 5 && strncasecmp(s, "false", n) == 0);
+}
+
+static enum err
+each_value(void *ctx, const char *path, const char *s, size_t n)
+{
+	struct answer *a = ctx;
+	char number[24] = "";
+
+	if (strncmp(path, "result", 6) == 0)
+		a->has_result = true;
+	if (s == NULL)
+		return ERR_OK;
+	if (strcmp(path, "error") == 0 && n != 0)
+		copy_word(a->error, sizeof(a->error), s, n);
+	if (strcmp(path, "error_description") == 0 && n < 200)
+		a->oauth_lost = memmem(s, n, "not installed", 13) != NULL;
+	if (strcmp(path, "result") == 0 || strcmp(path, "result.SUCCESS") == 0)
+		a->success_is_false = is_false(s, n);
+	if (strcmp(path, "time.operating_reset_at") == 0 &&
+	    n < sizeof(number)) {
+		memcpy(number, s, n);	/* int or float */
+		a->reset_at = strtoll(number, NULL, 10);
+	}
+	return ERR_OK;
+}
+
+static enum verdict_kind
+kind_of_error(const struct answer *a)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcasecmp(table[i].error, a->error) == 0)
+			return table[i].kind == VERDICT_PORTAL &&
+			    strcasecmp(a->error, "ERROR_OAUTH") == 0 &&
+			    !a->oauth_lost ? VERDICT_AGAIN : table[i].kind;
+	return VERDICT_AGAIN;
+}
+
+/* The status of an answer that names no error of its own. */
+static enum verdict_kind
+kind_of_status(const struct http_call *call, const struct answer *a,
+    bool json)
+{
+	if (call->status == 302)
+		return VERDICT_MOVED;
+	if (call->status == 429 || call->status == 503)
+		return VERDICT_LIMIT;
+	if (call->status < 200 || call->status > 299 || !json ||
+	    !a->has_result || a->success_is_false)
+		return VERDICT_AGAIN;
+	return VERDICT_OK;
+}
+
+static void
+explain(struct verdict *v, const struct http_call *call,
+    const struct answer *a, bool json)
+{
+	if (a->error[0] != '\0')
+		(void)snprintf(v->reason, sizeof(v->reason),
+		    "Bitrix24: %s (HTTP status %ld)", a->error, call->status);
+	else if (json && a->success_is_false)
+		(void)snprintf(v->reason, sizeof(v->reason),
+		    "Bitrix24: SUCCESS is false (HTTP status %ld)",
+		    call->status);
+	else
+		(void)snprintf(v->reason, sizeof(v->reason),
+		    "Bitrix24: HTTP status %ld%s", call->status, json ? "" :
+		    " and no JSON");
+}
+
+void
+verdict_read(struct verdict *v, const struct http_call *call)
+{
+	struct answer a = { .has_result = false };
+	bool json;
+
+	*v = (struct verdict){ .kind = VERDICT_AGAIN };
+	if (call->end != HTTP_ANSWERED) {
+		(void)snprintf(v->reason, sizeof(v->reason),
+		    "Bitrix24: %.140s", call->reason);
+		return;
+	}
+	json = call->answer.len != 0 && flat_read(call->answer.p,
+	    call->answer.len, each_value, &a) == ERR_OK;
+	if (!json)
+		a = (struct answer){ .has_result = false };
+	(void)snprintf(v->code, sizeof(v->code), "%s", a.error);
+	v->kind = a.error[0] != '\0' ? kind_of_error(&a) :
+	    kind_of_status(call, &a, json);
+	v->reset_at = a.reset_at;
+	if (v->kind != VERDICT_OK)
+		explain(v, call, &a, json);
+}

@@ -1,0 +1,42 @@
+#ifndef PORTAL_VERDICT_H
+#define PORTAL_VERDICT_H
+
+#include "http/client.h"
+
+#include <stdint.h>
+
+/* What an answer of Bitrix24 means for us (contract, section 5). */
+enum verdict_kind {
+	VERDICT_OK,
+	VERDICT_EXPIRED,	/* refresh once, then again */
+	VERDICT_TOKEN,		/* this token is no good: another, once */
+	VERDICT_ACCESS,		/* its user may not: the stored one, once */
+	VERDICT_REFUSED,	/* the call is wrong: a person must act */
+	VERDICT_PORTAL,		/* the portal is lost: a person must act */
+	VERDICT_LIMIT,		/* too many calls: wait, growing */
+	VERDICT_OPERATING,	/* too much work: wait until it says */
+	VERDICT_OVERLOAD,	/* blocked by hand: wait long */
+	VERDICT_MOVED,		/* 302: the portal was renamed */
+	VERDICT_AGAIN		/* anything that may pass by itself */
+};
+
+#define VERDICT_CODE_MAX 64
+#define VERDICT_REASON_MAX 160
+
+struct verdict {
+	enum verdict_kind kind;
+	char code[VERDICT_CODE_MAX];	/* Bitrix24's error word, or "" */
+	char reason[VERDICT_REASON_MAX];	/* for the log and the queue */
+	int64_t reset_at;	/* operating_reset_at, Unix seconds; 0: none */
+};
+
+/*
+ * Judges the answer to an imconnector call: by `error` first, without
+ * regard to case, then by the status, then by result.SUCCESS.
+ */
+void verdict_read(struct verdict *, const struct http_call *);
+
+/* Words for logs: "acknowledged", "expired", ....  Static. */
+const char *verdict_name(enum verdict_kind);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * One SQLite connection: opening, durability, transactions, statements.
+ *
+ * Called by store/queue.c.  Owns the connection and its statements.  What
+ * fails is reported with SQLite's own words, which name no data.
+ */
+#include "store/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 1
+#define STMT_SLOTS 32
+
+/*
+ * `base` and `content` recognise repeats (event/identity.h).  Body, token
+ * and endpoint are NULL once the message is acknowledged.
+ */
+static const char schema[] =
+    "CREATE TABLE message("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " key TEXT NOT NULL UNIQUE,"
+    " base TEXT NOT NULL, revision INTEGER NOT NULL, content TEXT NOT NULL,"
+    " state INTEGER NOT NULL, step INTEGER, reason TEXT,"
+    " event TEXT NOT NULL, member_id TEXT NOT NULL, domain TEXT,"
+    " connector TEXT NOT NULL, line INTEGER NOT NULL, chat TEXT NOT NULL,"
+    " chat_id INTEGER NOT NULL, message_id INTEGER NOT NULL,"
+    " ts INTEGER NOT NULL, body TEXT, ids TEXT,"
+    " endpoint TEXT, token TEXT,"
+    " received_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX message_base ON message(base, revision);"
+    "PRAGMA user_version = 1;";
+
+struct sqlite {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[STMT_SLOTS];
+};
+
+bool
+sqlite_wal_is_safe(int version)
+{
+	return version >= 3051003 ||
+	    (version >= 3050007 && version < 3051000) ||
+	    (version >= 3044006 && version < 3045000);
+}
+
+enum err
+sqlite_fail(struct sqlite *s, struct problem *p)
+{
+	return problem_set(p, ERR_DISK, -1, NULL, "the store failed: %s",
+	    s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
+}
+
+static bool
+run(struct sqlite *s, const char *sql)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* The single value that a statement gives, as text; "" if none. */
+static bool
+ask(struct sqlite *s, const char *sql, char *out, size_t size)
+{
+	sqlite3_stmt *st = NULL;
+	const unsigned char *text = NULL;
+	bool ok = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) == SQLITE_OK;
+	int rc = ok ? sqlite3_step(st) : SQLITE_ERROR;
+
+	out[0] = '\0';
+	if (rc == SQLITE_ROW)
+		text = sqlite3_column_text(st, 0);
+	if (text != NULL && strlen((const char *)text) < size)
+		memcpy(out, text, strlen((const char *)text) + 1);
+	return sqlite3_finalize(st) == SQLITE_OK && ok;
+}
+
+/* Sets a pragma and reads it back: SQLite answers a refusal with the old
+ * value and no error. */
+static enum err
+set_pragma(struct sqlite *s, const char *set, const char *get,
+    const char *want, struct problem *p)
+{
+	char got[32];
+
+	if (!run(s, set) || !ask(s, get, got, sizeof(got)))
+		return sqlite_fail(s, p);
+	if (strcmp(got, want) != 0)
+		return problem_set(p, ERR_DISK, -1, NULL,
+		    "the store does not take \"%s\"", set);
+	return ERR_OK;
+}
+
+static enum err
+set_durability(struct sqlite *s, struct problem *p)
+{
+	bool wal = sqlite_wal_is_safe(sqlite3_libversion_number());
+	enum err e;
+
+	e = set_pragma(s, wal ? "PRAGMA journal_mode=WAL" :
+	    "PRAGMA journal_mode=TRUNCATE", "PRAGMA journal_mode",
+	    wal ? "wal" : "truncate", p);
+	if (e == ERR_OK)
+		e = set_pragma(s, "PRAGMA synchronous=FULL",
+		    "PRAGMA synchronous", "2", p);
+	return e;
+}
+
+static enum err
+make_schema(struct sqlite *s, struct problem *p)
+{
+	char version[16];
+
+	if (!sqlite_begin(s))
+		return sqlite_fail(s, p);
+	/* another process may have made it while we waited for the lock */
+	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
+	    (strcmp(version, "0") != 0 || run(s, schema)) &&
+	    sqlite_commit(s))
+		return ERR_OK;
+	(void)sqlite_fail(s, p);
+	sqlite_rollback(s);
+	return ERR_DISK;
+}
+
+static enum err
+check_schema(struct sqlite *s, struct problem *p)
+{
+	char version[16], tables[16];
+
+	if (!ask(s, "PRAGMA user_version", version, sizeof(version)) ||
+	    !ask(s, "SELECT count(*) FROM sqlite_master", tables,
+	    sizeof(tables)))
+		return sqlite_fail(s, p);
+	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0)
+		return make_schema(s, p);
+	if (atoi(version) == SCHEMA_VERSION)
+		return ERR_OK;
+	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
+	    "version %s, this program knows version %d: it is another "
+	    "program's file, or of a newer version", version, SCHEMA_VERSION);
+}
+
+/*
+ * Creates the file with our own mode (SQLite would let everybody read it,
+ * and its journals take the mode of the file) and the last folder above it.
+ */
+static enum err
+make_file(const char *path, struct problem *p)
+{
+	char *copy = strdup(path);
+	int fd = -1;
+
+	if (copy != NULL) {
+		/* if it cannot be made, open() says so */
+		(void)mkdir(dirname(copy), 0750);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	}
+	free(copy);
+	if (fd < 0 || close(fd) != 0)
+		return problem_set(p, ERR_DISK, -1, NULL,
+		    "cannot open the store %s: %s", path, strerror(errno));
+	return ERR_OK;
+}
+
+static enum err
+open_file(struct sqlite *s, const struct sqlite_opts *o, struct problem *p)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+
+	if (sqlite3_open_v2(o->path, &s->db, flags, NULL) != SQLITE_OK ||
+	    sqlite3_busy_timeout(s->db, o->busy_ms) != SQLITE_OK)
+		return sqlite_fail(s, p);
+	(void)sqlite3_extended_result_codes(s->db, 1);
+	return ERR_OK;
+}
+
+enum err
+sqlite_open(struct sqlite **out, const struct sqlite_opts *o, bool *absent,
+    struct problem *p)
+{
+	struct sqlite *s = calloc(1, sizeof(*s));
+	enum err e = s != NULL ? ERR_OK : problem_set(p, ERR_NOMEM, -1, NULL,
+	    "out of memory");
+
+	*out = NULL;
+	*absent = !o->create && access(o->path, F_OK) != 0 && errno == ENOENT;
+	if (*absent)
+		e = problem_set(p, ERR_DISK, -1, NULL, "there is no store %s",
+		    o->path);
+	if (e == ERR_OK && o->create)
+		e = make_file(o->path, p);
+	if (e == ERR_OK)
+		e = open_file(s, o, p);
+	if (e == ERR_OK)
+		e = set_durability(s, p);
+	if (e == ERR_OK)
+		e = check_schema(s, p);
+	if (e == ERR_OK)
+		*out = s;
+	else
+		sqlite_close(s);
+	return e;
+}
+
+void
+sqlite_close(struct sqlite *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < STMT_SLOTS; i++)
+		(void)sqlite3_finalize(s->stmt[i]);
+	(void)sqlite3_close(s->db);
+	free(s);
+}
+
+sqlite3_stmt *
+sqlite_stmt(struct sqlite *s, unsigned slot, const char *sql)
+{
+	if (s->stmt[slot] == NULL && sqlite3_prepare_v3(s->db, sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &s->stmt[slot], NULL) != SQLITE_OK)
+		return NULL;
+	(void)sqlite3_reset(s->stmt[slot]);
+	(void)sqlite3_clear_bindings(s->stmt[slot]);
+	return s->stmt[slot];
+}
+
+bool
+sqlite_done(struct sqlite *s, sqlite3_stmt *st)
+{
+	(void)s;
+	return st != NULL && sqlite3_step(st) == SQLITE_DONE &&
+	    sqlite3_reset(st) == SQLITE_OK;
+}
+
+bool
+sqlite_begin(struct sqlite *s)
+{
+	return run(s, "BEGIN IMMEDIATE");
+}
+
+bool
+sqlite_commit(struct sqlite *s)
+{
+	return run(s, "COMMIT");
+}
+
+void
+sqlite_rollback(struct sqlite *s)
+{
+	/* SQLite may have rolled back by itself; then there is none */
+	if (sqlite3_get_autocommit(s->db) == 0)
+		(void)run(s, "ROLLBACK");
+}

@@ -1,0 +1,132 @@
+/*
+ * The store's handle: which file, the lock around it, transactions.
+ *
+ * Called by the other files of the queue and by the programs.  Owns the
+ * connection.  Every change is one transaction that ends in a synced commit;
+ * a failure leaves the store as it was, closes the connection and lets the
+ * next call open it anew.
+ */
+#include "store/store.h"
+
+#include "store/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+state_name(enum state state)
+{
+	static const char *const names[] = { "unknown", "received",
+		"delivered", "acknowledged", "refused" };
+
+	return names[state >= STATE_RECEIVED && state <= STATE_REFUSED ?
+	    state : 0];
+}
+
+const char *
+step_name(enum step step)
+{
+	static const char *const names[] = { "", "read", "hand-over",
+		"status" };
+
+	return names[step >= STEP_READ && step <= STEP_STATUS ? step : 0];
+}
+
+static struct store *
+store_new(const char *path)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->path = strdup(path);
+	if (s->path == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
+		free(s->path);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+enum err
+store_open(struct store **out, const struct store_opts *o, struct problem *p)
+{
+	static const char scheme[] = "sqlite:";
+	const char *path = o->url + sizeof(scheme) - 1;
+
+	*out = NULL;
+	if (strncmp(o->url, scheme, sizeof(scheme) - 1) != 0 || *path != '/')
+		return problem_set(p, ERR_CONFIG, -1, NULL, "[store] url must "
+		    "be sqlite: and an absolute path, not \"%.99s\"", o->url);
+	*out = store_new(path);
+	if (*out == NULL)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	(*out)->clock = o->clock;
+	(*out)->opts = (struct sqlite_opts){ (*out)->path, (int)o->busy_ms,
+	    o->create };
+	return ERR_OK;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	sqlite_close(s->db);
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s->path);
+	free(s);
+}
+
+enum err
+store_lock(struct store *s, bool *absent, struct problem *p)
+{
+	bool none = false;
+	enum err e = ERR_OK;
+
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->db == NULL)
+		e = sqlite_open(&s->db, &s->opts, &none, p);
+	if (absent != NULL)
+		*absent = none;
+	return e;
+}
+
+enum err
+store_unlock(struct store *s, enum err e)
+{
+	if (e != ERR_OK) {
+		sqlite_close(s->db);
+		s->db = NULL;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return e;
+}
+
+enum err
+store_transact(struct store *s, bool (*work)(struct store *, void *),
+    void *ctx, struct problem *p)
+{
+	enum err e = store_lock(s, NULL, p);
+
+	if (e == ERR_OK && !sqlite_begin(s->db))
+		e = sqlite_fail(s->db, p);
+	else if (e == ERR_OK && !(work(s, ctx) && sqlite_commit(s->db))) {
+		e = sqlite_fail(s->db, p);
+		sqlite_rollback(s->db);
+	}
+	return store_unlock(s, e);
+}
+
+void
+bind_text(sqlite3_stmt *st, int i, const char *text)
+{
+	if (text != NULL)
+		(void)sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC);
+}
+
+void
+bind_int(sqlite3_stmt *st, int i, int64_t value)
+{
+	(void)sqlite3_bind_int64(st, i, value);
+}

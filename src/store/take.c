@@ -1,0 +1,171 @@
+/*
+ * Storing an event: its messages become durable together, or none does.
+ *
+ * Called by the relay before anything is handed over.  Owns nothing.  The
+ * unique key makes two arrivals of one message meet in one row, also when
+ * two processes store them at the same time.
+ */
+#include "store/store.h"
+
+#include "store/queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct take {
+	const struct event *ev;
+	const char *reason;	/* why none can be used, or NULL */
+	struct arrival *out;
+	int64_t now_ms;
+};
+
+/* The newest message of an identity, if there is one. */
+struct newest {
+	bool found;
+	int64_t revision;
+	bool same_content;
+};
+
+static bool
+find_newest(struct store *s, const struct identity *who, struct newest *n,
+    struct arrival *a)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_NEWEST,
+	    "SELECT id, key, state, received_ms, revision, content"
+	    " FROM message WHERE base = ?1 ORDER BY revision DESC LIMIT 1");
+	int rc;
+
+	*n = (struct newest){ .found = false };
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, who->base);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		n->found = true;
+		a->id = sqlite3_column_int64(st, 0);
+		(void)snprintf(a->key, sizeof(a->key), "%s",
+		    (const char *)sqlite3_column_text(st, 1));
+		a->state = (enum state)sqlite3_column_int(st, 2);
+		a->received_ms = sqlite3_column_int64(st, 3);
+		n->revision = sqlite3_column_int64(st, 4);
+		n->same_content = strcmp(who->content,
+		    (const char *)sqlite3_column_text(st, 5)) == 0;
+	}
+	(void)sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static void
+bind_event(sqlite3_stmt *st, const struct event *ev)
+{
+	bind_text(st, 8, ev->name);
+	bind_text(st, 9, ev->member_id);
+	bind_text(st, 10, ev->domain);
+	bind_text(st, 11, ev->connector != NULL ? ev->connector : "");
+	bind_int(st, 12, ev->line);
+	bind_int(st, 16, ev->ts);
+	bind_text(st, 18, ev->client_endpoint);
+	bind_text(st, 19, ev->access_token);
+}
+
+static void
+bind_message(sqlite3_stmt *st, const struct message *m)
+{
+	bind_text(st, 13, m->chat);
+	bind_int(st, 14, m->chat_id);
+	bind_int(st, 15, m->message_id);
+	(void)sqlite3_bind_text64(st, 17, m->body, m->body_len, SQLITE_STATIC,
+	    SQLITE_UTF8);
+}
+
+/* Why a message cannot be used, as a sentence; "" if it can. */
+static void
+say_why(const struct take *t, const struct message *m, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (t->reason != NULL)
+		(void)snprintf(out, size, "%s", t->reason);
+	else if (m->bad != NULL)
+		(void)snprintf(out, size,
+		    "%s is missing or is not what it must be", m->bad);
+}
+
+static bool
+insert(struct store *s, const struct take *t, const struct message *m,
+    const struct identity *who, int64_t revision, struct arrival *a)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_INSERT,
+	    "INSERT INTO message(key, base, revision, content, state,"
+	    " step, reason, event, member_id, domain, connector, line, chat,"
+	    " chat_id, message_id, ts, body, endpoint, token, received_ms,"
+	    " changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+	    " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?20)"
+	    " RETURNING id");
+	char why[PROBLEM_TEXT_MAX];
+	int rc;
+
+	if (st == NULL)
+		return false;
+	say_why(t, m, why, sizeof(why));
+	a->state = why[0] != '\0' ? STATE_REFUSED : STATE_RECEIVED;
+	bind_text(st, 1, a->key);
+	bind_text(st, 2, who->base);
+	bind_int(st, 3, revision);
+	bind_text(st, 4, who->content);
+	bind_int(st, 5, a->state);
+	if (a->state == STATE_REFUSED) {
+		bind_int(st, 6, STEP_READ);
+		bind_text(st, 7, why);
+	}
+	bind_event(st, t->ev);
+	bind_message(st, m);
+	bind_int(st, 20, t->now_ms);
+	rc = sqlite3_step(st);
+	a->id = sqlite3_column_int64(st, 0);
+	(void)sqlite3_reset(st);
+	return rc == SQLITE_ROW;
+}
+
+static bool
+take_one(struct store *s, const struct take *t, const struct message *m,
+    struct arrival *a)
+{
+	bool update = t->ev->kind == EVENT_UPDATE;
+	struct identity who;
+	struct newest n;
+
+	*a = (struct arrival){ .fresh = false };
+	if (identity_of(&who, t->ev, m) != ERR_OK ||
+	    !find_newest(s, &who, &n, a))
+		return false;
+	if (n.found && (!update || n.same_content))
+		return true;
+	a->fresh = true;
+	a->received_ms = t->now_ms;
+	(void)snprintf(a->key, sizeof(a->key), "%s", who.base);
+	if (update)
+		(void)snprintf(a->key, sizeof(a->key), "%.40s-%" PRId64, who.base,
+		    n.revision + 1);
+	return insert(s, t, m, &who, n.revision + 1, a);
+}
+
+static bool
+take_all(struct store *s, void *ctx)
+{
+	const struct take *t = ctx;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < t->ev->messages; i++)
+		ok = take_one(s, t, &t->ev->message[i], &t->out[i]);
+	return ok;
+}
+
+enum err
+store_take(struct store *s, const struct event *ev, const char *reason,
+    struct arrival *out, struct problem *p)
+{
+	struct take t = { ev, reason, out, clock_wall(s->clock) };
+
+	return store_transact(s, take_all, &t, p);
+}

@@ -1,0 +1,200 @@
+/*
+ * The client over TLS: who is believed and who is not, against `openssl
+ * s_server` with a certificate made for the test.
+ */
+#include "http/client.h"
+
+#include "http_peer.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+struct server {
+	char dir[64];
+	char cert[128];
+	char key[128];
+	int port;
+	int input;	/* what is written here goes to the next client */
+	pid_t pid;
+};
+
+/* Runs a program, its standard input from `in`, all output dropped. */
+static pid_t
+spawn(const char *const *argv, int in)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		(void)dup2(in >= 0 ? in : null, 0);
+		(void)dup2(null, 1);
+		(void)dup2(null, 2);
+		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void
+make_certificate(struct server *s)
+{
+	const char *const argv[] = { "openssl", "req", "-x509", "-newkey",
+		"ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+		"-keyout", s->key, "-out", s->cert, "-days", "2", "-subj",
+		"/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", NULL };
+	int status = -1;
+
+	assert_int_equal(waitpid(spawn(argv, -1), &status, 0) > 0, 1);
+	assert_int_equal(status, 0);
+}
+
+static bool
+can_connect(int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ok = connect(fd, (void *)&a, sizeof(a)) == 0;
+	(void)close(fd);
+	return ok;
+}
+
+/* The port is free when we look; the server takes it a moment later. */
+static void
+serve(struct server *s)
+{
+	char port[16];
+	const char *const argv[] = { "openssl", "s_server", "-quiet",
+		"-accept", port, "-cert", s->cert, "-key", s->key, NULL };
+	int pipe_fds[2];
+
+	(void)close(peer_listen(&s->port));
+	(void)snprintf(port, sizeof(port), "127.0.0.1:%d", s->port);
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	s->input = pipe_fds[1];
+	s->pid = spawn(argv, pipe_fds[0]);
+	(void)close(pipe_fds[0]);
+	for (int i = 0; i < 500 && !can_connect(s->port); i++)
+		nap(20);
+}
+
+static int
+setup(void **state)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/t_http_tls.XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	(void)snprintf(s->cert, sizeof(s->cert), "%s/cert.pem", s->dir);
+	(void)snprintf(s->key, sizeof(s->key), "%s/key.pem", s->dir);
+	make_certificate(s);
+	serve(s);
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct server *s = *state;
+
+	(void)close(s->input);
+	(void)kill(s->pid, SIGKILL);
+	(void)waitpid(s->pid, NULL, 0);
+	(void)unlink(s->cert);
+	(void)unlink(s->key);
+	(void)rmdir(s->dir);
+	free(s);
+	return 0;
+}
+
+/* One call with a client of its own; returns its end. */
+static enum http_end
+call(int port, const char *host, const char *ca_file, bool one_shot)
+{
+	struct http_route route = { .ca_file = ca_file };
+	struct http_call c = { .route = &route, .body = "{}", .body_len = 2,
+		.timeout_ms = 20000 };
+	struct http_client *client;
+	char url[128];
+
+	(void)snprintf(url, sizeof(url), "https://%s:%d/", host, port);
+	c.url = url;
+	assert_int_equal(http_client_new(&client, &clock_system, one_shot),
+	    ERR_OK);
+	http_start(client, &c);
+	assert_true(http_wait(client, &c, NULL));
+	if (c.end == HTTP_ANSWERED)
+		assert_string_equal(buf_str(&c.answer), "ok");
+	http_call_free(&c);
+	http_client_free(client);
+	return c.end;
+}
+
+static void
+test_unknown_authority(void **state)
+{
+	const struct server *s = *state;
+
+	assert_int_equal(call(s->port, "127.0.0.1", NULL, false),
+	    HTTP_BAD_TLS);
+	assert_int_equal(call(s->port, "127.0.0.1", NULL, true),
+	    HTTP_BAD_TLS);
+	assert_int_equal(call(s->port, "127.0.0.1", "", false), HTTP_BAD_TLS);
+	assert_int_equal(call(s->port, "127.0.0.1", s->key, false),
+	    HTTP_BAD_TLS);
+	assert_int_equal(call(s->port, "127.0.0.1", "/nonexistent", false),
+	    HTTP_BAD_TLS);
+}
+
+static void
+test_wrong_name(void **state)
+{
+	const struct server *s = *state;
+
+	assert_int_equal(call(s->port, "localhost", s->cert, false),
+	    HTTP_BAD_TLS);
+}
+
+static void
+test_private_authority(void **state)
+{
+	const struct server *s = *state;
+
+	assert_true(write(s->input, ANSWER, strlen(ANSWER)) > 0);
+	assert_int_equal(call(s->port, "127.0.0.1", s->cert, false),
+	    HTTP_ANSWERED);
+}
+
+static void
+test_no_tls_there(void **state)
+{
+	struct peer *p = peer_start();
+
+	(void)state;
+	assert_int_equal(call(p->port, "127.0.0.1", NULL, false),
+	    HTTP_TIMED_OUT + 100);
+	peer_stop(p);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_unknown_authority),
+		T(test_wrong_name),
+		T(test_private_authority),
+		T(test_no_tls_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
