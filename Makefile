@@ -33,21 +33,29 @@ CORE     = $(patsubst src/%.c,$B/obj/%.o,\
            $(filter-out $(PROGRAMS:%=src/%.c),$(SOURCES)))
 UNITS    = $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/t_*.c))
 
+# quiet by default; make V=1 shows the commands
+Q        = $(if $(V),,@)
+SAY      = $(if $(V),@:,@echo)
+
 all: $B/imconnector.fcgi $B/imconnectorctl
 
 $B/imconnector.fcgi: $B/obj/imconnector.o $B/core.a
-	$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(SAY) '  LINK $@'
+	$Q$(CC) $(LINK) -o $@ $^ $(LIBS)
 $B/imconnectorctl: $B/obj/imconnectorctl.o $B/core.a
-	$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(SAY) '  LINK $@'
+	$Q$(CC) $(LINK) -o $@ $^ $(LIBS)
 $B/core.a: $(CORE)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$Q$(AR) rcs $@ $^
 $B/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -c -o $@ $<
+	$(SAY) '  CC   $<'
+	$Q$(CC) $(FLAGS) -c -o $@ $<
 $B/unit/%: tests/unit/%.c $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) -lcmocka $(LIBS)
+	$(SAY) '  TEST $<'
+	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) -lcmocka $(LIBS)
 
 clean:
 	rm -rf build

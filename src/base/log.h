@@ -22,7 +22,8 @@ struct log {
 	enum log_target to;
 };
 
-/* One `name=value`.  F_OPT with a NULL text leaves the field out. */
+/* One `name=value`; one without a name is left out.  F_OPT leaves a NULL
+ * text out. */
 struct log_field {
 	const char *name;
 	const char *text;

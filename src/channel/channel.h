@@ -23,7 +23,7 @@ struct channel_env {
 /* One message on its way out. */
 struct parcel {
 	const char *key;	/* the same on every attempt */
-	int64_t received_ms;	/* Unix time; the same on every attempt */
+	int64_t received_us;	/* Unix time; the same on every attempt */
 	const char *object;	/* JSON (event/object.h) */
 	size_t object_len;
 };

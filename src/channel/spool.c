@@ -130,8 +130,8 @@ spool_send(struct channel *channel, const struct parcel *parcel,
 	bool ok = false;
 
 	(void)patience;
-	(void)snprintf(name, sizeof(name), "%013" PRId64 ".%s.json",
-	    parcel->received_ms, parcel->key);
+	(void)snprintf(name, sizeof(name), "%016" PRId64 ".%s.json",
+	    parcel->received_us, parcel->key);
 	dir = open_folder(AT_FDCWD, s->dir);
 	if (dir >= 0)
 		tmp = open_folder(dir, "tmp");

@@ -25,6 +25,7 @@ struct json {
 	struct problem *problem;
 	struct json_scan scan;
 	int64_t fed;		/* bytes before yajl's current piece */
+	int64_t good;		/* offset behind the last call's token */
 	size_t bom;		/* bytes of a leading BOM that were skipped */
 	size_t depth;
 	/* For each open container: the next index of an array, or -1. */
@@ -38,6 +39,13 @@ refuse(struct json *j, enum err e, const char *why)
 	return 0;	/* cancels yajl's parse */
 }
 
+/* Within a callback yajl stands behind the token that it tells. */
+static void
+note_offset(struct json *j)
+{
+	j->good = j->fed + (int64_t)yajl_get_bytes_consumed(j->yajl);
+}
+
 /* Steps into an array's next item; in an object the key did it already. */
 static bool
 begin_value(struct json *j)
@@ -45,6 +53,7 @@ begin_value(struct json *j)
 	char index[24];
 	int n;
 
+	note_offset(j);
 	if (j->depth == 0 || j->next[j->depth - 1] < 0)
 		return true;
 	n = snprintf(index, sizeof(index), "%lld",
@@ -96,6 +105,7 @@ on_key(void *ctx, const unsigned char *s, size_t n)
 {
 	struct json *j = ctx;
 
+	note_offset(j);
 	if (n > SAX_KEY_MAX)
 		return refuse(j, ERR_TOOBIG, "a key is too long");
 	return j->sax->enter(j->sax->ctx, s != NULL ? (const char *)s : "",
@@ -130,6 +140,7 @@ on_close(void *ctx)
 {
 	struct json *j = ctx;
 
+	note_offset(j);
 	j->depth--;
 	return end_value(j);
 }
@@ -178,7 +189,22 @@ json_close(void *ctx)
 	free(j);
 }
 
-/* yajl's verdict as our problem; the sink or a cap may have told already. */
+/* Whether yajl met bytes that are no token, not a token out of place. */
+static bool
+is_lexical(struct json *j)
+{
+	unsigned char *s = yajl_get_error(j->yajl, 0, NULL, 0);
+	bool lexical = s != NULL && s[0] == 'l';
+
+	yajl_free_error(j->yajl, s);
+	return lexical;
+}
+
+/*
+ * yajl's verdict as our problem; the sink or a cap may have told already.
+ * For a token out of place yajl's offset depends on the cut: the end of the
+ * one before does not.
+ */
 static enum err
 verdict(struct json *j, yajl_status status, const char *why)
 {
@@ -187,7 +213,8 @@ verdict(struct json *j, yajl_status status, const char *why)
 	if (status == yajl_status_ok)
 		return j->problem->err;
 	at += (int64_t)yajl_get_bytes_consumed(j->yajl);
-	(void)problem_set(j->problem, ERR_INPUT, at, NULL, "%s", why);
+	(void)problem_set(j->problem, ERR_INPUT, is_lexical(j) ? at : j->good,
+	    NULL, "%s", why);
 	if (j->problem->at < 0)
 		j->problem->at = at;
 	return j->problem->err;

@@ -9,6 +9,7 @@
 #include "event/tree.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 void
@@ -50,6 +51,7 @@ event_keep(void *ctx, const struct message *from)
 		return e;
 	m = &ev->message[ev->messages];
 	*m = *from;
+	m->seq = ev->messages;
 	m->chat = arena_dup(a, from->chat, strlen(from->chat));
 	m->own_id = arena_dup(a, from->own_id, strlen(from->own_id));
 	m->body = arena_dup(a, from->body, from->body_len);
@@ -93,6 +95,17 @@ choose_list(struct event *ev)
 	ev->messages = n;
 }
 
+/* By (message_id, arrival): the order of one chat. */
+static int
+compare(const void *left, const void *right)
+{
+	const struct message *a = left, *b = right;
+
+	if (a->message_id != b->message_id)
+		return a->message_id < b->message_id ? -1 : 1;
+	return a->seq < b->seq ? -1 : 1;
+}
+
 static enum err
 unusable(struct problem *p, const char *field, const char *why)
 {
@@ -129,6 +142,9 @@ event_check(struct event *ev, struct problem *p)
 	if (ev->kind == EVENT_OTHER)
 		return ERR_OK;
 	choose_list(ev);
+	if (ev->messages > 1)
+		qsort(ev->message, ev->messages, sizeof(*ev->message),
+		    compare);
 	return check_envelope(ev, p);
 }
 

@@ -15,6 +15,7 @@ enum event_kind { EVENT_OTHER, EVENT_ADD, EVENT_UPDATE, EVENT_DELETE };
 /* One element of data.MESSAGES (old portals: data.DATA), complete. */
 struct message {
 	int64_t index;		/* as the sender numbered it */
+	size_t seq;		/* as it arrived, set by event_keep() */
 	bool of_data;		/* stood in data.DATA */
 	int64_t chat_id;	/* im.chat_id */
 	int64_t message_id;	/* im.message_id */
@@ -63,7 +64,8 @@ enum err event_keep(void *ctx, const struct message *);
 /*
  * Looks at what is authentic: which event it is, and whether its envelope
  * can be used.  Of MESSAGES and DATA it keeps the right one.  An event of
- * kind EVENT_OTHER is always OK.  ERR_UNUSABLE names the field.
+ * kind EVENT_OTHER is always OK.  ERR_UNUSABLE names the field.  Messages
+ * are put in the order in which they must be handed over.
  */
 enum err event_check(struct event *, struct problem *);
 

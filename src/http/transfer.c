@@ -288,6 +288,8 @@ transfer_end(struct transfer *t, CURL *h, CURLcode code)
 	}
 	if (end == HTTP_BROKEN && code == CURLE_UNSUPPORTED_PROTOCOL)
 		reason = "the answer is not HTTP";
+	if (end == HTTP_BROKEN && code == CURLE_OUT_OF_MEMORY)
+		reason = "no memory, or a header line too long";
 	if (t->too_large) {
 		end = HTTP_TOO_LARGE;
 		reason = "the answer is too large";

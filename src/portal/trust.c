@@ -32,6 +32,17 @@ trust_event(const struct config *c, const struct event *ev,
 	return ERR_OK;
 }
 
+enum err
+trust_check(const struct config *c, struct problem *p)
+{
+	const char *why;
+
+	if (c->app.client_endpoint[0] == '\0' ||
+	    trust_endpoint(c, NULL, &why) != NULL)
+		return ERR_OK;
+	return problem_set(p, ERR_CONFIG, -1, NULL, "[app] %s", why);
+}
+
 bool
 trust_connector(const struct config *c, const char *connector)
 {

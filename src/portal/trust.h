@@ -8,6 +8,11 @@
 #include <stdbool.h>
 
 /*
+ * Whether the configured endpoint may get tokens at all.  ERR_CONFIG.
+ */
+enum err trust_check(const struct config *, struct problem *);
+
+/*
  * Whether an event comes from a portal that knows our application token.
  * ERR_DENIED with the reason; without any known token every event is.
  */

@@ -11,7 +11,7 @@
 
 #define COLUMNS "SELECT id, key, state, step, reason, event, member_id," \
 	" domain, connector, chat, line, chat_id, message_id, ts, ids, body," \
-	" received_ms, changed_ms, tries FROM message "
+	" received_us, changed_ms, tries FROM message "
 
 static const char *
 text(sqlite3_stmt *st, int i)
@@ -41,7 +41,7 @@ row(sqlite3_stmt *st)
 		.ts = sqlite3_column_int64(st, 13),
 		.ids = text(st, 14),
 		.body = (const char *)sqlite3_column_text(st, 15),
-		.received_ms = sqlite3_column_int64(st, 16),
+		.received_us = sqlite3_column_int64(st, 16),
 		.changed_ms = sqlite3_column_int64(st, 17),
 		.tries = sqlite3_column_int64(st, 18),
 	};

@@ -34,7 +34,7 @@ static const char schema[] =
     " chat_id INTEGER NOT NULL, message_id INTEGER NOT NULL,"
     " ts INTEGER NOT NULL, body TEXT, ids TEXT,"
     " endpoint TEXT, token TEXT,"
-    " received_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
+    " received_us INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
     " tries INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX message_base ON message(base, revision);"
     "PRAGMA user_version = 1;";

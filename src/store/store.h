@@ -55,7 +55,7 @@ struct arrival {
 	char key[KEY_MAX];
 	enum state state;
 	bool fresh;		/* stored now; else it was there already */
-	int64_t received_ms;	/* Unix time of its first arrival */
+	int64_t received_us;	/* Unix time of its first arrival */
 };
 
 /*
@@ -97,7 +97,7 @@ struct stored {
 	int64_t line, chat_id, message_id, ts;
 	const char *ids;	/* JSON list, "" before delivery */
 	const char *body;	/* NULL once erased */
-	int64_t received_ms, changed_ms;
+	int64_t received_us, changed_ms;
 	int64_t tries;		/* hand-overs and status calls that failed */
 };
 

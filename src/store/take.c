@@ -18,7 +18,18 @@ struct take {
 	const char *reason;	/* why none can be used, or NULL */
 	struct arrival *out;
 	int64_t now_ms;
+	size_t i;		/* the message at hand */
 };
+
+/*
+ * The time of receipt of the i-th message: microseconds tell the messages of
+ * one event apart, so that a spool sorted by name keeps their order.
+ */
+static int64_t
+received_us(const struct take *t)
+{
+	return t->now_ms * 1000 + (int64_t)(t->i < 999 ? t->i : 999);
+}
 
 /* The newest message of an identity, if there is one. */
 struct newest {
@@ -32,7 +43,7 @@ find_newest(struct store *s, const struct identity *who, struct newest *n,
     struct arrival *a)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_NEWEST,
-	    "SELECT id, key, state, received_ms, revision, content"
+	    "SELECT id, key, state, received_us, revision, content"
 	    " FROM message WHERE base = ?1 ORDER BY revision DESC LIMIT 1");
 	int rc;
 
@@ -47,7 +58,7 @@ find_newest(struct store *s, const struct identity *who, struct newest *n,
 		(void)snprintf(a->key, sizeof(a->key), "%s",
 		    (const char *)sqlite3_column_text(st, 1));
 		a->state = (enum state)sqlite3_column_int(st, 2);
-		a->received_ms = sqlite3_column_int64(st, 3);
+		a->received_us = sqlite3_column_int64(st, 3);
 		n->revision = sqlite3_column_int64(st, 4);
 		n->same_content = strcmp(who->content,
 		    (const char *)sqlite3_column_text(st, 5)) == 0;
@@ -98,9 +109,9 @@ insert(struct store *s, const struct take *t, const struct message *m,
 	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_INSERT,
 	    "INSERT INTO message(key, base, revision, content, state,"
 	    " step, reason, event, member_id, domain, connector, line, chat,"
-	    " chat_id, message_id, ts, body, endpoint, token, received_ms,"
+	    " chat_id, message_id, ts, body, endpoint, token, received_us,"
 	    " changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-	    " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?20)"
+	    " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
 	    " RETURNING id");
 	char why[PROBLEM_TEXT_MAX];
 	int rc;
@@ -120,7 +131,8 @@ insert(struct store *s, const struct take *t, const struct message *m,
 	}
 	bind_event(st, t->ev);
 	bind_message(st, m);
-	bind_int(st, 20, t->now_ms);
+	bind_int(st, 20, a->received_us);
+	bind_int(st, 21, t->now_ms);
 	rc = sqlite3_step(st);
 	a->id = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
@@ -142,7 +154,7 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 	if (n.found && (!update || n.same_content))
 		return true;
 	a->fresh = true;
-	a->received_ms = t->now_ms;
+	a->received_us = received_us(t);
 	(void)snprintf(a->key, sizeof(a->key), "%s", who.base);
 	if (update)
 		(void)snprintf(a->key, sizeof(a->key), "%.40s-%" PRId64, who.base,
@@ -153,11 +165,11 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 static bool
 take_all(struct store *s, void *ctx)
 {
-	const struct take *t = ctx;
+	struct take *t = ctx;
 	bool ok = true;
 
-	for (size_t i = 0; ok && i < t->ev->messages; i++)
-		ok = take_one(s, t, &t->ev->message[i], &t->out[i]);
+	for (t->i = 0; ok && t->i < t->ev->messages; t->i++)
+		ok = take_one(s, t, &t->ev->message[t->i], &t->out[t->i]);
 	return ok;
 }
 
@@ -165,7 +177,7 @@ enum err
 store_take(struct store *s, const struct event *ev, const char *reason,
     struct arrival *out, struct problem *p)
 {
-	struct take t = { ev, reason, out, clock_wall(s->clock) };
+	struct take t = { ev, reason, out, clock_wall(s->clock), 0 };
 
 	return store_transact(s, take_all, &t, p);
 }

@@ -151,7 +151,8 @@ class Site:
 
     def states(self):
         """{message_id: state} of what is stored."""
-        return {int(m["message_id"]): m["state"] for m in self.queue()}
+        return {int(m["message_id"] or 0): m["state"]
+                for m in self.queue()}
 
     def wait_states(self, wanted, deadline=10.0):
         """Waits until the store holds exactly these states."""

@@ -56,7 +56,7 @@ struct peer_request {
 	size_t body_len;
 };
 
-static bool
+static inline bool
 peer_send(int fd, const char *p, size_t n)
 {
 	while (n != 0) {
@@ -70,13 +70,13 @@ peer_send(int fd, const char *p, size_t n)
 	return true;
 }
 
-static bool
+static inline bool
 peer_say(int fd, const char *text)
 {
 	return peer_send(fd, text, strlen(text));
 }
 
-static bool
+static inline bool
 peer_answer(int fd, const char *status, const char *extra, const char *body,
     size_t n)
 {
@@ -88,7 +88,7 @@ peer_answer(int fd, const char *status, const char *extra, const char *body,
 }
 
 /* The value of a request header, or "". */
-static const char *
+static inline const char *
 peer_header(const struct peer_request *rq, const char *name, char out[512])
 {
 	const char *p = strstr(rq->head, name);
@@ -100,7 +100,7 @@ peer_header(const struct peer_request *rq, const char *name, char out[512])
 }
 
 /* True when the other side or peer_stop() closes within `ms` (-1: ever). */
-static bool
+static inline bool
 peer_idle(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -108,7 +108,7 @@ peer_idle(int fd, int ms)
 	return poll(&p, 1, ms) != 0;
 }
 
-static bool
+static inline bool
 peer_bytes(int fd, size_t n, bool chunked)
 {
 	char *p = malloc(n + 64);
@@ -129,7 +129,7 @@ peer_bytes(int fd, size_t n, bool chunked)
 	return ok;
 }
 
-static bool
+static inline bool
 peer_flood(int fd, bool one_line)
 {
 	char line[1025];
@@ -148,7 +148,7 @@ peer_flood(int fd, bool one_line)
 }
 
 /* What a path does; false closes the connection. */
-static bool
+static inline bool
 peer_act(int fd, const struct peer_request *rq)
 {
 	const char *p = rq->path;
@@ -156,7 +156,8 @@ peer_act(int fd, const struct peer_request *rq)
 	unsigned long n = 0;
 
 	if (memcmp(rq->head, "CONNECT ", 8) == 0)
-		return peer_answer(fd, "403 Forbidden", "", "no", 2);
+		return peer_answer(fd, "403 Forbidden", "Retry-After: 9\r\n",
+		    "no", 2);
 	if (sscanf(p, "/status/%lu", &n) == 1) {
 		(void)snprintf(line, sizeof(line), "%lu Told", n);
 		return peer_answer(fd, line, "", "", 0);
@@ -198,7 +199,7 @@ peer_act(int fd, const struct peer_request *rq)
 	return strcmp(p, "/leave") != 0;
 }
 
-static bool
+static inline bool
 peer_read(int fd, struct peer_request *rq)
 {
 	char text[512], *end = NULL;
@@ -209,6 +210,10 @@ peer_read(int fd, struct peer_request *rq)
 		/* Byte by byte, so that the body stays in the socket. */
 		if (recv(fd, rq->head + have, 1, 0) != 1)
 			return false;
+		if (rq->head[0] == 0x16) {	/* TLS: as nginx does */
+			(void)peer_say(fd, "HTTP/1.1 400 No\r\n\r\n");
+			return false;
+		}
 		have++;
 		end = strstr(rq->head + (have > 4 ? have - 4 : 0), "\r\n\r\n");
 	}
@@ -227,7 +232,7 @@ peer_read(int fd, struct peer_request *rq)
 	return true;
 }
 
-static void *
+static inline void *
 peer_conn_main(void *ctx)
 {
 	struct peer_conn *c = ctx;
@@ -249,7 +254,7 @@ peer_conn_main(void *ctx)
 	return NULL;
 }
 
-static void *
+static inline void *
 peer_main(void *ctx)
 {
 	struct peer *p = ctx;
@@ -272,7 +277,7 @@ peer_main(void *ctx)
 }
 
 /* A listening socket on a port of the kernel's choice. */
-static int
+static inline int
 peer_listen(int *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
@@ -287,7 +292,7 @@ peer_listen(int *port)
 	return fd;
 }
 
-static struct peer *
+static inline struct peer *
 peer_start(void)
 {
 	struct peer *p = calloc(1, sizeof(*p));
@@ -299,7 +304,7 @@ peer_start(void)
 	return p;
 }
 
-static int
+static inline int
 peer_count(struct peer *p, const int *what)
 {
 	int n;
@@ -310,7 +315,7 @@ peer_count(struct peer *p, const int *what)
 	return n;
 }
 
-static void
+static inline void
 peer_stop(struct peer *p)
 {
 	(void)pthread_mutex_lock(&p->lock);
@@ -345,7 +350,7 @@ struct trial {
 	const char *headers[3];
 };
 
-static void
+static inline void
 nap(int ms)
 {
 	const struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
@@ -353,17 +358,17 @@ nap(int ms)
 	(void)nanosleep(&t, NULL);
 }
 
-static int
+static inline int
 world_start(void **state, const struct clock *clock)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
 	w->peer = peer_start();
 	*state = w;
-	return http_client_new(&w->client, clock, false);
+	return http_client_new(&w->client, clock, false) == ERR_OK ? 0 : -1;
 }
 
-static int
+static inline int
 world_end(void **state)
 {
 	struct world *w = *state;
@@ -374,7 +379,7 @@ world_end(void **state)
 	return 0;
 }
 
-static void
+static inline void
 trial_init(struct trial *t, const struct world *w, const char *path)
 {
 	*t = (struct trial){ 0 };
@@ -388,7 +393,7 @@ trial_init(struct trial *t, const struct world *w, const char *path)
 	t->call.timeout_ms = 20000;
 }
 
-static void
+static inline void
 run(struct world *w, struct trial *t)
 {
 	http_start(w->client, &t->call);
@@ -396,7 +401,7 @@ run(struct world *w, struct trial *t)
 }
 
 /* Runs a path with the defaults; the answer, if any, is dropped. */
-static enum http_end
+static inline enum http_end
 end_of(struct world *w, const char *path)
 {
 	struct trial t;

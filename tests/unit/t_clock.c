@@ -94,7 +94,6 @@ system_clock_goes_on(void **state)
 	struct timespec t;
 
 	(void)state;
-	assert_true(deadline_left(&d) > 0 || mono > 0);
 	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
 	assert_in_range(t.tv_sec * 1000 + t.tv_nsec / 1000000 - mono, 0, 60000);
 	while (nanosleep(&pause, NULL) != 0)

@@ -116,9 +116,9 @@ test_kept_but_closed(void **state)
 }
 
 static void
-test_a_mebibyte(void **state)
+test_big_body(void **state)
 {
-	const size_t n = 1024 * 1024;
+	const size_t n = 1024 * 1024 + 1;	/* curl would "Expect:" here */
 	struct world *w = *state;
 	char *body = malloc(n);
 	struct trial t;
@@ -133,6 +133,11 @@ test_a_mebibyte(void **state)
 	assert_int_equal(t.call.end, HTTP_ANSWERED);
 	assert_int_equal(t.call.answer.len, n);
 	assert_memory_equal(t.call.answer.p, body, n);
+	http_call_free(&t.call);
+	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%d/head",
+	    w->peer->port);
+	run(w, &t);
+	assert_null(strstr(buf_str(&t.call.answer), "Expect"));
 	http_call_free(&t.call);
 	free(body);
 }
@@ -183,7 +188,8 @@ test_answer_cap(void **state)
 		http_call_free(&t.call);
 	}
 	assert_int_equal(end_of(w, "/flood"), HTTP_TOO_LARGE);
-	assert_int_equal(end_of(w, "/line"), HTTP_TOO_LARGE);
+	/* One line of over 100 KiB ends at curl's own limit. */
+	assert_int_equal(end_of(w, "/line"), HTTP_BROKEN);
 }
 
 static void
@@ -303,7 +309,7 @@ static const struct {
 } delays[] = {
 	{ "Retry-After: 120", 120 },
 	{ "RETRY-after:0", 0 },
-	{ "Retry-After: \t 7 \t", 7 },
+	{ "Retry-After:   7  ", 7 },
 	{ "Retry-After: 2592000", 2592000 },
 	{ "Retry-After: 2592001", 2592000 },
 	{ "Retry-After: 99999999999999999999999999999999", 2592000 },
@@ -337,10 +343,6 @@ test_retry_after(void **state)
 		(void)snprintf(header, sizeof(header), "X-Say: %s",
 		    delays[i].line);
 		t.headers[0] = header;
-		/* A tab is no character of a header that we send. */
-		for (char *p = header; *p != '\0'; p++)
-			if (*p == '\t')
-				*p = ' ';
 		run(w, &t);
 		assert_int_equal(t.call.end, HTTP_ANSWERED);
 		if (t.call.retry_after_s != delays[i].seconds)
@@ -388,6 +390,7 @@ test_proxy(void **state)
 	t.call.url = "https://missing.invalid/";	/* CONNECT, and 403 */
 	run(w, &t);
 	assert_int_equal(t.call.end, HTTP_NO_CONNECTION);
+	assert_int_equal(t.call.retry_after_s, -1);
 	http_call_free(&t.call);
 }
 
@@ -401,7 +404,7 @@ main(void)
 		T(test_statuses),
 		T(test_kept_connections),
 		T(test_kept_but_closed),
-		T(test_a_mebibyte),
+		T(test_big_body),
 		T(test_empty_body),
 		T(test_answer_cap),
 		T(test_broken),

@@ -17,7 +17,7 @@ struct server {
 	char cert[128];
 	char key[128];
 	int port;
-	int input;	/* what is written here goes to the next client */
+	int input;	/* what is written here goes to the client */
 	pid_t pid;
 };
 
@@ -115,27 +115,46 @@ teardown(void **state)
 	return 0;
 }
 
-/* One call with a client of its own; returns its end. */
+/*
+ * One call.  Once it hangs, which is after the handshake, the server is made
+ * to answer.
+ */
 static enum http_end
-call(int port, const char *host, const char *ca_file, bool one_shot)
+call_with(struct http_client *client, const struct server *s,
+    const struct http_route *route, const char *url, int64_t timeout_ms)
+{
+	struct http_call c = { .route = route, .url = url, .body = "{}",
+		.body_len = 2, .timeout_ms = timeout_ms };
+	struct deadline d;
+
+	http_start(client, &c);
+	d = deadline_in(&clock_system, 200);
+	while (!http_wait(client, &c, &d)) {
+		assert_true(write(s->input, ANSWER, strlen(ANSWER)) > 0);
+		d = deadline_in(&clock_system, 200);
+	}
+	if (c.end == HTTP_ANSWERED)
+		assert_memory_equal(buf_str(&c.answer), "ok", 3);
+	http_call_free(&c);
+	return c.end;
+}
+
+/* The same with a client of its own. */
+static enum http_end
+call(const struct server *s, int port, const char *host, const char *ca_file,
+    bool one_shot)
 {
 	struct http_route route = { .ca_file = ca_file };
-	struct http_call c = { .route = &route, .body = "{}", .body_len = 2,
-		.timeout_ms = 20000 };
 	struct http_client *client;
+	enum http_end end;
 	char url[128];
 
 	(void)snprintf(url, sizeof(url), "https://%s:%d/", host, port);
-	c.url = url;
 	assert_int_equal(http_client_new(&client, &clock_system, one_shot),
 	    ERR_OK);
-	http_start(client, &c);
-	assert_true(http_wait(client, &c, NULL));
-	if (c.end == HTTP_ANSWERED)
-		assert_string_equal(buf_str(&c.answer), "ok");
-	http_call_free(&c);
+	end = call_with(client, s, &route, url, 20000);
 	http_client_free(client);
-	return c.end;
+	return end;
 }
 
 static void
@@ -143,14 +162,15 @@ test_unknown_authority(void **state)
 {
 	const struct server *s = *state;
 
-	assert_int_equal(call(s->port, "127.0.0.1", NULL, false),
+	assert_int_equal(call(s, s->port, "127.0.0.1", NULL, false),
 	    HTTP_BAD_TLS);
-	assert_int_equal(call(s->port, "127.0.0.1", NULL, true),
+	assert_int_equal(call(s, s->port, "127.0.0.1", NULL, true),
 	    HTTP_BAD_TLS);
-	assert_int_equal(call(s->port, "127.0.0.1", "", false), HTTP_BAD_TLS);
-	assert_int_equal(call(s->port, "127.0.0.1", s->key, false),
+	assert_int_equal(call(s, s->port, "127.0.0.1", "", false),
 	    HTTP_BAD_TLS);
-	assert_int_equal(call(s->port, "127.0.0.1", "/nonexistent", false),
+	assert_int_equal(call(s, s->port, "127.0.0.1", s->key, false),
+	    HTTP_BAD_TLS);
+	assert_int_equal(call(s, s->port, "127.0.0.1", "/nonexistent", false),
 	    HTTP_BAD_TLS);
 }
 
@@ -159,7 +179,7 @@ test_wrong_name(void **state)
 {
 	const struct server *s = *state;
 
-	assert_int_equal(call(s->port, "localhost", s->cert, false),
+	assert_int_equal(call(s, s->port, "localhost", s->cert, false),
 	    HTTP_BAD_TLS);
 }
 
@@ -168,9 +188,33 @@ test_private_authority(void **state)
 {
 	const struct server *s = *state;
 
-	assert_true(write(s->input, ANSWER, strlen(ANSWER)) > 0);
-	assert_int_equal(call(s->port, "127.0.0.1", s->cert, false),
+	assert_int_equal(call(s, s->port, "127.0.0.1", s->cert, false),
 	    HTTP_ANSWERED);
+}
+
+/*
+ * What one route believes is nothing to another: the kept connection of the
+ * first may not serve the second, which trusts the system only.
+ */
+static void
+test_trust_is_not_shared(void **state)
+{
+	const struct server *s = *state;
+	struct http_route private = { .ca_file = s->cert };
+	struct http_route public = { .ca_file = NULL };
+	struct http_client *client;
+	char url[64];
+
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", s->port);
+	assert_int_equal(http_client_new(&client, &clock_system, false),
+	    ERR_OK);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(call_with(client, s, &private, url, 20000),
+		    HTTP_ANSWERED);
+	/* A server of one connection at a time: a second gets no handshake. */
+	assert_int_equal(call_with(client, s, &public, url, 1000),
+	    HTTP_TIMED_OUT);
+	http_client_free(client);
 }
 
 static void
@@ -178,9 +222,8 @@ test_no_tls_there(void **state)
 {
 	struct peer *p = peer_start();
 
-	(void)state;
-	assert_int_equal(call(p->port, "127.0.0.1", NULL, false),
-	    HTTP_TIMED_OUT + 100);
+	assert_int_equal(call(*state, p->port, "127.0.0.1", NULL, false),
+	    HTTP_BAD_TLS);
 	peer_stop(p);
 }
 
@@ -193,6 +236,7 @@ main(void)
 		T(test_unknown_authority),
 		T(test_wrong_name),
 		T(test_private_authority),
+		T(test_trust_is_not_shared),
 		T(test_no_tls_there),
 	};
 

@@ -1,0 +1,138 @@
+/*
+ * imconnector.fcgi: the handler, as FastCGI or as plain CGI.
+ *
+ * Started by the web server, by spawn-fcgi or by systemd.  How it runs is
+ * found out, not configured: a listening socket on descriptor 0 means
+ * FastCGI, the environment of a request means CGI.  Ends with 0, or with a
+ * code of sysexits.h; plain CGI answers 500 instead.
+ */
+#include "config.h"
+#include "setup.h"
+#include "web/accept.h"
+#include "web/cgi.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char help[] =
+"usage: imconnector.fcgi [--config FILE]\n"
+"\n"
+"A Bitrix24 open-line handler.  A web server starts it, as FastCGI (with a\n"
+"listening socket on descriptor 0) or as plain CGI.  To try it by hand:\n"
+"\n"
+"  spawn-fcgi -n -s /run/imconnector/imconnector.sock -- \\\n"
+"      imconnector.fcgi --config FILE\n"
+"\n"
+"  --config FILE  the configuration; else $IMCONNECTOR_CONFIG, else\n"
+"                 /etc/imconnector/imconnector.conf, else the defaults\n"
+"  --help         this text\n"
+"  --version      the version\n"
+"\n"
+"imconnectorctl check tells what a configuration means.\n";
+
+/* Reads the arguments.  Returns an exit code, or -1 to go on. */
+static int
+read_arguments(int argc, char **argv, const char **config)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'c') {
+			*config = optarg;
+		} else if (c == 'h' || c == 'v') {
+			fputs(c == 'h' ? help : "imconnector " VERSION "\n",
+			    stdout);
+			return EX_OK;
+		} else {
+			fputs(help, stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fputs(help, stderr);
+	return EX_USAGE;
+}
+
+static int
+exit_code(enum err e)
+{
+	if (e == ERR_OK)
+		return EX_OK;
+	return e == ERR_CONFIG ? EX_CONFIG : EX_OSERR;
+}
+
+static int
+run_cgi(void)
+{
+	/* the web server's query string may stand in argv: never looked at */
+	const struct setup_opts opts = { .one_shot = true,
+	    .makes_store = true };
+	struct problem p = { 0 };
+	struct setup s;
+	enum err e = setup_make(&s, &opts, &p);
+
+	if (e == ERR_OK) {
+		cgi_serve(&s.relay);
+	} else {
+		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
+		/* the place is the administrator's business, not the caller's */
+		p = (struct problem){ .err = ERR_CONFIG, .at = -1, .text =
+		    "the configuration is wrong; the error log says where" };
+		cgi_refuse(&p);
+	}
+	setup_free(&s);
+	return EX_OK;
+}
+
+static int
+run_fastcgi(const char *config)
+{
+	const struct setup_opts opts = { .config = config,
+	    .makes_store = true };
+	struct problem p = { 0 };
+	struct setup s;
+	bool busy = false;
+	enum err e = setup_make(&s, &opts, &p);
+
+	if (e == ERR_OK) {
+		log_info(s.relay.log, "started", F_STR("version", VERSION),
+		    F_STR("config", config_path(config)),
+		    F_INT("workers", s.config->server.workers));
+		e = accept_serve(&s.relay, &busy, &p);
+	}
+	if (e != ERR_OK)
+		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
+	/* what still works uses these; the queue survives any end */
+	if (!busy)
+		setup_free(&s);
+	return exit_code(e);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *config = NULL;
+	int code;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!accept_is_fastcgi() && cgi_is_request())
+		return run_cgi();
+	code = read_arguments(argc, argv, &config);
+	if (code >= 0)
+		return code;
+	if (accept_is_fastcgi())
+		return run_fastcgi(config);
+	fputs(help, stderr);
+	return EX_USAGE;
+}

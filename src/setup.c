@@ -1,0 +1,75 @@
+/*
+ * From a configuration to open parts, the same way for both programs, so
+ * that `imconnectorctl check` finds what would stop the handler.
+ *
+ * Called once by each program.  Owns what it opens, through struct setup.
+ */
+#include "setup.h"
+
+#include "portal/trust.h"
+
+#include <string.h>
+
+static enum err
+open_store(struct setup *s, bool create, struct problem *p)
+{
+	const struct store_opts opts = {
+		.url = s->config->store.url,
+		.clock = &clock_system,
+		/* half of the time for the answer, so that 503 gets out */
+		.busy_ms = s->config->server.answer_within * 1000 / 2,
+		.create = create,
+	};
+
+	return store_open(&s->store, &opts, p);
+}
+
+static enum err
+open_channels(struct setup *s, struct problem *p)
+{
+	const struct channel_env env = {
+		.http = s->http,
+		.clock = &clock_system,
+	};
+
+	return channels_open(&s->channels, s->config, &env, p);
+}
+
+enum err
+setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
+{
+	enum err e;
+
+	memset(s, 0, sizeof(*s));
+	e = config_load(&s->config, o->config, p);
+	if (e != ERR_OK)
+		return e;
+	log_open(&s->config->log);
+	e = trust_check(s->config, p);
+	if (e == ERR_OK)
+		e = open_store(s, o->makes_store, p);
+	if (e == ERR_OK && http_client_new(&s->http, &clock_system,
+	    o->one_shot) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e == ERR_OK)
+		e = open_channels(s, p);
+	s->relay = (struct relay){
+		.config = s->config,
+		.store = s->store,
+		.channels = s->channels,
+		.http = s->http,
+		.log = &s->config->log,
+		.clock = &clock_system,
+	};
+	return e;
+}
+
+void
+setup_free(struct setup *s)
+{
+	channels_close(s->channels);
+	http_client_free(s->http);
+	store_close(s->store);
+	config_free(s->config);
+	memset(s, 0, sizeof(*s));
+}
