@@ -57,9 +57,30 @@ $B/unit/%: tests/unit/%.c $B/core.a
 	$(SAY) '  TEST $<'
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) -lcmocka $(LIBS)
 
+# One target for the packages, so that make finds what pkg-config knows.
+deps-build deps-test deps-bench: deps-%:
+	@deploy/deps.sh $*
+
+# Installing may bring what the first look at pkg-config missed: start anew.
+check: deps-test
+	@$(MAKE) --no-print-directory units all
+	@tests/run.sh $B
+demo: deps-test
+	@$(MAKE) --no-print-directory all
+	@IMCONNECTOR_BUILD=$B /usr/bin/python3 tests/demo.py
+units: $(UNITS)
+
+# Leaks and wild reads in every unit test, without a special build.
+check-valgrind: deps-test
+	@$(MAKE) --no-print-directory units
+	@TESTS=unit RUNNER="valgrind -q --leak-check=full \
+	    --errors-for-leak-kinds=definite,possible --error-exitcode=9" \
+	    tests/run.sh $B
+
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all units check check-valgrind demo clean \
+        deps-build deps-test deps-bench
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -86,7 +86,7 @@ run_cgi(void)
 		cgi_serve(&s.relay);
 	} else {
 		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
-		/* the place is the administrator's business, not the caller's */
+		/* the place is the administrator's business */
 		p = (struct problem){ .err = ERR_CONFIG, .at = -1, .text =
 		    "the configuration is wrong; the error log says where" };
 		cgi_refuse(&p);

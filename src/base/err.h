@@ -11,7 +11,7 @@
  */
 enum err {
 	ERR_OK,
-	ERR_INPUT,	/* malformed: the sender's fault, a repeat cannot help */
+	ERR_INPUT,	/* malformed: a repeat cannot help */
 	ERR_METHOD,	/* not a POST */
 	ERR_MEDIA,	/* a media type that this program does not read */
 	ERR_TOOBIG,	/* over a cap that we chose */

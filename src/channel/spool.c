@@ -96,7 +96,7 @@ write_file(int folder, const char *name, const struct parcel *parcel)
 	if (fd < 0)
 		return false;
 	ok = write_all(fd, parcel->object, parcel->object_len) &&
-	    write_all(fd, "\n", 1) && fsync(fd) == 0;
+	    fsync(fd) == 0;
 	return close(fd) == 0 && ok;
 }
 

@@ -87,7 +87,8 @@ split_brackets(struct form *f, struct path *p, size_t i)
 		if (s[i] == '[')
 			close = memchr(s + i, ']', p->name.len - i);
 		if (close == NULL)
-			return fail(f, ERR_INPUT, "a name's brackets do not match");
+			return fail(f, ERR_INPUT,
+			    "a name's brackets do not match");
 		e = add_segment(f, p, i + 1, (size_t)(close - s) - i - 1);
 		i = (size_t)(close - s) + 1;
 	}

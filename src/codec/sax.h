@@ -45,7 +45,8 @@ struct sax {
  */
 struct codec {
 	const char *name;	/* for messages: "JSON", "form" */
-	void *(*open)(const struct sax *, struct problem *);	/* NULL: memory */
+	/* NULL: out of memory */
+	void *(*open)(const struct sax *, struct problem *);
 	enum err (*feed)(void *, const char *, size_t n);
 	enum err (*end)(void *);
 	void (*close)(void *);	/* NULL is fine */

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION "1"
 #define STMT_SLOTS 32
 
 /*
@@ -37,7 +37,7 @@ static const char schema[] =
     " received_us INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
     " tries INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX message_base ON message(base, revision);"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = " SCHEMA_VERSION ";";
 
 struct sqlite {
 	sqlite3 *db;
@@ -141,11 +141,11 @@ check_schema(struct sqlite *s, struct problem *p)
 		return sqlite_fail(s, p);
 	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0)
 		return make_schema(s, p);
-	if (atoi(version) == SCHEMA_VERSION)
+	if (strcmp(version, SCHEMA_VERSION) == 0)
 		return ERR_OK;
 	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
-	    "version %s, this program knows version %d: it is another "
-	    "program's file, or of a newer version", version, SCHEMA_VERSION);
+	    "version %s, this program knows version " SCHEMA_VERSION ": it is "
+	    "another program's file, or of a newer version", version);
 }
 
 /*

@@ -157,8 +157,8 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 	a->received_us = received_us(t);
 	(void)snprintf(a->key, sizeof(a->key), "%s", who.base);
 	if (update)
-		(void)snprintf(a->key, sizeof(a->key), "%.40s-%" PRId64, who.base,
-		    n.revision + 1);
+		(void)snprintf(a->key, sizeof(a->key), "%.40s-%" PRId64,
+		    who.base, n.revision + 1);
 	return insert(s, t, m, &who, n.revision + 1, a);
 }
 

@@ -201,25 +201,41 @@ def test_hang_up_anywhere(start, portal):
     assert not halves
 
 
-def test_half_a_body_and_hang_up(start, portal):
+def hang_up_fcgi(server, body):
+    """Says that ten more bytes come, and goes."""
+    with server.client() as client:
+        client.begin(server.params(FORM, "POST", len(body) + 10))
+        client.send(body)
+
+
+def hang_up_length(server, body):
+    """The same by HTTP."""
+    with server.connect() as sock:
+        sock.sendall(f"POST {server.url} HTTP/1.1\r\nHost: x\r\n"
+                     f"Content-Type: {FORM}\r\nContent-Length: "
+                     f"{len(body) + 10}\r\n\r\n".encode() + body)
+
+
+def hang_up_chunked(server, body):
+    """By HTTP, in a chunk that is not the last one."""
+    with server.connect() as sock:
+        sock.sendall(f"POST {server.url} HTTP/1.1\r\nHost: x\r\n"
+                     f"Content-Type: {FORM}\r\nTransfer-Encoding: chunked"
+                     f"\r\n\r\n{len(body):x}\r\n".encode() + body + b"\r\n")
+
+
+@pytest.mark.parametrize("kind, hang_up", [
+    ("fcgi", hang_up_fcgi),
+    *((k, h) for k in ("nginx", "apache", "apachecgi")
+      for h in (hang_up_length, hang_up_chunked))])
+def test_half_a_body_and_hang_up(start, portal, kind, hang_up):
     """What came is a good form, but not the whole: never used."""
-    for kind in ("fcgi", "nginx", "apache"):
-        server = start(kind)
-        body = as_form(event(endpoint=portal.endpoint))
-        if kind == "fcgi":
-            with server.client() as client:
-                client.begin(server.params(FORM, "POST", len(body) + 10))
-                client.send(body)
-        else:
-            with server.connect() as sock:
-                sock.sendall(f"POST {server.url} HTTP/1.1\r\nHost: x\r\n"
-                             f"Content-Type: {FORM}\r\nContent-Length: "
-                             f"{len(body) + 10}\r\n\r\n".encode() + body)
-        other = event(message(2, chat="other"), endpoint=portal.endpoint)
-        assert server.post(as_form(other)).status == 200
-        assert set(server.site.states()) == {2}
-        assert len(server.site.spooled()) == len(portal.calls) == 1
-        portal.calls.clear()
+    server = start(kind)
+    hang_up(server, as_form(event(endpoint=portal.endpoint)))
+    other = event(message(2, chat="other"), endpoint=portal.endpoint)
+    assert server.post(as_form(other)).status == 200
+    assert set(server.site.states()) == {2}
+    assert len(server.site.spooled()) == len(portal.calls) == 1
 
 
 def test_no_token_is_known(start, front):

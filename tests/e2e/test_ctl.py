@@ -36,7 +36,7 @@ def test_check_says_nothing_bad(site):
 
 WRONG = {       # text of the file -> the line that is wrong
     "[app]\nnonsense = 1\n": 2,
-    "[nonsense]\nx = 1\n": 2,
+    "[nonsense]\nx = 1\n": 1,
     "\n\n[server]\nworkers = 0\n": 4,
     "[server]\nworkers = -1\n": 2,
     "[server]\nworkers = many\n": 2,
@@ -53,7 +53,7 @@ WRONG = {       # text of the file -> the line that is wrong
     "[server\nworkers = 4\n": 1,
     "[app]\nportals = " + "a" * 2000 + ".example\n": 2,
     "[server]\n; " + "c" * 100 + "\nanswer_within = 0\n": 3,
-    "[connector x/abc]\nurl = null:\n": 2,
+    "[connector x/abc]\nurl = null:\n": 1,
 }
 
 

@@ -79,14 +79,13 @@ def test_plain_http_is_refused(start, front, portal, authority):
 @pytest.mark.parametrize("pattern, host, told", [
     ("*.bitrix24.com", "127.0.0.1", False),
     ("127.0.0.2 otherhost", "127.0.0.1", False),
-    ("*host", "localhost", None), ("*.localhost", "localhost", False),
-    ("LOCALHOST", "localhost", True), ("localhost", "127.0.0.1", False)])
+    ("*.localhost", "localhost", False), ("LOCALHOST", "localhost", True),
+    ("localhost", "127.0.0.1", False), ("otherhost localhost", "LocalHost",
+                                        True)])
 def test_host_of_the_endpoint(start, portal, pattern, host, told):
     server = start(app={"portals": pattern})
     answer = server.post(as_form(event(
         endpoint=portal.endpoint.replace("127.0.0.1", host))))
-    if told is None:
-        pytest.skip("not said what such a pattern means")
     if told:
         assert answer.status == 200
     else:
@@ -168,15 +167,7 @@ def test_redirect_to_a_stranger(start, portal):
         assert stranger.connections == 0
 
 
-@pytest.mark.parametrize("path", ["rest/", "rest", "rest/?x=1", "rest/#x",
-                                  "other/rest/"])
-def test_paths_of_endpoints(start, portal, path):
-    """A slash is added; what has a query or a fragment is no endpoint."""
-    portal.always("ok")
-    server = start()
-    answer = server.post(as_form(event(endpoint=portal.url + path)))
-    assert answer.status in (200, 202)
-    for call in portal.calls:
-        assert call.path.startswith("/rest/imconnector.send") or \
-            path.startswith("other")
-    portal.violations.clear()           # other/rest/ is none of the portal's
+@pytest.mark.parametrize("path", ["rest/", "rest"])
+def test_a_slash_is_added_to_an_endpoint(start, portal, path):
+    answer = start().post(as_form(event(endpoint=portal.url + path)))
+    assert answer.status == 200 and len(portal.deliveries) == 1

@@ -11,6 +11,7 @@
  * so that the sanitizer sees a reader that looks further or back.
  */
 #define PIECE_MAX 31
+#define TAIL 8	/* bytes of a large text that are fed in small pieces */
 
 struct cut {
 	size_t first;	/* bytes of the first piece */
@@ -138,15 +139,14 @@ feed_cuts(const struct codec *c, struct text in, size_t refuse_at)
 static inline struct run
 feed_big(const struct codec *c, struct text in)
 {
-	static const size_t sizes[] = { 65521, 32749, 8191 };
+	static const size_t sizes[] = { 131071, 65521 };
 	struct run whole;
 
 	feed_run(&whole, c, in, (struct cut){ in.n, 1 }, 0);
 	for (size_t i = 0; i < COUNT(sizes); i++)
 		feed_cut(&whole, c, in, (struct cut){ sizes[i], sizes[i] });
-	for (size_t n = 1; n <= PIECE_MAX; n++)
-		feed_cut(&whole, c, in, (struct cut){
-		    in.n > 40 ? in.n - 40 : 1, n });
+	for (size_t n = 1; n < TAIL; n++)
+		feed_cut(&whole, c, in, (struct cut){ in.n - TAIL, n });
 	return whole;
 }
 

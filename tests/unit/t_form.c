@@ -176,7 +176,7 @@ truncated(void **state)
 static void
 bad_bytes_everywhere(void **state)
 {
-	static const char *const bad[] = { "\xff", "%FF", "\x80", "%c0", "%00" };
+	static const char *const bad[] = { "\xff", "%FF", "\xc1", "%c0", "%00" };
 
 	(void)state;
 	for (size_t i = 0; i < journey.n * COUNT(bad); i++) {
@@ -188,8 +188,6 @@ bad_bytes_everywhere(void **state)
 		memcpy(s, journey.p, at);
 		memcpy(s + at, bad[i % COUNT(bad)], n);
 		memcpy(s + at + n, journey.p + at, journey.n - at);
-		if (n == 1 && (s[at + 1] & 0xc0) == 0x80)
-			continue;	/* 0x80 is good in some characters */
 		r = feed_cuts(&codec_form, (struct text){ s, journey.n + n },
 		    0);
 		assert_int_equal(r.problem.err, ERR_INPUT);

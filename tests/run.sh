@@ -1,0 +1,60 @@
+#!/bin/sh
+# run.sh BUILD: runs all tests on the programs in the folder BUILD.
+#
+# Called by make check. Prints what failed, then a tally as the last line:
+# "N passed, M failed". Ends with 0 only if nothing failed. TESTS="unit e2e"
+# picks parts; RUNNER="valgrind ..." wraps the unit tests.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=$1
+parts=${TESTS:-style unit e2e}
+passed=0
+failed=0
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+
+# count NAME STATUS: adds up the TAP lines of a part; a part that failed
+# without saying so counts as one failure.
+count() {
+	ok=$(grep -c '^ok ' "$log")
+	not=$(grep -c '^not ok ' "$log")
+	[ "$2" -eq 0 ] || [ "$not" -ne 0 ] || not=1
+	[ "$ok" -ne 0 ] || [ "$not" -ne 0 ] || not=1
+	[ "$not" -eq 0 ] || cat "$log"
+	passed=$((passed + ok))
+	failed=$((failed + not))
+	printf '%-24s %4d passed, %d failed\n' "$1" "$ok" "$not"
+}
+
+for part in $parts; do
+	case $part in
+	style)
+		sh tests/style.sh >"$log" 2>&1
+		count style $?
+		;;
+	unit)
+		for t in "$build"/unit/t_*; do
+			case $t in *.d | *'*') continue ;; esac
+			CMOCKA_MESSAGE_OUTPUT=TAP ${RUNNER:-} "$t" >"$log" 2>&1
+			count "unit/${t##*/}" $?
+		done
+		;;
+	e2e)
+		IMCONNECTOR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 \
+		    /usr/bin/python3 -m pytest -p no:cacheprovider -q \
+		    --tb=short tests/standin tests/e2e >"$log.py" 2>&1
+		status=$?
+		cat "$log.py"
+		# its summary as TAP, so that one rule counts all
+		tail -n 1 "$log.py" | tr ',' '\n' | awk '
+		$2 == "passed" { for (i = 0; i < $1; i++) print "ok e2e" }
+		$2 ~ /^(failed|error|errors|skipped)$/ {
+			for (i = 0; i < $1; i++) print "not ok e2e " $2 }
+		' >"$log"
+		rm -f "$log.py"
+		count e2e "$status"
+		;;
+	esac
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
