@@ -95,8 +95,8 @@ open_one(struct channel **out, const struct config_channel *c,
 
 	section_name(c, section, sizeof(section));
 	if (kind == NULL)
-		return problem_set(p, e, -1, NULL, "%s url: \"%.60s\" is no "
-		    "spool:, http://, https:// or null: URL", section, c->url);
+		return problem_set(p, e, -1, NULL, "%s url: this is no "
+		    "spool:, http://, https:// or null: URL", section);
 	e = kind->open(out, c, env, &why);
 	return e == ERR_OK ? e : problem_set(p, e, -1, NULL, "%s url: %s",
 	    section, why.text);

@@ -96,15 +96,23 @@ never_again(long status)
 	    status == 415 || status == 422;
 }
 
+/* One that says too much took the message, too: its answer is empty here. */
+static bool
+took_it(const struct http_call *call)
+{
+	return (call->end == HTTP_ANSWERED || call->end == HTTP_TOO_LARGE) &&
+	    call->status >= 200 && call->status < 300;
+}
+
 static void
 judge(const struct http_call *call, const char *key, struct receipt *receipt)
 {
 	receipt->retry_after_s = call->retry_after_s;
-	if (call->end != HTTP_ANSWERED)
+	if (took_it(call))
+		read_ids(call, key, receipt);
+	else if (call->end != HTTP_ANSWERED)
 		receipt_fail(receipt, ERR_RETRY, "channel: %.140s",
 		    call->reason);
-	else if (call->status >= 200 && call->status < 300)
-		read_ids(call, key, receipt);
 	else
 		receipt_fail(receipt, never_again(call->status) ? ERR_REFUSED :
 		    ERR_RETRY, "channel: HTTP status %ld", call->status);

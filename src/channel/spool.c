@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define FOLDER_MODE 0750
 #define FILE_MODE 0640
 #define NAME_BYTES 160
@@ -53,20 +54,38 @@ spool_open(struct channel **out, const struct config_channel *c,
 	return ERR_OK;
 }
 
+/* The name of a new folder stands in the one above it. */
+static bool
+sync_above(int folder)
+{
+	int fd = openat(folder, "..", FOLDER_FLAGS);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
 /* Opens the folder `name` below `at`; makes it, durably, where it lacks. */
 static int
 open_folder(int at, const char *name)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	int fd = openat(at, name, flags);
+	int fd = openat(at, name, FOLDER_FLAGS);
+	int saved;
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	if (mkdirat(at, name, FOLDER_MODE) != 0 && errno != EEXIST)
 		return -1;
-	if (at != AT_FDCWD && fsync(at) != 0)
-		return -1;
-	return openat(at, name, flags);
+	fd = openat(at, name, FOLDER_FLAGS);
+	if (fd < 0 || sync_above(fd))
+		return fd;
+	saved = errno;
+	(void)close(fd);
+	/* or the next attempt would find it and trust it */
+	(void)unlinkat(at, name, AT_REMOVEDIR);
+	errno = saved;
+	return -1;
 }
 
 static bool

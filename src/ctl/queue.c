@@ -6,6 +6,7 @@
 #include "ctl/queue.h"
 
 #include "base/buf.h"
+#include "codec/flat.h"
 #include "codec/json_write.h"
 
 #include <inttypes.h>
@@ -62,11 +63,25 @@ add_numbers(struct buf *b, const struct stored *m)
 	return e;
 }
 
-/* A refused element keeps its own JSON, others the inner part of an object. */
+static enum err
+no_value(void *ctx, const char *path, const char *s, size_t n)
+{
+	(void)ctx;
+	(void)path;
+	(void)s;
+	(void)n;
+	return ERR_OK;
+}
+
+/*
+ * A bad element keeps its own JSON.  Others, also those that were refused
+ * with their envelope, have the inner part of an object: no JSON by itself.
+ */
 static enum err
 add_body(struct buf *b, const struct stored *m)
 {
-	bool whole = m->step == STEP_READ;
+	bool whole = m->step == STEP_READ && flat_read(m->body,
+	    strlen(m->body), no_value, NULL) == ERR_OK;
 	enum err e = json_add_name(b, whole ? "element" : "message");
 
 	if (e == ERR_OK && !whole)
@@ -95,16 +110,55 @@ render(struct buf *b, const struct stored *m, bool full)
 	return e == ERR_OK ? buf_addc(b, '}') : e;
 }
 
+/* The control character that a text begins with, or -1; *n: its bytes. */
+static int
+control(const char *s, size_t *n)
+{
+	unsigned char c = (unsigned char)s[0], next;
+
+	*n = 1;
+	if (c < 0x20 || c == 0x7f)
+		return c;
+	next = (unsigned char)s[1];
+	if (c != 0xc2 || next < 0x80 || next > 0x9f)
+		return -1;
+	*n = 2;		/* U+0080 to U+009F: some terminals obey them */
+	return next;
+}
+
+/* JSON leaves some controls as they are.  They stand in strings only. */
+static void
+print_escaped(const char *s)
+{
+	size_t n;
+
+	for (; *s != '\0'; s += n) {
+		int c = control(s, &n);
+
+		if (c >= 0)
+			printf("\\u%04x", (unsigned)c);
+		else
+			(void)putchar(*s);
+	}
+}
+
 static bool
 print_json(struct print *p, const struct stored *m)
 {
+	const char *text = NULL;
 	struct buf b;
 
 	buf_init(&b, OBJECT_MAX);
 	p->err = render(&b, m, p->full);
-	if (p->err == ERR_OK)
-		printf("%s%.*s%s", p->full || p->n == 0 ? "" : ",\n",
-		    (int)b.len, b.p, p->full ? "\n" : "");
+	if (p->err == ERR_OK && (text = buf_str(&b)) == NULL)
+		p->err = ERR_NOMEM;
+	if (p->err == ERR_OK) {
+		if (!p->full && p->n != 0)
+			(void)fputs(",\n", stdout);
+		print_escaped(text);
+		if (p->full)
+			(void)putchar('\n');
+	}
 	buf_free(&b);
 	return p->err == ERR_OK;
 }
@@ -113,12 +167,10 @@ print_json(struct print *p, const struct stored *m)
 static void
 print_clean(const char *s)
 {
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
+	size_t n;
 
-		(void)putchar(c < 0x20 || c == 0x7f ||
-		    (c == 0xc2 && (unsigned char)s[1] < 0xa0) ? '?' : c);
-	}
+	for (; *s != '\0'; s += n)
+		(void)putchar(control(s, &n) >= 0 ? '?' : *s);
 }
 
 static void

@@ -70,10 +70,12 @@ static const struct rule rules[] = {
 
 /* Identifiers within an element: a second value is an error there, too. */
 static const struct {
-	const char *container, *key;
+	const char *container, *key, *name;
 } identifiers[] = {
-	{ "im", "chat_id" }, { "im", "message_id" }, { "chat", "id" },
-	{ "message", "id" },
+	{ "im", "chat_id", "im.chat_id" },
+	{ "im", "message_id", "im.message_id" },
+	{ "chat", "id", "chat.id" },
+	{ "message", "id", "message.id" },
 };
 
 struct grammar {
@@ -263,6 +265,32 @@ element_end(struct grammar *g)
 	return e == ERR_OK ? e : fail(g, e, NULL, "out of memory");
 }
 
+/* An identifier that is of this kind already must not get a value again. */
+static enum err
+check_identifier(struct grammar *g, enum node_kind kind)
+{
+	const struct node *at = g->tree.at, *up = at->parent;
+
+	if (at->kind != kind || up == NULL || up->parent != g->tree.root)
+		return ERR_OK;
+	for (size_t i = 0; i < sizeof(identifiers) / sizeof(identifiers[0]);
+	    i++)
+		if (strcmp(up->key, identifiers[i].container) == 0 &&
+		    strcmp(at->key, identifiers[i].key) == 0)
+			return fail(g, ERR_INPUT, identifiers[i].name,
+			    "is given twice in one element");
+	return ERR_OK;
+}
+
+/* Whatever comes where a text was, a container too, is a second value. */
+static enum err
+element_enter(struct grammar *g, const char *key, size_t n)
+{
+	enum err e = tree_enter(&g->tree, key, n);
+
+	return e == ERR_OK ? check_identifier(g, NODE_TEXT) : e;
+}
+
 static enum err
 on_enter(void *ctx, const char *key, size_t n)
 {
@@ -275,7 +303,7 @@ on_enter(void *ctx, const char *key, size_t n)
 	g->depth++;	/* the readers bound it */
 	if (under == AT_ELEMENT) {
 		g->place[g->depth] = AT_ELEMENT;
-		return tree_enter(&g->tree, key, n);
+		return element_enter(g, key, n);
 	}
 	if (under == AT_LIST) {
 		g->place[g->depth] = AT_ELEMENT;
@@ -312,18 +340,9 @@ keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
 static enum err
 element_value(struct grammar *g, const char *s, size_t n)
 {
-	const struct node *at = g->tree.at, *up = at->parent;
+	enum err e = check_identifier(g, NODE_TREE);
 
-	if (at->kind != NODE_NONE && up != NULL && up->parent == g->tree.root)
-		for (size_t i = 0; i < sizeof(identifiers) /
-		    sizeof(identifiers[0]); i++)
-			if (strcmp(up->key, identifiers[i].container) == 0 &&
-			    strcmp(at->key, identifiers[i].key) == 0)
-				return problem_set(g->problem, ERR_INPUT, -1,
-				    identifiers[i].key,
-				    "%s.%s is given twice in one element",
-				    up->key, at->key);
-	return tree_value(&g->tree, s, n);
+	return e == ERR_OK ? tree_value(&g->tree, s, n) : e;
 }
 
 static enum err

@@ -95,11 +95,13 @@ render_message(struct buf *b, const struct node *c)
 }
 
 /* A container of the element's first level some members of which are
- * numbers.  One that is a list, or no container, has no such members. */
+ * numbers.  One that is a list, or no container, has no such members.  If no
+ * member stays, it vanishes as an empty one does. */
 static enum err
 render_typed(struct buf *b, const struct node *node,
     enum err (*member)(struct buf *, const struct node *))
 {
+	size_t before = b->len, inside;
 	enum err e;
 
 	if (node->kind != NODE_TREE || is_list(node))
@@ -107,9 +109,14 @@ render_typed(struct buf *b, const struct node *node,
 	e = json_add_name(b, node->key);
 	if (e == ERR_OK)
 		e = buf_addc(b, '{');
+	inside = b->len;
 	for (const struct node *c = node->first; c != NULL; c = c->next)
 		if (e == ERR_OK && node_shows(c))
 			e = member(b, c);
+	if (e == ERR_OK && b->len == inside) {
+		b->len = before;
+		return ERR_OK;
+	}
 	return e == ERR_OK ? buf_addc(b, '}') : e;
 }
 

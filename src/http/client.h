@@ -51,7 +51,7 @@ struct http_call {
 	size_t answer_max;		/* bytes; 0 takes 64 KiB */
 	/* set by the client */
 	enum http_end end;
-	long status;			/* with HTTP_ANSWERED */
+	long status;			/* with _ANSWERED and _TOO_LARGE */
 	struct buf answer;		/* freed by http_call_free() */
 	char location[HTTP_LOCATION_MAX];	/* of a 3xx, absolute, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */

@@ -123,7 +123,7 @@ static bool
 set_connection(const struct http_call *call, CURL *h, int64_t left_ms)
 {
 	const char *proxy = call->route->proxy;
-	long ms = (long)left_ms;	/* client.c keeps it in 1..INT_MAX */
+	long ms = (long)left_ms;	/* task.c keeps it to 1..INT_MAX */
 	bool ok = true;
 
 	SET(CURLOPT_TIMEOUT_MS, ms);	/* never 0, which is for ever */

@@ -90,7 +90,7 @@ copy_word(char *out, size_t size, const char *s, size_t n)
 static bool
 is_false(const char *s, size_t n)
 {
-	return n == 0 || (n == 1 && s[0] == '0') ||
+	return s == NULL || n == 0 || (n == 1 && s[0] == '0') ||
 	    (n == 5 && strncasecmp(s, "false", n) == 0);
 }
 
@@ -100,16 +100,16 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	struct answer *a = ctx;
 	char number[24] = "";
 
-	if (strncmp(path, "result", 6) == 0)
+	if (strcmp(path, "result") == 0 || strncmp(path, "result.", 7) == 0)
 		a->has_result = true;
+	if (strcmp(path, "result") == 0 || strcmp(path, "result.SUCCESS") == 0)
+		a->success_is_false = is_false(s, n);
 	if (s == NULL)
 		return ERR_OK;
 	if (strcmp(path, "error") == 0 && n != 0)
 		copy_word(a->error, sizeof(a->error), s, n);
 	if (strcmp(path, "error_description") == 0 && n < 200)
 		a->oauth_lost = memmem(s, n, "not installed", 13) != NULL;
-	if (strcmp(path, "result") == 0 || strcmp(path, "result.SUCCESS") == 0)
-		a->success_is_false = is_false(s, n);
 	if (strcmp(path, "time.operating_reset_at") == 0 &&
 	    n < sizeof(number)) {
 		memcpy(number, s, n);	/* int or float */

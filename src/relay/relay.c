@@ -28,6 +28,8 @@ ignore(const struct relay *r, const struct event *ev, struct outcome *out,
 static const char *
 no_business(const struct relay *r, const struct event *ev)
 {
+	if (ev->name == NULL || ev->name[0] == '\0')
+		return NULL;	/* nobody can say what it is: 422 */
 	if (ev->kind == EVENT_OTHER)
 		return "this program has no use for this event";
 	if (ev->connector != NULL && ev->connector[0] != '\0' &&
@@ -65,7 +67,7 @@ log_arrival(const struct relay *r, const struct event *ev,
 		what = "repeat";
 	else if (a->state == STATE_REFUSED)
 		what = "refused";
-	log_info(r->log, what, F_STR("key", a->key), F_STR("name", ev->name),
+	log_info(r->log, what, F_STR("key", a->key), F_OPT("name", ev->name),
 	    F_STR("member_id", ev->member_id),
 	    F_OPT("connector", ev->connector), F_INT("line", ev->line),
 	    F_INT("chat_id", m->chat_id), F_INT("message_id", m->message_id),
@@ -162,7 +164,7 @@ relay_take(const struct relay *r, struct event *ev, struct patience *patience,
 		return e;
 	e = event_check(ev, p);
 	why = no_business(r, ev);
-	if (ev->name != NULL && why != NULL) {
+	if (why != NULL) {
 		*p = (struct problem){ .err = ERR_OK };
 		return ignore(r, ev, out, why);
 	}

@@ -130,8 +130,9 @@ make_schema(struct sqlite *s, struct problem *p)
 	return ERR_DISK;
 }
 
+/* Before anything is set: a file that is not ours stays as it is. */
 static enum err
-check_schema(struct sqlite *s, struct problem *p)
+check_schema(struct sqlite *s, bool *empty, struct problem *p)
 {
 	char version[16], tables[16];
 
@@ -139,9 +140,8 @@ check_schema(struct sqlite *s, struct problem *p)
 	    !ask(s, "SELECT count(*) FROM sqlite_master", tables,
 	    sizeof(tables)))
 		return sqlite_fail(s, p);
-	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0)
-		return make_schema(s, p);
-	if (strcmp(version, SCHEMA_VERSION) == 0)
+	*empty = strcmp(version, "0") == 0 && strcmp(tables, "0") == 0;
+	if (*empty || strcmp(version, SCHEMA_VERSION) == 0)
 		return ERR_OK;
 	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
 	    "version %s, this program knows version " SCHEMA_VERSION ": it is "
@@ -151,23 +151,25 @@ check_schema(struct sqlite *s, struct problem *p)
 /*
  * Creates the file with our own mode (SQLite would let everybody read it,
  * and its journals take the mode of the file) and the last folder above it.
+ * A file that is there is not even opened: closing it would drop the locks
+ * that another connection of this process holds on it.
  */
 static enum err
 make_file(const char *path, struct problem *p)
 {
-	char *copy = strdup(path);
-	int fd = -1;
+	char *copy;
+	int fd;
+	bool ok = access(path, R_OK | W_OK) == 0;
 
-	if (copy != NULL) {
+	if (!ok && errno == ENOENT && (copy = strdup(path)) != NULL) {
 		/* if it cannot be made, open() says so */
 		(void)mkdir(dirname(copy), 0750);
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+		free(copy);
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		ok = fd >= 0 ? close(fd) == 0 : errno == EEXIST;
 	}
-	free(copy);
-	if (fd < 0 || close(fd) != 0)
-		return problem_set(p, ERR_DISK, -1, NULL,
-		    "cannot open the store %s: %s", path, strerror(errno));
-	return ERR_OK;
+	return ok ? ERR_OK : problem_set(p, ERR_DISK, -1, NULL,
+	    "cannot open the store %s: %s", path, strerror(errno));
 }
 
 static enum err
@@ -187,6 +189,7 @@ sqlite_open(struct sqlite **out, const struct sqlite_opts *o, bool *absent,
     struct problem *p)
 {
 	struct sqlite *s = calloc(1, sizeof(*s));
+	bool empty = false;
 	enum err e = s != NULL ? ERR_OK : problem_set(p, ERR_NOMEM, -1, NULL,
 	    "out of memory");
 
@@ -200,9 +203,11 @@ sqlite_open(struct sqlite **out, const struct sqlite_opts *o, bool *absent,
 	if (e == ERR_OK)
 		e = open_file(s, o, p);
 	if (e == ERR_OK)
-		e = set_durability(s, p);
+		e = check_schema(s, &empty, p);
 	if (e == ERR_OK)
-		e = check_schema(s, p);
+		e = set_durability(s, p);
+	if (e == ERR_OK && empty)
+		e = make_schema(s, p);
 	if (e == ERR_OK)
 		*out = s;
 	else

@@ -70,7 +70,7 @@ find_newest(struct store *s, const struct identity *who, struct newest *n,
 static void
 bind_event(sqlite3_stmt *st, const struct event *ev)
 {
-	bind_text(st, 8, ev->name);
+	bind_text(st, 8, ev->name != NULL ? ev->name : "");
 	bind_text(st, 9, ev->member_id);
 	bind_text(st, 10, ev->domain);
 	bind_text(st, 11, ev->connector != NULL ? ev->connector : "");

@@ -201,15 +201,18 @@ enum err
 read_event(struct request *rq, int64_t body_max, struct event *ev,
     struct problem *p)
 {
-	struct body b = { .request = rq, .max = body_max, .length = -1 };
+	struct body b = { .request = rq, .max = body_max };
+	struct problem length = { 0 };
+	/* first, as it also bounds how much of a refused body is read */
+	bool length_ok = check_length(&b, &length) == ERR_OK;
 	enum err e = check_method(rq, p);
 
 	if (e == ERR_OK)
 		e = check_media(&b, p);
-	if (e == ERR_OK)
-		e = check_length(&b, p);
-	if (e == ERR_OK)
+	if (e == ERR_OK && length_ok)
 		return parse(&b, ev, p);
+	if (e == ERR_OK)
+		*p = length;
 	(void)read_body(&b, p);
-	return e;
+	return p->err;
 }

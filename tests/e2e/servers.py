@@ -161,12 +161,15 @@ class Fcgi(Server):
             "/usr/local/lib/imconnector/imconnector.fcgi":
                 str(self.site.handler)}))
 
-    def start(self):
+    def run(self):
+        """Executes that command; its process, which becomes the handler."""
         env = {**self.site.environment}
         del env["IMCONNECTOR_CONFIG"]       # the command sets it
-        handler = self._run("handler", ["/usr/bin/env",
-                                        *self.spawn_command()],
-                            self.log_file, env=env)
+        return self._run("handler", ["/usr/bin/env", *self.spawn_command()],
+                         self.log_file, env=env)
+
+    def start(self):
+        handler = self.run()
 
         def listens():
             assert handler.poll() is None, self.log()

@@ -19,7 +19,8 @@ import tempfile
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("IMCONNECTOR_BUILD", REPO / "build"))
+BUILD = pathlib.Path(os.environ.get("IMCONNECTOR_BUILD") or
+                     REPO / "build").resolve()
 HANDLER, TOOL = "imconnector.fcgi", "imconnectorctl"
 STOP_WITHIN = 8         # seconds; mod_fcgid kills after that
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|"

@@ -11,6 +11,7 @@
 #include "http/client.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -37,9 +38,13 @@ struct peer_conn {
 	int fd;
 };
 
+struct peer_request;
 struct peer {
 	int fd;
 	int port;
+	/* takes the place of peer_act(); set before the first connection */
+	bool (*script)(void *ctx, int fd, const struct peer_request *);
+	void *script_ctx;
 	pthread_t thread;
 	pthread_mutex_t lock;		/* guards the next three */
 	int accepts;
@@ -245,7 +250,9 @@ peer_conn_main(void *ctx)
 			(void)pthread_mutex_lock(&c->peer->lock);
 			c->peer->requests++;
 			(void)pthread_mutex_unlock(&c->peer->lock);
-			go_on = peer_act(c->fd, rq);
+			go_on = c->peer->script == NULL ?
+			    peer_act(c->fd, rq) :
+			    c->peer->script(c->peer->script_ctx, c->fd, rq);
 		}
 		free(rq->body);
 	}
@@ -258,11 +265,14 @@ static inline void *
 peer_main(void *ctx)
 {
 	struct peer *p = ctx;
+	const int one = 1;
 	int fd;
 
 	while ((fd = accept(p->fd, NULL, NULL)) >= 0) {
 		struct peer_conn *c = &p->conns[p->accepts];
 
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
 		(void)pthread_mutex_lock(&p->lock);
 		c->peer = p;
 		c->fd = fd;

@@ -100,6 +100,9 @@ other_secret(void **state)
 	assert_false(digest_same_secret("s3crett", "s3cret"));
 	assert_false(digest_same_secret("", "s3cret"));
 	assert_false(digest_same_secret(X300, X300 "x"));
+	/* their digests share the first four bytes, and the last four */
+	assert_false(digest_same_secret("s18601", "s115269"));
+	assert_false(digest_same_secret("s55442", "s55668"));
 }
 
 static void

@@ -176,7 +176,8 @@ truncated(void **state)
 static void
 bad_bytes_everywhere(void **state)
 {
-	static const char *const bad[] = { "\xff", "%FF", "\xc1", "%c0", "%00" };
+	static const char *const bad[] = { "\xff", "%FF", "\xc1", "%c0",
+		"%00" };
 
 	(void)state;
 	for (size_t i = 0; i < journey.n * COUNT(bad); i++) {

@@ -310,7 +310,8 @@ depth_is(const char *open, const char *middle, const char *close, size_t n,
 	assert_int_equal(r.problem.err, e);
 	if (e != ERR_OK) {
 		assert_string_equal(r.problem.text, "nested too deeply");
-		assert_int_equal(r.problem.at, SAX_DEPTH_MAX * strlen(open) + 1);
+		assert_int_equal(r.problem.at,
+		    SAX_DEPTH_MAX * strlen(open) + 1);
 	}
 	feed_free(&r);
 	buf_free(&b);

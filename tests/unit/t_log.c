@@ -11,8 +11,10 @@
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TIME_LENGTH (sizeof("time=2026-03-17T14:52:41.123Z ") - 1)
@@ -98,15 +100,23 @@ static void
 time_is_utc_with_milliseconds(void **state)
 {
 	struct capture c;
+	struct tm tm = { 0 };
+	time_t before = time(NULL), told;
 	regex_t re;
 
 	(void)state;
+	assert_int_equal(setenv("TZ", "XYZ-9", 1), 0);
+	tzset();
 	(void)line_of(&c, &to_stderr, LOG_LEVEL_INFO, NULL, 0);
 	assert_int_equal(regcomp(&re, "^time=20[0-9]{2}-[01][0-9]-[0-3][0-9]"
 	    "T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{3}Z level=info "
 	    "event=tested$", REG_EXTENDED | REG_NOSUB), 0);
 	assert_int_equal(regexec(&re, c.got, 0, NULL, 0), 0);
 	regfree(&re);
+	assert_non_null(strptime(c.got, "time=%Y-%m-%dT%H:%M:%S", &tm));
+	told = timegm(&tm);
+	/* time() may lag by a tick of the kernel */
+	assert_true(told >= before && told <= time(NULL) + 1);
 }
 
 static void

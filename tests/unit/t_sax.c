@@ -25,7 +25,8 @@ static const struct {
 	    T("a[0]=1&a[1][0]=2&a[1][1]=3&a[2][x]=4") },
 	{ T("{\"a\":{\"10\":\"x\",\"2\":\"y\"}}"), T("a[10]=x&a[2]=y") },
 	{ T("{\"a\":\" +%&=\"}"), T("a=+%2B%25%26%3D") },
-	{ T("{\"\\u0416 \":\"\\ud83d\\ude00\\n\"}"), T("%D0%96+=" SMILE "%0A") },
+	{ T("{\"\\u0416 \":\"\\ud83d\\ude00\\n\"}"),
+	    T("%D0%96+=" SMILE "%0A") },
 	{ T("{\"a\":{\"\":{\"b\":1}}}"), T("a[][b]=1") },
 	{ T("{\"event\":\"ONIMCONNECTORMESSAGEADD\",\"data\":{"
 	    "\"CONNECTOR\":\"myconnector\",\"LINE\":107,\"MESSAGES\":["
@@ -174,8 +175,8 @@ broken_json(void **state)
 static void
 broken_forms(void **state)
 {
-	static const struct text in = T("a[b%D0%96]=1&a[c][]=x+" SMILE "&a[c][d]"
-	    "=%F0%9F%98%80&e=f");
+	static const struct text in = T("a[b%D0%96]=1&a[c][]=x+" SMILE
+	    "&a[c][d]=%F0%9F%98%80&e=f");
 	static const struct text bytes = T("[]=&%+5BDd0a\xd0\x96\xff\x00");
 
 	(void)state;
