@@ -137,10 +137,13 @@ class Site:
 
     def ctl(self, *args, timeout=30, env=None):
         """Runs the operator's tool on this site."""
-        return subprocess.run(
+        done = subprocess.run(
             [self.folder / "bin" / TOOL, *args], capture_output=True,
             text=True, timeout=timeout, check=False, cwd=self.folder,
             env={**self.environment, **(env or {})})
+        assert not SANITIZER.search(done.stderr), done.stderr
+        assert done.returncode >= 0, f"killed by {-done.returncode}"
+        return done
 
     def queue(self):
         """Every stored message, as the operator's tool lists them."""

@@ -47,7 +47,7 @@ CASES = {
     "text false": event(in_message(text=False)),
     "quotes and escapes": event(message(text='"\\/\b\f\n\r\t\x01\x1f\x7f')),
     "html": event(message(text="<script>&amp;' + % = [a][] {b} ;")),
-    "cyrillic and emoji": event(message(text="Привет, 😀👨‍👩‍👧 \u2028\ufeff")),
+    "cyrillic and emoji": event(message(text="Привет, 😀 \u200d\u2028\ufeff")),
     "edges of UTF-8": event(message(text="\x7f\x80\u07ff\u0800\ud7ff\ue000"
                                          "\ufffd\uffff\U00010000\U0010ffff")),
     "files": event(in_message(files=FILES)),

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 from .answers import Answer, answer_from, error, json_answer
 from .control import Control
-from .limits import Bucket, OperatingTime
+from .limits import OperatingTime
 from .peer import Peer
 
 DELIVERY = "imconnector.send.status.delivery"
@@ -241,7 +241,7 @@ class Portal(Peer):
             "operating": operating}})
 
     def _deliver(self, params):
-        """Checks a delivery status and keeps its ids; what is wrong, or None."""
+        """Checks a delivery status and keeps its ids; or what is wrong."""
         connector, line = params.get("CONNECTOR"), params.get("LINE")
         if not isinstance(connector, str) or not connector:
             return "CONNECTOR is no text"

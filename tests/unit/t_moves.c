@@ -1,0 +1,247 @@
+/*
+ * The moves of a message: each one from each state, and what it leaves.
+ *
+ * Run by make check.
+ */
+#include "store_world.h"
+
+#define ROW "SELECT state, step, reason, ids, body, token, endpoint," \
+	" changed_ms - 1773759162000, tries FROM message WHERE id = "
+#define ENDPOINT "https://some-domain.bitrix24.com/rest/"
+
+enum move { DELIVERED, ACKNOWLEDGED, REFUSED, POSTPONED, MOVES };
+
+static void
+move(struct world *w, enum move what, int64_t id)
+{
+	struct problem *p = &w->problem;
+	enum err e = ERR_OK;
+
+	if (what == DELIVERED)
+		e = store_delivered(w->store, id, "[\"x\"]", p);
+	else if (what == ACKNOWLEDGED)
+		e = store_acknowledged(w->store, &id, 1, p);
+	else if (what == REFUSED)
+		e = store_refused(w->store, id, STEP_STATUS, "no", p);
+	else
+		e = store_postponed(w->store, id, "later", p);
+	assert_int_equal(e, ERR_OK);
+	assert_int_equal(p->err, ERR_OK);
+}
+
+static void
+expect_row(struct world *w, int64_t id, const char *want)
+{
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql), ROW "%" PRId64, id);
+	assert_string_equal(look(w, sql), want);
+}
+
+static void
+test_the_way(void **state)
+{
+	struct world *w = *state;
+	int64_t id = take_message(w, ADD, 1, "b").id;
+
+	expect_row(w, id, "1|null|null|null|b|secret-token|" ENDPOINT
+	    "|0|0|\n");
+	w->now_ms += 5;
+	move(w, POSTPONED, id);
+	expect_row(w, id, "1|null|later|null|b|secret-token|" ENDPOINT
+	    "|5|1|\n");
+	w->now_ms += 5;
+	move(w, DELIVERED, id);
+	expect_row(w, id, "2|null|null|[\"x\"]|b|secret-token|" ENDPOINT
+	    "|10|1|\n");
+	w->now_ms += 5;
+	move(w, POSTPONED, id);
+	expect_row(w, id, "2|null|later|[\"x\"]|b|secret-token|" ENDPOINT
+	    "|15|2|\n");
+	w->now_ms += 5;
+	move(w, ACKNOWLEDGED, id);
+	expect_row(w, id, "3|null|null|[\"x\"]|null|null|null|20|2|\n");
+	/* by these a repeat is known */
+	assert_string_equal(look(w, "SELECT length(key), length(base),"
+	    " length(content), received_us FROM message"),
+	    "27|27|27|1773759162000000|\n");
+}
+
+/* Every move from every state: what is not in the table changes nothing. */
+static void
+test_transitions(void **state)
+{
+	static const char *const after[5][MOVES] = {
+		[STATE_RECEIVED] = { "2", "1", "4", "1" },
+		[STATE_DELIVERED] = { "2", "3", "4", "2" },
+		[STATE_ACKNOWLEDGED] = { "3", "3", "3", "3" },
+		[STATE_REFUSED] = { "4", "4", "4", "4" },
+	};
+	static const bool changes[5][MOVES] = {
+		[STATE_RECEIVED] = { true, false, true, true },
+		[STATE_DELIVERED] = { false, true, true, true },
+	};
+	struct world *w = *state;
+	int64_t n = 0;
+
+	for (int from = STATE_RECEIVED; from <= STATE_REFUSED; from++) {
+		for (int what = 0; what < MOVES; what++) {
+			int64_t id = take_message(w, ADD, ++n, "b").id;
+			char sql[128], before[512];
+
+			if (from == STATE_REFUSED)
+				move(w, REFUSED, id);
+			if (from == STATE_DELIVERED ||
+			    from == STATE_ACKNOWLEDGED)
+				move(w, DELIVERED, id);
+			if (from == STATE_ACKNOWLEDGED)
+				move(w, ACKNOWLEDGED, id);
+			(void)snprintf(sql, sizeof(sql), "SELECT * FROM"
+			    " message WHERE id = %" PRId64, id);
+			(void)snprintf(before, sizeof(before), "%s",
+			    look(w, sql));
+			w->now_ms++;
+			move(w, (enum move)what, id);
+			assert_int_equal(strcmp(look(w, sql), before) != 0,
+			    changes[from][what]);
+			(void)snprintf(sql, sizeof(sql), "SELECT state FROM"
+			    " message WHERE id = %" PRId64, id);
+			assert_int_equal(look(w, sql)[0],
+			    after[from][what][0]);
+		}
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	struct world *w = *state;
+	int64_t one = take_message(w, ADD, 1, "b").id;
+	int64_t two = take_message(w, ADD, 2, "c").id;
+
+	assert_int_equal(store_refused(w->store, one, STEP_HAND_OVER,
+	    "the channel said 410", &w->problem), ERR_OK);
+	expect_row(w, one, "4|2|the channel said 410|null|b|secret-token|"
+	    ENDPOINT "|0|1|\n");
+	/* after the hand-over its ids must stay */
+	move(w, DELIVERED, two);
+	move(w, REFUSED, two);
+	expect_row(w, two, "4|3|no|[\"x\"]|c|secret-token|" ENDPOINT
+	    "|0|1|\n");
+}
+
+/* Only the one that is meant. */
+static void
+test_others_stay(void **state)
+{
+	struct world *w = *state;
+	int64_t ids[3];
+
+	for (int64_t i = 0; i < 3; i++)
+		ids[i] = take_message(w, ADD, i + 1, "b").id;
+	for (int what = 0; what < MOVES; what++)
+		move(w, (enum move)what, 999);
+	assert_string_equal(look(w, "SELECT state, reason FROM message"),
+	    "1|null|\n1|null|\n1|null|\n");
+	move(w, DELIVERED, ids[0]);
+	move(w, REFUSED, ids[1]);
+	move(w, POSTPONED, ids[2]);
+	assert_string_equal(look(w, "SELECT state, reason FROM message"),
+	    "2|null|\n4|no|\n1|later|\n");
+}
+
+static void
+test_acknowledged_together(void **state)
+{
+	struct world *w = *state;
+	int64_t ids[5] = { 0 };
+
+	for (size_t i = 0; i < 4; i++) {
+		ids[i] = take_message(w, ADD, (int64_t)i + 1, "b").id;
+		if (i != 2)
+			move(w, DELIVERED, ids[i]);
+	}
+	ids[4] = 999;	/* and one that is not there */
+	assert_int_equal(store_acknowledged(w->store, ids, 5, &w->problem),
+	    ERR_OK);
+	assert_string_equal(look(w, "SELECT state, body FROM message"),
+	    "3|null|\n3|null|\n1|b|\n3|null|\n");
+	assert_int_equal(store_acknowledged(w->store, ids, 0, &w->problem),
+	    ERR_OK);
+}
+
+/* Erased is erased: the bytes are not in the file either. */
+static void
+test_erased(void **state)
+{
+	static const char body[] = "\"text\":\"a very private message\"";
+	struct world *w = *state;
+	int64_t id = take_message(w, ADD, 1, body).id;
+	size_t n;
+	char *p;
+
+	store_close(w->store);
+	p = file_bytes(w->path, &n);
+	assert_non_null(memmem(p, n, "very private", 12));
+	assert_non_null(memmem(p, n, "secret-token", 12));
+	free(p);
+	w->store = store_of(w, 1000, true);
+	move(w, DELIVERED, id);
+	move(w, ACKNOWLEDGED, id);
+	store_close(w->store);
+	w->store = NULL;
+	p = file_bytes(w->path, &n);
+	assert_null(memmem(p, n, "very private", 12));
+	assert_null(memmem(p, n, "secret-token", 12));
+	free(p);
+}
+
+/* A move that cannot be written is told, and can be made again. */
+static void
+test_failure(void **state)
+{
+	struct world *w = *state;
+	int64_t id[2];
+	sqlite3 *db;
+
+	id[0] = take_message(w, ADD, 1, "b").id;
+	id[1] = take_message(w, ADD, 2, "b").id;
+	move(w, DELIVERED, id[0]);
+	move(w, DELIVERED, id[1]);
+	db = outside(w);
+	outside_run(db, "CREATE TRIGGER t BEFORE UPDATE ON message WHEN"
+	    " new.id = 2 BEGIN SELECT RAISE(ABORT, 'stop'); END");
+	for (int i = 0; i < 3; i++) {
+		struct problem p = { 0 };
+
+		assert_int_equal(i == 0 ? store_acknowledged(w->store, id, 2,
+		    &p) : i == 1 ? store_refused(w->store, id[1], STEP_STATUS,
+		    "no", &p) : store_postponed(w->store, id[1], "no", &p),
+		    ERR_DISK);
+		assert_string_equal(p.text, "the store failed: stop");
+		assert_string_equal(look(w, "SELECT state, body, tries FROM"
+		    " message"), "2|b|0|\n2|b|0|\n");
+	}
+	outside_run(db, "DROP TRIGGER t");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(store_acknowledged(w->store, id, 2, &w->problem),
+	    ERR_OK);
+	assert_string_equal(look(w, "SELECT state FROM message"),
+	    "3|\n3|\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(test_the_way),
+		WORLD_TEST(test_transitions),
+		WORLD_TEST(test_refused),
+		WORLD_TEST(test_others_stay),
+		WORLD_TEST(test_acknowledged_together),
+		WORLD_TEST(test_erased),
+		WORLD_TEST(test_failure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

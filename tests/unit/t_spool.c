@@ -1,0 +1,424 @@
+/*
+ * The spool channel: what stands on the disk, in which order it got there,
+ * and every step of it failing in turn.
+ */
+#include "channel/channel.h"
+
+#include "config_files.h"
+#include "disk_faults.h"
+#include "unit.h"
+
+#include <dirent.h>
+#include <pthread.h>
+
+#define TIME INT64_C(1773759161123456)
+#define KEY "Key_-1"
+#define NAME "1773759161123456." KEY ".json"
+#define OBJECT "{\"key\":\"" KEY "\",\"text\":\"\xd0\x96\\n\"}"
+
+struct site {
+	struct config config;
+	struct config_channel channel;
+	struct channels *channels;
+	char url[256];
+	const char *dir;	/* the part behind spool: */
+};
+
+static struct site *
+site_of(const char *name)
+{
+	static char none[] = "";
+	const struct channel_env env = { NULL, &clock_system };
+	struct site *s = calloc(1, sizeof(*s));
+	struct problem p = { 0 };
+
+	assert_non_null(s);
+	(void)snprintf(s->url, sizeof(s->url), "spool:%s", in_folder(name));
+	s->dir = s->url + 6;
+	s->channel = (struct config_channel){ none, 0, s->url, 30 };
+	s->config.channel = &s->channel;
+	s->config.channels = 1;
+	assert_int_equal(channels_open(&s->channels, &s->config, &env, &p),
+	    ERR_OK);
+	return s;
+}
+
+static void
+site_free(struct site *s)
+{
+	channels_close(s->channels);
+	free(s);
+}
+
+static struct receipt
+hand_over(struct site *s, const char *key, int64_t time, const char *object)
+{
+	const struct parcel parcel = { key, time, object, strlen(object) };
+	struct patience patience = { .over = true };
+	struct receipt r;
+
+	receipt_init(&r);
+	channels_send(s->channels, "c", 1, &parcel, &patience, &r);
+	assert_true((r.err == ERR_OK) == (r.ids.len != 0));
+	assert_true((r.err == ERR_OK) == (r.reason[0] == '\0'));
+	return r;
+}
+
+static void
+taken(struct site *s, const char *key, int64_t time, const char *object)
+{
+	struct receipt r = hand_over(s, key, time, object);
+	char ids[256];
+
+	if (r.err != ERR_OK)
+		fail_msg("%s", r.reason);
+	(void)snprintf(ids, sizeof(ids), "[\"%016lld.%s.json\"]",
+	    (long long)time, key);
+	assert_string_equal(buf_str(&r.ids), ids);
+	assert_int_equal(r.retry_after_s, -1);
+	receipt_free(&r);
+}
+
+static void
+again(struct site *s, int error)
+{
+	struct receipt r = hand_over(s, KEY, TIME, OBJECT);
+
+	assert_int_equal(r.err, ERR_RETRY);
+	assert_memory_equal(r.reason, "spool: ", 7);
+	assert_string_equal(r.reason + 7, strerror(error));
+	receipt_free(&r);
+}
+
+/* How many entries a folder of the spool has; 0 too if there is none. */
+static size_t
+entries(const struct site *s, const char *sub)
+{
+	char path[300];
+	struct dirent *d;
+	size_t n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", s->dir, sub);
+	dir = opendir(path);
+	while (dir != NULL && (d = readdir(dir)) != NULL)
+		n += strcmp(d->d_name, ".") != 0 &&
+		    strcmp(d->d_name, "..") != 0;
+	if (dir != NULL)
+		(void)closedir(dir);
+	return n;
+}
+
+static void
+file_is(const struct site *s, const char *name, const char *content)
+{
+	char path[400], got[4096];
+	FILE *f;
+	size_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/new/%s", s->dir, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(got, 1, sizeof(got), f);
+	(void)fclose(f);
+	assert_int_equal(n, strlen(content));
+	assert_memory_equal(got, content, n);
+}
+
+static mode_t
+mode_of(const struct site *s, const char *sub)
+{
+	char path[400];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s%s", s->dir, sub);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void
+test_layout(void **state)
+{
+	struct site *s = site_of("layout");
+
+	(void)state;
+	assert_int_equal(access(s->dir, F_OK), -1);	/* open made nothing */
+	taken(s, KEY, TIME, OBJECT);
+	assert_int_equal(mode_of(s, ""), 0750);
+	assert_int_equal(mode_of(s, "/tmp"), 0750);
+	assert_int_equal(mode_of(s, "/new"), 0750);
+	assert_int_equal(mode_of(s, "/new/" NAME), 0640);
+	file_is(s, NAME, OBJECT);
+	assert_int_equal(entries(s, "tmp"), 0);
+	assert_int_equal(entries(s, "new"), 1);
+	assert_int_equal(entries(s, ""), 2);
+	site_free(s);
+}
+
+static void
+test_names(void **state)
+{
+	struct site *s = site_of("names");
+	const char *longest = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
+	    "UVWXYZ0123456789-_";
+
+	(void)state;
+	assert_int_equal(strlen(longest), 64);
+	taken(s, KEY, TIME, OBJECT);
+	taken(s, KEY, TIME, "{\"second\":1}");	/* replaces its own file */
+	assert_int_equal(entries(s, "new"), 1);
+	file_is(s, NAME, "{\"second\":1}");
+	taken(s, KEY, TIME + 1, "{}");
+	taken(s, "other", TIME, "{}");
+	taken(s, longest, INT64_MAX, "{}");
+	taken(s, KEY, 999, "");			/* sorts before all */
+	assert_int_equal(entries(s, "new"), 5);
+	file_is(s, "0000000000000999." KEY ".json", "");
+	file_is(s, NAME, "{\"second\":1}");
+	site_free(s);
+}
+
+/* The order of durability, the first time and ever after. */
+static void
+test_order(void **state)
+{
+	struct site *s = site_of("order");
+	const char *above = strrchr(folder, '/') + 1;
+	char want[512];
+
+	(void)state;
+	fault_begin(0, 0);
+	taken(s, KEY, TIME, OBJECT);
+	fault_end();
+	(void)snprintf(want, sizeof(want), "make(order) sync(%s) make(tmp) "
+	    "sync(order) make(new) sync(order) write(file) sync(file) "
+	    "rename(new) sync(new)", above);
+	assert_string_equal(fault.trace, want);
+
+	fault_begin(0, 0);
+	taken(s, KEY, TIME, OBJECT);
+	fault_end();
+	assert_string_equal(fault.trace,
+	    "write(file) sync(file) rename(new) sync(new)");
+	site_free(s);
+}
+
+/* Each call fails in turn: "again", nothing in tmp/, and again is good. */
+static void
+sweep(const char *name, bool fresh, int error)
+{
+	struct site *s = site_of(name);
+	struct receipt r;
+	unsigned k;
+
+	if (!fresh)
+		taken(s, "first", 1, "{}");
+	for (k = 1; k < 50; k++) {
+		fault_begin(k, error);
+		r = hand_over(s, KEY, TIME, OBJECT);
+		fault_end();
+		assert_int_equal(entries(s, "tmp"), 0);
+		if (fault.calls < k) {
+			assert_int_equal(r.err, ERR_OK);
+			receipt_free(&r);
+			break;
+		}
+		assert_int_equal(r.err, ERR_RETRY);
+		assert_string_equal(r.reason + 7, strerror(error));
+		receipt_free(&r);
+		if (!fresh) {
+			taken(s, KEY, TIME, OBJECT);
+			assert_int_equal(entries(s, "new"), 2);
+		}
+	}
+	assert_true(k >= 5 && k < 50);
+	file_is(s, NAME, OBJECT);
+	assert_int_equal(entries(s, "new"), fresh ? 1 : 2);
+	site_free(s);
+}
+
+static void
+test_sweep(void **state)
+{
+	(void)state;
+	sweep("sweep1", true, EIO);
+	sweep("sweep2", false, ENOSPC);
+	sweep("sweep3", false, EDQUOT);
+}
+
+/* A folder whose name is not on the disk must not be found next time. */
+static void
+test_unsynced_folder(void **state)
+{
+	struct site *s = site_of("unsynced");
+
+	(void)state;
+	fault_begin(2, EIO);
+	again(s, EIO);
+	fault_end();
+	assert_int_equal(fault.calls, 2);
+	assert_int_equal(access(s->dir, F_OK), -1);
+	taken(s, KEY, TIME, OBJECT);
+	site_free(s);
+}
+
+static void
+test_drips(void **state)
+{
+	struct site *s = site_of("drips");
+
+	(void)state;
+	fault_begin(0, 0);
+	fault.drips = true;
+	taken(s, KEY, TIME, OBJECT);
+	fault_end();
+	file_is(s, NAME, OBJECT);
+	site_free(s);
+}
+
+static void
+test_in_the_way(void **state)
+{
+	struct site *s = site_of("way");
+
+	(void)state;
+	write_file("way", "a file");
+	again(s, ENOTDIR);
+	assert_int_equal(unlink(in_folder("way")), 0);
+	assert_int_equal(symlink("nowhere/at/all", in_folder("way")), 0);
+	again(s, ENOENT);
+	assert_int_equal(unlink(in_folder("way")), 0);
+
+	assert_int_equal(mkdir(in_folder("way"), 0700), 0);
+	write_file("way/new", "a file");
+	again(s, ENOTDIR);
+	assert_int_equal(entries(s, "tmp"), 0);
+	assert_int_equal(unlink(in_folder("way/new")), 0);
+	assert_int_equal(rmdir(in_folder("way/tmp")), 0);
+	write_file("way/tmp", "a file");
+	again(s, ENOTDIR);
+	assert_int_equal(unlink(in_folder("way/tmp")), 0);
+
+	assert_int_equal(mkdir(in_folder("way/new"), 0700), 0);
+	assert_int_equal(mkdir(in_folder("way/new/" NAME), 0700), 0);
+	again(s, EISDIR);
+	assert_int_equal(entries(s, "tmp"), 0);
+	assert_int_equal(rmdir(in_folder("way/new/" NAME)), 0);
+	taken(s, KEY, TIME, OBJECT);
+	assert_int_equal(mode_of(s, ""), 0700);	/* what is there stays */
+	site_free(s);
+	s = site_of("no/such/folder");
+	again(s, ENOENT);
+	site_free(s);
+}
+
+/* Root may write everywhere, so somebody else tries. */
+static void
+test_unwritable(void **state)
+{
+	struct site *s = site_of("unwritable");
+	bool root = geteuid() == 0;
+
+	(void)state;
+	taken(s, "first", 1, "{}");
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(chmod(in_folder("unwritable"), 0755), 0);
+	assert_int_equal(chmod(in_folder("unwritable/tmp"), 0555), 0);
+	assert_int_equal(chmod(in_folder("unwritable/new"), 0555), 0);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	again(s, EACCES);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(in_folder("unwritable/tmp"), 0777), 0);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	again(s, EACCES);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(entries(s, "tmp"), 0);
+	assert_int_equal(chmod(in_folder("unwritable/new"), 0777), 0);
+	taken(s, KEY, TIME, OBJECT);
+	site_free(s);
+}
+
+/* A draft that a crash left behind, longer than what is written now. */
+static void
+test_old_draft(void **state)
+{
+	struct site *s = site_of("draft");
+	char path[200];
+
+	(void)state;
+	taken(s, "first", 1, "{}");
+	(void)snprintf(path, sizeof(path), "draft/tmp/" NAME ".%ld",
+	    (long)gettid());
+	write_file(path, OBJECT OBJECT OBJECT);
+	taken(s, KEY, TIME, OBJECT);
+	file_is(s, NAME, OBJECT);
+	site_free(s);
+}
+
+static void *
+many(void *ctx)
+{
+	struct site *s = ctx;
+
+	for (int i = 0; i < 25; i++) {
+		char key[32];
+
+		taken(s, KEY, TIME, OBJECT);
+		(void)snprintf(key, sizeof(key), "t%ld-%d", (long)gettid(), i);
+		taken(s, key, TIME, OBJECT);
+	}
+	return NULL;
+}
+
+static void
+test_threads(void **state)
+{
+	struct site *s = site_of("threads");
+	pthread_t thread[8];
+	size_t open_before, open_after;
+	struct site fds = { .dir = "/proc/self/fd" };
+
+	(void)state;
+	open_before = entries(&fds, "");
+	for (size_t i = 0; i < COUNT(thread); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, many, s), 0);
+	for (size_t i = 0; i < COUNT(thread); i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	open_after = entries(&fds, "");
+	assert_int_equal(open_after, open_before);
+	assert_int_equal(entries(s, "tmp"), 0);
+	assert_int_equal(entries(s, "new"), 1 + 25 * COUNT(thread));
+	file_is(s, NAME, OBJECT);
+	site_free(s);
+}
+
+static int
+make_all(void **state)
+{
+	(void)umask(022);
+	return make_folder(state);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_unsynced_folder),
+		cmocka_unit_test(test_drips),
+		cmocka_unit_test(test_in_the_way),
+		cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_old_draft),
+		cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests_name("channel/spool", tests, make_all,
+	    remove_folder);
+}

@@ -1,0 +1,401 @@
+/*
+ * The tree of one element: merging, what vanishes, numbering, caps.
+ *
+ * Run by make check.
+ */
+#include "event/tree.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX ((size_t)8 * 1024 * 1024)
+
+static struct problem problem;
+
+static int
+set_up(void **state)
+{
+	static struct tree tree;
+
+	problem = (struct problem){ 0 };
+	tree_init(&tree, MAX, &problem);
+	*state = &tree;
+	return tree_reset(&tree) == ERR_OK ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	tree_free(*state);
+	tree_free(*state);	/* twice is harmless */
+	return 0;
+}
+
+/* Steps along a path such as "a.b."; an empty key at its end, too. */
+static size_t
+step(struct tree *t, const char *path)
+{
+	size_t depth = 1;
+
+	for (const char *dot; (dot = strchr(path, '.')) != NULL; depth++) {
+		assert_int_equal(tree_enter(t, path, (size_t)(dot - path)),
+		    ERR_OK);
+		path = dot + 1;
+	}
+	assert_int_equal(tree_enter(t, path, strlen(path)), ERR_OK);
+	return depth;
+}
+
+static void
+put(struct tree *t, const char *path, const char *text)
+{
+	size_t depth = step(t, path);
+
+	assert_int_equal(tree_value(t, text, text != NULL ? strlen(text) : 0),
+	    ERR_OK);
+	while (depth-- > 0)
+		tree_leave(t);
+}
+
+/* An empty container: entered and left. */
+static void
+touch(struct tree *t, const char *path)
+{
+	size_t depth = step(t, path);
+
+	while (depth-- > 0)
+		tree_leave(t);
+}
+
+static struct node *
+find(struct tree *t, const char *path)
+{
+	struct node *n = t->root;
+	char key[64];
+
+	while (*path != '\0') {
+		size_t len = strcspn(path, ".");
+
+		memcpy(key, path, len);
+		key[len] = '\0';
+		n = node_child(n, key);
+		path += len + (path[len] == '.');
+	}
+	return n;
+}
+
+static void
+expect_text(struct tree *t, const char *path, const char *text)
+{
+	const struct node *n = find(t, path);
+
+	assert_non_null(n);
+	assert_int_equal(n->kind, NODE_TEXT);
+	assert_int_equal(n->text_len, strlen(text));
+	assert_string_equal(n->text, text);
+	assert_true(node_shows(n));
+}
+
+/* There may be a node, but nothing of it shows. */
+static void
+expect_gone(struct tree *t, const char *path)
+{
+	const struct node *n = find(t, path);
+
+	if (n != NULL)
+		assert_false(node_shows(n));
+}
+
+static void
+test_values(void **state)
+{
+	struct tree *t = *state;
+
+	assert_false(node_shows(t->root));
+	put(t, "a", "1");
+	put(t, "b.c", "");
+	put(t, "b.d.e", "2");
+	assert_int_equal(tree_enter(t, "k\nx", 2), ERR_OK);
+	assert_int_equal(tree_value(t, "v\nx", 2), ERR_OK);
+	tree_leave(t);
+	expect_text(t, "a", "1");
+	expect_text(t, "b.c", "");
+	expect_text(t, "b.d.e", "2");
+	expect_text(t, "k\n", "v\n");
+	assert_int_equal(find(t, "b")->kind, NODE_TREE);
+	assert_int_equal(find(t, "b")->children, 2);
+	assert_null(find(t, "c"));
+	assert_null(find(t, "a.b"));
+	assert_null(node_child(NULL, "a"));
+	assert_ptr_equal(t->at, t->root);
+}
+
+/* The root of an element may be a scalar, too. */
+static void
+test_root(void **state)
+{
+	struct tree *t = *state;
+
+	assert_int_equal(tree_value(t, "x", 1), ERR_OK);
+	assert_int_equal(t->root->kind, NODE_TEXT);
+	assert_string_equal(t->root->text, "x");
+	put(t, "a", "1");
+	assert_int_equal(t->root->kind, NODE_TREE);
+	assert_int_equal(tree_value(t, NULL, 0), ERR_OK);
+	assert_false(node_shows(t->root));
+}
+
+static void
+test_order(void **state)
+{
+	static const char *const keys[] = { "b", "a", "10", "2", "c" };
+	struct tree *t = *state;
+	const struct node *n;
+	size_t i = 0;
+
+	for (size_t k = 0; k < COUNT(keys); k++)
+		put(t, keys[k], "1");
+	put(t, "a", "2");
+	for (n = t->root->first; n != NULL; n = n->next, i++)
+		assert_string_equal(n->key, keys[i]);
+	assert_int_equal(i, COUNT(keys));
+	assert_ptr_equal(t->root->last, find(t, "c"));
+}
+
+static void
+test_last_wins(void **state)
+{
+	struct tree *t = *state;
+
+	put(t, "a", "1");
+	put(t, "a", "22");
+	expect_text(t, "a", "22");
+	put(t, "a", NULL);
+	expect_gone(t, "a");
+	put(t, "a", "3");
+	expect_text(t, "a", "3");
+
+	put(t, "b.c", "1");
+	put(t, "x", "1");
+	put(t, "b.d", "2");		/* containers merge */
+	expect_text(t, "b.c", "1");
+	put(t, "b", "3");		/* a scalar over a container */
+	expect_text(t, "b", "3");
+	put(t, "b.d", "4");		/* and back: c is forgotten */
+	expect_gone(t, "b.c");
+	expect_text(t, "b.d", "4");
+
+	put(t, "e.f.g", "1");
+	put(t, "e", NULL);
+	put(t, "e.f.h", "2");
+	expect_gone(t, "e.f.g");
+	expect_text(t, "e.f.h", "2");
+}
+
+static void
+test_empty_container(void **state)
+{
+	struct tree *t = *state;
+
+	touch(t, "a");
+	touch(t, "b.c");
+	expect_gone(t, "a");
+	expect_gone(t, "b");
+	put(t, "d", "1");
+	touch(t, "d");			/* over a scalar it wins */
+	expect_gone(t, "d");
+	put(t, "e.f", "1");
+	touch(t, "e");			/* into a container it adds nothing */
+	expect_text(t, "e.f", "1");
+	assert_int_equal(tree_enter(t, "g", 1), ERR_OK);
+	put(t, "h", NULL);
+	tree_leave(t);
+	expect_gone(t, "g");
+	put(t, "i", "1");
+	put(t, "i.j", NULL);		/* something came: no scalar any more */
+	expect_gone(t, "i");
+}
+
+/* An empty key is one above the largest integer key so far. */
+static void
+test_next_index(void **state)
+{
+	struct tree *t = *state;
+
+	put(t, "a.", "0");
+	put(t, "a.", "1");
+	put(t, "a.7", "7");
+	put(t, "a.3", "3");
+	put(t, "a.x", "x");
+	put(t, "a.09", "09");
+	put(t, "a.-20", "-20");
+	put(t, "a.", "8");
+	expect_text(t, "a.0", "0");
+	expect_text(t, "a.1", "1");
+	expect_text(t, "a.7", "7");
+	expect_text(t, "a.3", "3");
+	expect_text(t, "a.8", "8");
+	expect_text(t, "a.-20", "-20");
+	put(t, "b.", "0");		/* each container counts for itself */
+	expect_text(t, "b.0", "0");
+	put(t, "c.9223372036854775806", "x");
+	put(t, "c.", "y");
+	expect_text(t, "c.9223372036854775807", "y");
+}
+
+/* Wide containers are found by hash: still one node for each key. */
+static void
+test_wide(void **state)
+{
+	struct tree *t = *state;
+	char path[32], text[32];
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 500; i++) {
+			(void)snprintf(path, sizeof(path), "%c.k%d",
+			    "abc"[i % 3], i / 3);
+			(void)snprintf(text, sizeof(text), "%d-%d", round, i);
+			put(t, path, text);
+		}
+	}
+	assert_int_equal(t->root->children, 3);
+	assert_int_equal(find(t, "a")->children, 167);
+	assert_int_equal(find(t, "b")->children, 167);
+	assert_int_equal(find(t, "c")->children, 166);
+	expect_text(t, "a.k0", "1-0");
+	expect_text(t, "b.k0", "1-1");
+	expect_text(t, "c.k165", "1-497");
+	/* the next element does not see them */
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(tree_reset(t), ERR_OK);
+		assert_null(t->root->first);
+		for (int i = 0; i < 40; i++) {
+			(void)snprintf(path, sizeof(path), "k%d", i);
+			put(t, path, "1");
+		}
+		assert_int_equal(t->root->children, 40);
+	}
+}
+
+/* At each width around the turn to the table, each child is one. */
+static void
+test_turn_to_wide(void **state)
+{
+	struct tree *t = *state;
+	char path[32];
+
+	for (int n = 1; n < 40; n++) {
+		(void)snprintf(path, sizeof(path), "k%d", n);
+		put(t, path, "1");
+		for (int i = n; i > 0; i--) {
+			(void)snprintf(path, sizeof(path), "k%d", i);
+			put(t, path, "2");
+		}
+		assert_int_equal(t->root->children, n);
+	}
+}
+
+static void
+test_places_cap(void **state)
+{
+	struct tree *t = *state;
+	char key[16];
+
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(tree_reset(t), ERR_OK);
+		for (int i = 0; i < TREE_PLACES_MAX; i++) {
+			(void)snprintf(key, sizeof(key), "%d", i / 2);
+			put(t, key, "1");
+		}
+		assert_int_equal(problem.err, ERR_OK);
+	}
+	assert_int_equal(tree_enter(t, "x", 1), ERR_TOOBIG);
+	assert_int_equal(problem.err, ERR_TOOBIG);
+	assert_string_equal(problem.text, "an element has too many values");
+}
+
+static void
+test_size_cap(void **state)
+{
+	static char text[100];
+	struct tree t;
+	enum err e = ERR_OK;
+	int i;
+
+	(void)state;
+	tree_init(&t, 1 << 16, &problem);
+	assert_int_equal(tree_reset(&t), ERR_OK);
+	assert_int_equal(tree_enter(&t, "a", 1), ERR_OK);
+	for (i = 0; e == ERR_OK && i < 1000; i++)
+		e = tree_value(&t, text, sizeof(text));
+	assert_int_equal(e, ERR_TOOBIG);
+	assert_in_range(i, 500, 660);
+	assert_string_equal(problem.text, "an element is too large");
+	/* the reset makes room again */
+	assert_int_equal(tree_reset(&t), ERR_OK);
+	put(&t, "a", "1");
+	expect_text(&t, "a", "1");
+	problem = (struct problem){ 0 };
+	for (e = ERR_OK, i = 0; e == ERR_OK && i < 1000; i++)
+		e = tree_enter(&t, "a", 1);
+	assert_int_equal(e, ERR_TOOBIG);
+	assert_int_equal(problem.err, ERR_TOOBIG);
+	tree_free(&t);
+}
+
+static void
+test_integers(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is;
+		int64_t value;
+	} cases[] = {
+		{ "0", true, 0 }, { "7", true, 7 }, { "-1", true, -1 },
+		{ "10", true, 10 }, { "-10", true, -10 },
+		{ "9223372036854775807", true, INT64_MAX },
+		{ "-9223372036854775808", true, INT64_MIN },
+		{ "9223372036854775808", false, 0 },
+		{ "-9223372036854775809", false, 0 },
+		{ "92233720368547758070", false, 0 },
+		{ "", false, 0 }, { "-", false, 0 }, { "--1", false, 0 },
+		{ "+1", false, 0 }, { " 1", false, 0 }, { "1 ", false, 0 },
+		{ "01", false, 0 }, { "00", false, 0 }, { "-0", false, 0 },
+		{ "-01", false, 0 }, { "1.0", false, 0 }, { "1e2", false, 0 },
+		{ "0x1", false, 0 }, { "1-", false, 0 }, { "\xd9\xa1", false,
+		    0 }, { NULL, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int64_t out = 77;
+
+		assert_int_equal(text_is_integer(cases[i].text, &out),
+		    cases[i].is);
+		assert_int_equal(out, cases[i].is ? cases[i].value : 77);
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_values),
+		TEST(test_root),
+		TEST(test_order),
+		TEST(test_last_wins),
+		TEST(test_empty_container),
+		TEST(test_next_index),
+		TEST(test_wide),
+		TEST(test_turn_to_wide),
+		TEST(test_places_cap),
+		TEST(test_size_cap),
+		TEST(test_integers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
