@@ -110,6 +110,10 @@ set_durability(struct sqlite *s, struct problem *p)
 	if (e == ERR_OK)
 		e = set_pragma(s, "PRAGMA synchronous=FULL",
 		    "PRAGMA synchronous", "2", p);
+	/* what is erased (tokens, texts) must not stay in the file */
+	if (e == ERR_OK)
+		e = set_pragma(s, "PRAGMA secure_delete=ON",
+		    "PRAGMA secure_delete", "1", p);
 	return e;
 }
 
@@ -136,9 +140,10 @@ check_schema(struct sqlite *s, bool *empty, struct problem *p)
 {
 	char version[16], tables[16];
 
-	if (!ask(s, "PRAGMA user_version", version, sizeof(version)) ||
-	    !ask(s, "SELECT count(*) FROM sqlite_master", tables,
-	    sizeof(tables)))
+	/* in this order: another process may make both in between */
+	if (!ask(s, "SELECT count(*) FROM sqlite_master", tables,
+	    sizeof(tables)) ||
+	    !ask(s, "PRAGMA user_version", version, sizeof(version)))
 		return sqlite_fail(s, p);
 	*empty = strcmp(version, "0") == 0 && strcmp(tables, "0") == 0;
 	if (*empty || strcmp(version, SCHEMA_VERSION) == 0)

@@ -166,6 +166,26 @@ class Ledger:
                     found[ident] = again
         return found
 
+    def story(self, ident):
+        """All that is known of a message, as lines; times in seconds from
+        its sending."""
+        with self.lock:
+            m = self.messages.get(ident)
+            if m is None:
+                return [f"{ident} was never sent"]
+            what = [(m.sent, f"sent in event {m.event}")]
+            if m.answered:
+                what.append((m.answered, "answered 200 or 202"))
+            for h in self.hand_overs.get(ident, ()):
+                what.append((h.at, f"handed over as {h.key}, " + (
+                    f"took it: {h.ids}" if h.whole else "not taken")))
+            for t in self.told_calls.get(ident, ()):
+                what.append((t.at, f"told with {t.ids}"))
+            if ident in self.accepted:
+                what.append((self.accepted[ident], "accepted by Bitrix24"))
+            return [f"{at - m.sent:8.3f} {text}" for at, text in
+                    sorted(what)]
+
     def wrongs(self, queue):
         """{name: [text]} of everything that was wrong; `queue` is the list
         of `imconnectorctl queue list --json` at the end."""

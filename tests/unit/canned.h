@@ -66,6 +66,7 @@ canned_stop(struct canned *c)
 	(void)pthread_mutex_destroy(&c->lock);
 }
 
+/* When it returns, nobody reads the body that was set before. */
 static inline void
 canned_set(struct canned *c, const char *status, const char *more,
     struct text body)

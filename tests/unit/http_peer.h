@@ -418,7 +418,8 @@ end_of(struct world *w, const char *path)
 
 	trial_init(&t, w, path);
 	run(w, &t);
-	assert_true((t.call.end == HTTP_ANSWERED) == (t.call.reason[0] == '\0'));
+	assert_true((t.call.end == HTTP_ANSWERED) ==
+	    (t.call.reason[0] == '\0'));
 	http_call_free(&t.call);
 	return t.call.end;
 }

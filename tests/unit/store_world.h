@@ -198,6 +198,14 @@ mode_of(const char *path)
 	} \
 } while (0)
 
+#define CHILD_OK(p) do { \
+	if ((p)->err != ERR_OK) { \
+		(void)fprintf(stderr, "child, line %d: %s\n", __LINE__, \
+		    (p)->text); \
+		_exit(1); \
+	} \
+} while (0)
+
 static inline pid_t
 child_start(void (*work)(struct world *), struct world *w)
 {

@@ -160,6 +160,10 @@ test_index(void **state)
 		  "data[DATA][0][im][message_id]=2&"
 		  "data[DATA][0][chat][id]=c&" FORM("0", "3", "4", "d"),
 		  SAID("D0", "1", "2", "c") SAID("0", "3", "4", "d") },
+		{ "{'data':{'DATA':{'5':" JSON("1", "2", "c") "},'MESSAGES':{"
+		  "'7':" JSON("3", "4", "d") ",'5':" JSON("5", "6", "e")
+		  "}}}", NULL, SAID("D5", "1", "2", "c")
+		  SAID("7", "3", "4", "d") SAID("5", "5", "6", "e") },
 	};
 
 	(void)state;
@@ -227,7 +231,8 @@ test_values(void **state)
 		  FORM("0", "1", "2", "c") "&" M("0", "[a]=1") "&"
 		  M("0", "[b]=0") "&" M("0", "[c]=") "&" M("0", "[d]=1.50")
 		  "&" M("0", "[e][]=1") "&" M("0", "[e][]=x"),
-		  VANISH(",'a':'1','b':'0','c':'','d':'1.50','e':['1','x']") },
+		  VANISH(",'a':'1','b':'0','c':'','d':'1.50',"
+		  "'e':['1','x']") },
 		{ LIST("[{" REST ",'message':{'user_id':0,'text':'0'}}]"),
 		  FORM("0", "1", "2", "c") "&" M("0", "[message][user_id]=0")
 		  "&" M("0", "[message][text]=0"),
@@ -239,8 +244,8 @@ test_values(void **state)
 		  M("0", "[message][files][3][name]=b"),
 		  VANISH(",'message':{'files':[{'name':'a'},{'name':'b'}]}") },
 		/* the envelope's names win, nothing of auth travels on */
-		{ "{'data':{'MESSAGES':[{'key':1,'event':2,'member_id':3,'domain':4,"
-		  "'connector':5,'line':6,'ts':7," REST ",'keys':8,"
+		{ "{'data':{'MESSAGES':[{'key':1,'event':2,'member_id':3,"
+		  "'domain':4,'connector':5,'line':6,'ts':7," REST ",'keys':8,"
 		  "'x':{'ts':9}}]},'auth':{'im':1,'x':'secret'}}",
 		  M("0", "[key]=1") "&" M("0", "[event]=2") "&"
 		  M("0", "[member_id]=3") "&" M("0", "[domain]=4") "&"

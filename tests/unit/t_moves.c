@@ -5,6 +5,8 @@
  */
 #include "store_world.h"
 
+#include <inttypes.h>
+
 #define ROW "SELECT state, step, reason, ids, body, token, endpoint," \
 	" changed_ms - 1773759162000, tries FROM message WHERE id = "
 #define ENDPOINT "https://some-domain.bitrix24.com/rest/"

@@ -60,6 +60,7 @@ test_settings(void **state)
 		    sqlite3_libversion_number()) ? "wal" : "truncate");
 		expect_one(s, 1, "PRAGMA synchronous", "2");
 		expect_one(s, 2, "PRAGMA user_version", "1");
+		expect_one(s, 3, "PRAGMA secure_delete", "1");
 		sqlite_close(s);
 		s = open_it(*state);
 	}

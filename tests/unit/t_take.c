@@ -140,7 +140,7 @@ test_revisions(void **state)
 	assert_false(again.fresh);
 	assert_int_not_equal(again.id, a.id);
 	for (int i = 4; i <= 12; i++) {
-		char text[8];
+		char text[16];
 
 		(void)snprintf(text, sizeof(text), "%d", i);
 		assert_true(update(w, text, text).fresh);
@@ -281,7 +281,7 @@ test_whole_event(void **state)
 	    "4|1|data.CONNECTOR is missing||c|\n");
 }
 
-/* The third message cannot be stored: then neither are the others. */
+/* The second message cannot be stored: then neither are the others. */
 static void
 test_all_or_nothing(void **state)
 {
@@ -294,7 +294,7 @@ test_all_or_nothing(void **state)
 	(void)take_message(w, ADD, 1, "b");
 	db = outside(w);
 	outside_run(db, "CREATE TRIGGER t BEFORE INSERT ON message WHEN"
-	    " new.message_id = 30 BEGIN SELECT RAISE(ABORT, 'stop'); END");
+	    " new.message_id = 20 BEGIN SELECT RAISE(ABORT, 'stop'); END");
 	make_event(&ev, ADD);
 	for (int64_t i = 10; i <= 30; i += 10)
 		add_message(&ev, i, "b");

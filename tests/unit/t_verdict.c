@@ -192,7 +192,8 @@ test_garbage(void **state)
 {
 	static const char *const bodies[] = {
 		"", " ", "ok", "<html><body>502</body></html>", "{", "\xff",
-		"{\"error\":\"expired_token\"", "{\"error\":\"expired_token\"} x",
+		"{\"error\":\"expired_token\"",
+		"{\"error\":\"expired_token\"} x",
 		"{\"error\":\"PORTAL_DELETED\",\"x\":\"\xff\"}",
 		"{\"result\":{\"SUCCESS\":true}", "{\"result\":true},",
 		"{\"result\":true}{\"result\":true}", "{'result':true}",
