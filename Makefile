@@ -1,11 +1,12 @@
 # imconnector-fcgi: make, make check, make demo, make install
 #
 # SAN=address,undefined or SAN=thread builds and tests instrumented programs
-# in a folder of their own.  CC=clang works as well as gcc.
+# in a folder of their own, FAULT=1 programs that tests can kill at named
+# points.  CC=clang works as well as gcc.
 
 NAME     = imconnector
 VERSION  = 0.1.0
-B        = build$(if $(SAN),/$(SAN))
+B        = build$(if $(SAN),/$(SAN))$(if $(FAULT),/fault)
 PREFIX  ?= /usr/local
 PKGS     = yajl libcurl sqlite3 libcrypto inih
 
@@ -22,7 +23,8 @@ PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # for every library that it loads.
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lfcgi -lpthread
 FLAGS    = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc $(WARN) \
-           $(if $(SAN),$(SANFLAGS),$(HARDEN)) -g $(PKGFLAGS) $(CFLAGS) \
+           $(if $(SAN),$(SANFLAGS),$(HARDEN)) \
+           $(if $(FAULT),-DFAULT_POINTS) -g $(PKGFLAGS) $(CFLAGS) \
            -MMD -MP
 LINK     = $(if $(SAN),-fsanitize=$(SAN),$(HARDENLD)) -Wl,--as-needed \
            $(LDFLAGS)

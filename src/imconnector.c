@@ -6,7 +6,9 @@
  * FastCGI, the environment of a request means CGI.  Ends with 0, or with a
  * code of sysexits.h; plain CGI answers 500 instead.
  */
+#include "base/fault.h"
 #include "config.h"
+#include "relay/retry.h"
 #include "setup.h"
 #include "web/accept.h"
 #include "web/cgi.h"
@@ -78,12 +80,15 @@ run_cgi(void)
 	/* the web server's query string may stand in argv: never looked at */
 	const struct setup_opts opts = { .one_shot = true,
 	    .makes_store = true };
+	/* its share of what is due, behind its answer */
+	struct pass share = { .messages = 20, .ms = 5000 };
 	struct problem p = { 0 };
 	struct setup s;
 	enum err e = setup_make(&s, &opts, &p);
 
 	if (e == ERR_OK) {
 		cgi_serve(&s.relay);
+		(void)retry_pass(&s.relay, &share, &p);
 	} else {
 		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
 		/* the place is the administrator's business */
@@ -106,7 +111,7 @@ run_fastcgi(const char *config)
 	enum err e = setup_make(&s, &opts, &p);
 
 	if (e == ERR_OK) {
-		log_info(s.relay.log, "started", F_STR("version", VERSION),
+		log_info(s.relay.env.log, "started", F_STR("version", VERSION),
 		    F_STR("config", config_path(config)),
 		    F_INT("workers", s.config->server.workers));
 		e = accept_serve(&s.relay, &busy, &p);
@@ -126,6 +131,13 @@ main(int argc, char **argv)
 	int code;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+#ifdef FAULT_POINTS
+	if (argc == 2 && strcmp(argv[1], "--fault-points") == 0) {
+		for (size_t i = 0; fault_names[i] != NULL; i++)
+			puts(fault_names[i]);
+		return EX_OK;
+	}
+#endif
 	if (!accept_is_fastcgi() && cgi_is_request())
 		return run_cgi();
 	code = read_arguments(argc, argv, &config);

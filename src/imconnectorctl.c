@@ -6,13 +6,16 @@
  * of sysexits.h.
  */
 #include "config.h"
+#include "ctl/act.h"
 #include "ctl/queue.h"
+#include "ctl/report.h"
 #include "setup.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,24 +24,37 @@
 #include <unistd.h>
 
 static const char help[] =
-"usage: imconnectorctl [--config FILE] COMMAND\n"
+"usage: imconnectorctl [--config FILE] [--json] COMMAND\n"
 "\n"
 "  check              reads the configuration, says what is wrong and where,\n"
 "                     and prints the effective values without secrets\n"
 "  queue list         the messages of the queue, in order of arrival\n"
+"      [--state S]    only received, delivered, acknowledged or refused ones\n"
+"      [--portal M]   only those of the portal with this member_id\n"
+"      [--chat C]     only those of this chat\n"
 "  queue show KEY     all that is known of one message\n"
+"  queue retry KEY    a refused message goes on from the step that refused it\n"
+"  queue retry --all-refused\n"
+"                     all of them do\n"
+"  queue drop KEY     removes a message for good\n"
+"  retry              one pass over all messages that are due\n"
+"  purge              removes what was acknowledged store.keep_days ago\n"
+"  portals            the portals on which the application is installed\n"
+"  stats              figures of the queue\n"
 "\n"
 "  --config FILE      the configuration; else $IMCONNECTOR_CONFIG, else\n"
 "                     /etc/imconnector/imconnector.conf, else the defaults\n"
-"  --json             output for programs (queue list, queue show)\n"
+"  --json             output for programs\n"
 "  --help, --version\n"
 "\n"
 "Exit codes are those of sysexits.h: 0 done, 64 usage, 66 no such message,\n"
-"74 the store cannot be read, 78 the configuration is wrong.\n";
+"74 the store cannot be read or written, 78 the configuration is wrong.\n";
 
 struct arguments {
 	const char *config;
 	bool json;
+	bool all_refused;
+	struct filter filter;
 	char **word;
 	int words;
 };
@@ -51,6 +67,37 @@ usage(const char *why)
 	return EX_USAGE;
 }
 
+static bool
+read_state(const char *name, enum state *out)
+{
+	for (*out = STATE_RECEIVED; *out <= STATE_REFUSED; (*out)++)
+		if (strcmp(state_name(*out), name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+take_option(struct arguments *a, int c)
+{
+	switch (c) {
+	case 'c':
+		a->config = optarg;
+		return true;
+	case 'j':
+		return a->json = true;
+	case 'a':
+		return a->all_refused = true;
+	case 'p':
+		a->filter.member_id = optarg;
+		return true;
+	case 't':
+		a->filter.chat = optarg;
+		return true;
+	default:
+		return read_state(optarg, &a->filter.state);
+	}
+}
+
 /* Reads the arguments.  Returns an exit code, or -1 to go on. */
 static int
 read_arguments(int argc, char **argv, struct arguments *a)
@@ -58,6 +105,10 @@ read_arguments(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "state", required_argument, NULL, 's' },
+		{ "portal", required_argument, NULL, 'p' },
+		{ "chat", required_argument, NULL, 't' },
+		{ "all-refused", no_argument, NULL, 'a' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -70,11 +121,8 @@ read_arguments(int argc, char **argv, struct arguments *a)
 			    "\n", stdout);
 			return EX_OK;
 		}
-		if (c == '?')
+		if (c == '?' || !take_option(a, c))
 			return usage("wrong option");
-		if (c == 'c')
-			a->config = optarg;
-		a->json = a->json || c == 'j';
 	}
 	a->word = argv + optind;
 	a->words = argc - optind;
@@ -140,25 +188,111 @@ become_owner(const char *store_url, struct problem *p)
 	return false;
 }
 
+/* What a command does with the open parts. */
+typedef enum err action(const struct arguments *, const struct setup *,
+    struct problem *);
+
+static enum err
+do_list(const struct arguments *a, const struct setup *s, struct problem *p)
+{
+	return queue_list(s->store, &a->filter, a->json, p);
+}
+
+static enum err
+do_show(const struct arguments *a, const struct setup *s, struct problem *p)
+{
+	return queue_show(s->store, a->word[2], a->json, p);
+}
+
+static enum err
+do_requeue(const struct arguments *a, const struct setup *s,
+    struct problem *p)
+{
+	return act_retry_refused(s->store, a->all_refused ? NULL :
+	    a->word[2], a->json, p);
+}
+
+static enum err
+do_drop(const struct arguments *a, const struct setup *s, struct problem *p)
+{
+	return act_drop(s->store, a->word[2], a->json, p);
+}
+
+static enum err
+do_retry(const struct arguments *a, const struct setup *s, struct problem *p)
+{
+	return act_pass(&s->relay, a->json, p);
+}
+
+static enum err
+do_purge(const struct arguments *a, const struct setup *s, struct problem *p)
+{
+	return act_purge(&s->relay, a->json, p);
+}
+
+static enum err
+do_portals(const struct arguments *a, const struct setup *s,
+    struct problem *p)
+{
+	return report_portals(s->store, a->json, p);
+}
+
+static enum err
+do_stats(const struct arguments *a, const struct setup *s, struct problem *p)
+{
+	return report_stats(s->store, a->json, p);
+}
+
+static const struct command {
+	const char *word, *second;	/* second may be NULL */
+	bool key;			/* a key follows */
+	action *run;
+} commands[] = {
+	{ "queue", "list", false, do_list },
+	{ "queue", "show", true, do_show },
+	{ "queue", "retry", true, do_requeue },
+	{ "queue", "drop", true, do_drop },
+	{ "retry", NULL, false, do_retry },
+	{ "purge", NULL, false, do_purge },
+	{ "portals", NULL, false, do_portals },
+	{ "stats", NULL, false, do_stats },
+};
+
+static const struct command *
+find_command(const struct arguments *a)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(c->word, a->word[0]) == 0 && (c->second == NULL ||
+		    (a->words > 1 && strcmp(c->second, a->word[1]) == 0)))
+			return c;
+	}
+	return NULL;
+}
+
+static bool
+has_its_words(const struct command *c, const struct arguments *a)
+{
+	bool key = c->key && !a->all_refused;
+
+	return a->words == 1 + (c->second != NULL) + key &&
+	    (!a->all_refused || c->run == do_requeue);
+}
+
 static int
-queue(const struct arguments *a)
+run(const struct command *c, const struct arguments *a)
 {
 	const struct setup_opts opts = { .config = a->config };
-	bool list = a->words == 2 && strcmp(a->word[1], "list") == 0;
-	bool show = a->words == 3 && strcmp(a->word[1], "show") == 0;
 	struct problem p = { 0 };
 	struct setup s;
 	int code = EX_OK;
-	enum err e;
+	enum err e = setup_make(&s, &opts, &p);
 
-	if (!list && !show)
-		return usage("it is 'queue list' or 'queue show KEY'");
-	e = setup_make(&s, &opts, &p);
 	if (e == ERR_OK && !become_owner(s.config->store.url, &p))
 		e = p.err;
 	if (e == ERR_OK)
-		e = list ? queue_list(s.store, a->json, &p) :
-		    queue_show(s.store, a->word[2], a->json, &p);
+		e = c->run(a, &s, &p);
 	if (e == ERR_UNUSABLE) {
 		fprintf(stderr, "imconnectorctl: %s\n", p.text);
 		code = EX_NOINPUT;
@@ -175,14 +309,18 @@ int
 main(int argc, char **argv)
 {
 	struct arguments a = { .config = NULL };
+	const struct command *c;
 	int code = read_arguments(argc, argv, &a);
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (code >= 0)
 		return code;
 	if (strcmp(a.word[0], "check") == 0)
 		return a.words == 1 ? check(&a) :
 		    usage("'check' takes no words behind it");
-	if (strcmp(a.word[0], "queue") == 0)
-		return queue(&a);
-	return usage("this is no command");
+	c = find_command(&a);
+	if (c == NULL)
+		return usage("this is no command");
+	return has_its_words(c, &a) ? run(c, &a) :
+	    usage("these are not the words that this command takes");
 }

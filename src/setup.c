@@ -7,8 +7,24 @@
 #include "setup.h"
 
 #include "portal/trust.h"
+#include "relay/late.h"
 
 #include <string.h>
+
+/*
+ * Longer than the longest attempt: a hand-over, and a status with each rung
+ * of its ladder and a refresh.
+ */
+static int64_t
+lease_ms(const struct config *c)
+{
+	int64_t longest = c->channel[0].timeout;
+
+	for (size_t i = 1; i < c->channels; i++)
+		if (c->channel[i].timeout > longest)
+			longest = c->channel[i].timeout;
+	return (longest + 8 * c->portal.timeout + 60) * 1000;
+}
 
 static enum err
 open_store(struct setup *s, bool create, struct problem *p)
@@ -18,6 +34,9 @@ open_store(struct setup *s, bool create, struct problem *p)
 		.clock = &clock_system,
 		/* half of the time for the answer, so that 503 gets out */
 		.busy_ms = s->config->server.answer_within * 1000 / 2,
+		.lease_ms = lease_ms(s->config),
+		.longest_ms = s->config->retry.longest * 1000,
+		.give_up_ms = s->config->retry.give_up_after * 1000,
 		.create = create,
 	};
 
@@ -53,13 +72,18 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	if (e == ERR_OK)
 		e = open_channels(s, p);
+	if (e == ERR_OK && late_new(&s->late) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	s->relay = (struct relay){
-		.config = s->config,
-		.store = s->store,
+		.env = {
+			.config = s->config,
+			.store = s->store,
+			.http = s->http,
+			.log = &s->config->log,
+			.clock = &clock_system,
+		},
 		.channels = s->channels,
-		.http = s->http,
-		.log = &s->config->log,
-		.clock = &clock_system,
+		.late = s->late,
 	};
 	return e;
 }
@@ -67,6 +91,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 void
 setup_free(struct setup *s)
 {
+	late_free(s->late);
 	channels_close(s->channels);
 	http_client_free(s->http);
 	store_close(s->store);

@@ -12,6 +12,7 @@ struct setup {
 	struct http_client *http;
 	struct channels *channels;
 	struct store *store;
+	struct late *late;
 	struct relay relay;
 };
 

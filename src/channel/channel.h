@@ -8,6 +8,7 @@
 #include "config.h"
 #include "http/client.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct receipt {
 	struct buf ids;		/* JSON list of external ids, with ERR_OK */
 	char reason[RECEIPT_REASON_MAX];	/* why not; nothing secret */
 	int64_t retry_after_s;	/* what the channel asked for, or -1 */
+	bool down;		/* no connection, or it timed out */
 };
 
 void receipt_init(struct receipt *);

@@ -108,6 +108,8 @@ static void
 judge(const struct http_call *call, const char *key, struct receipt *receipt)
 {
 	receipt->retry_after_s = call->retry_after_s;
+	receipt->down = call->end == HTTP_TIMED_OUT ||
+	    call->end == HTTP_NO_CONNECTION;
 	if (took_it(call))
 		read_ids(call, key, receipt);
 	else if (call->end != HTTP_ANSWERED)

@@ -23,6 +23,15 @@ struct print {
 	enum err err;
 };
 
+/* Why it is not tried though it could be. */
+static const char *
+hold_name(enum hold hold)
+{
+	if (hold == HOLD_DOWN)
+		return "destination down";
+	return hold == HOLD_PARKED ? "portal lost" : "";
+}
+
 static enum err
 add_texts(struct buf *b, const struct stored *m)
 {
@@ -33,7 +42,7 @@ add_texts(struct buf *b, const struct stored *m)
 		{ "step", step_name(m->step) }, { "reason", m->reason },
 		{ "event", m->event }, { "member_id", m->member_id },
 		{ "domain", m->domain }, { "connector", m->connector },
-		{ "chat", m->chat },
+		{ "chat", m->chat }, { "hold", hold_name(m->hold) },
 	};
 	enum err e = ERR_OK;
 
@@ -54,6 +63,7 @@ add_numbers(struct buf *b, const struct stored *m)
 		{ "message_id", m->message_id },
 		{ "received", m->received_us / 1000000 },
 		{ "changed", m->changed_ms / 1000 }, { "tries", m->tries },
+		{ "next", m->next_ms / 1000 },
 	};
 	enum err e = ERR_OK;
 
@@ -227,6 +237,7 @@ print_full(const struct stored *m)
 	print_pair("state", state_name(m->state));
 	print_pair("step", step_name(m->step));
 	print_pair("reason", m->reason);
+	print_pair("hold", hold_name(m->hold));
 	print_pair("event", m->event);
 	print_pair("member_id", m->member_id);
 	print_pair("domain", m->domain);
@@ -241,6 +252,11 @@ print_full(const struct stored *m)
 	print_when(m->changed_ms / 1000);
 	(void)putchar('\n');
 	print_number("tries", m->tries);
+	if (m->next_ms != 0) {
+		printf("%-12s", "next try");
+		print_when(m->next_ms / 1000);
+		(void)putchar('\n');
+	}
 	print_pair("ids", m->ids);
 	print_pair("message", m->body);
 	return true;
@@ -269,14 +285,15 @@ result(const struct print *print, enum err e, struct problem *p)
 }
 
 enum err
-queue_list(struct store *s, bool json, struct problem *p)
+queue_list(struct store *s, const struct filter *f, bool json,
+    struct problem *p)
 {
 	struct print print = { .json = json };
 	enum err e;
 
 	if (json)
 		(void)putchar('[');
-	e = result(&print, store_each(s, NULL, each, &print, p), p);
+	e = result(&print, store_each(s, f, each, &print, p), p);
 	if (json)
 		(void)fputs("]\n", stdout);
 	return e;
@@ -286,7 +303,8 @@ enum err
 queue_show(struct store *s, const char *key, bool json, struct problem *p)
 {
 	struct print print = { .json = json, .full = true };
-	enum err e = result(&print, store_each(s, key, each, &print, p), p);
+	const struct filter f = { .key = key };
+	enum err e = result(&print, store_each(s, &f, each, &print, p), p);
 
 	if (e == ERR_OK && print.n == 0)
 		return problem_set(p, ERR_UNUSABLE, -1, NULL,

@@ -1,7 +1,7 @@
 #ifndef CTL_QUEUE_H
 #define CTL_QUEUE_H
 
-#include "store/store.h"
+#include "store/admin.h"
 
 #include <stdbool.h>
 
@@ -11,7 +11,8 @@
  * control characters.  ERR_DISK, ERR_NOMEM; queue_show() gives ERR_UNUSABLE
  * if there is no message with that key.
  */
-enum err queue_list(struct store *, bool json, struct problem *);
+enum err queue_list(struct store *, const struct filter *, bool json,
+    struct problem *);
 enum err queue_show(struct store *, const char *key, bool json,
     struct problem *);
 

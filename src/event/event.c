@@ -71,6 +71,8 @@ kind_of(const char *name)
 		{ "ONIMCONNECTORMESSAGEADD", EVENT_ADD },
 		{ "ONIMCONNECTORMESSAGEUPDATE", EVENT_UPDATE },
 		{ "ONIMCONNECTORMESSAGEDELETE", EVENT_DELETE },
+		{ "ONAPPINSTALL", EVENT_INSTALL },
+		{ "ONAPPUNINSTALL", EVENT_UNINSTALL },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -139,7 +141,7 @@ event_check(struct event *ev, struct problem *p)
 	ev->kind = kind_of(ev->name);
 	if (!text_is_integer(ev->ts_text, &ev->ts) || ev->ts < 0)
 		ev->ts = -1;
-	if (ev->kind == EVENT_OTHER)
+	if (ev->kind < EVENT_ADD || ev->kind > EVENT_DELETE)
 		return ERR_OK;
 	choose_list(ev);
 	if (ev->messages > 1)

@@ -10,7 +10,14 @@
 
 #define EVENT_MESSAGES_MAX 16384	/* elements in one event */
 
-enum event_kind { EVENT_OTHER, EVENT_ADD, EVENT_UPDATE, EVENT_DELETE };
+enum event_kind {
+	EVENT_OTHER,
+	EVENT_ADD,
+	EVENT_UPDATE,
+	EVENT_DELETE,
+	EVENT_INSTALL,
+	EVENT_UNINSTALL
+};
 
 /* One element of data.MESSAGES (old portals: data.DATA), complete. */
 struct message {
@@ -41,6 +48,8 @@ struct event {
 	char *member_id;
 	char *domain;
 	char *client_endpoint;
+	char *server_endpoint;
+	char *refresh_token;
 	char *ignored_text;	/* auth's other fields, read for repeats only */
 	struct message *message;
 	size_t messages;
@@ -64,7 +73,7 @@ enum err event_keep(void *ctx, const struct message *);
 /*
  * Looks at what is authentic: which event it is, and whether its envelope
  * can be used.  Of MESSAGES and DATA it keeps the right one.  An event of
- * kind EVENT_OTHER is always OK.  ERR_UNUSABLE names the field.  Messages
+ * kind without messages is always OK.  ERR_UNUSABLE names the field.  Messages
  * are put in the order in which they must be handed over.
  */
 enum err event_check(struct event *, struct problem *);

@@ -62,8 +62,12 @@ static const struct rule rules[] = {
 	{ AT_AUTH, "domain", AT_TEXT, FIELD(domain), true, "auth.domain" },
 	{ AT_AUTH, "client_endpoint", AT_TEXT, FIELD(client_endpoint), true,
 	    "auth.client_endpoint" },
-	UNUSED("refresh_token"), UNUSED("expires"), UNUSED("expires_in"),
-	UNUSED("scope"), UNUSED("server_endpoint"), UNUSED("status"),
+	{ AT_AUTH, "server_endpoint", AT_TEXT, FIELD(server_endpoint), true,
+	    "auth.server_endpoint" },
+	{ AT_AUTH, "refresh_token", AT_TEXT, FIELD(refresh_token), true,
+	    "auth.refresh_token" },
+	UNUSED("expires"), UNUSED("expires_in"),
+	UNUSED("scope"), UNUSED("status"),
 	UNUSED("user_id"),
 };
 #define RULES (sizeof(rules) / sizeof(rules[0]))

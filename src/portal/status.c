@@ -7,6 +7,7 @@
  */
 #include "portal/status.h"
 
+#include "base/fault.h"
 #include "codec/json_write.h"
 #include "http/patient.h"
 
@@ -98,7 +99,9 @@ call(const struct status_call *s, const char *url, const struct buf *body,
 		.answer_max = ANSWER_MAX,
 	};
 
+	fault_point("status-before");
 	http_call_patiently(s->client, &c, patience);
+	fault_point("status-after");
 	verdict_read(v, &c);
 	http_call_free(&c);
 }
@@ -110,7 +113,7 @@ status_send(const struct status_call *s, struct patience *patience,
 	size_t n = strlen(s->endpoint);
 	struct buf url, body;
 
-	*v = (struct verdict){ .kind = VERDICT_AGAIN };
+	*v = (struct verdict){ .kind = VERDICT_AGAIN, .retry_after_s = -1 };
 	buf_init(&url, 4096);
 	buf_init(&body, BODY_MAX);
 	if (buf_add(&url, s->endpoint, n) == ERR_OK &&

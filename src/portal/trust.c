@@ -10,23 +10,25 @@
 #include "codec/digest.h"
 #include "http/url.h"
 
+#include <string.h>
 #include <strings.h>
 
 enum err
-trust_event(const struct config *c, const struct event *ev,
-    struct problem *p)
+trust_event(const struct config *c, const char *stored_token,
+    const struct event *ev, struct problem *p)
 {
 	const char *field = "auth.application_token";
+	const char *want = stored_token != NULL ? stored_token :
+	    c->app.application_token;
 
 	if (ev->application_token == NULL || ev->application_token[0] == '\0')
 		return problem_set(p, ERR_DENIED, -1, field,
 		    "%s is missing", field);
-	if (c->app.application_token[0] == '\0')
+	if (want[0] == '\0')
 		return problem_set(p, ERR_DENIED, -1, field, "no application "
 		    "token is known here yet: set application_token in the "
 		    "section [app] of the configuration");
-	if (!digest_same_secret(ev->application_token,
-	    c->app.application_token))
+	if (!digest_same_secret(ev->application_token, want))
 		return problem_set(p, ERR_DENIED, -1, field,
 		    "%s is not the one of this application", field);
 	return ERR_OK;
@@ -38,7 +40,7 @@ trust_check(const struct config *c, struct problem *p)
 	const char *why;
 
 	if (c->app.client_endpoint[0] == '\0' ||
-	    trust_endpoint(c, NULL, &why) != NULL)
+	    trust_endpoint(c, NULL, NULL, &why) != NULL)
 		return ERR_OK;
 	return problem_set(p, ERR_CONFIG, -1, NULL, "[app] %s", why);
 }
@@ -65,24 +67,35 @@ is_portal(const struct config *c, const char *host)
 	return false;
 }
 
-const char *
-trust_endpoint(const struct config *c, const char *event_endpoint,
-    const char **why)
+bool
+trust_new_home(const struct config *c, const char *location)
 {
-	bool configured = c->app.client_endpoint[0] != '\0';
-	const char *endpoint = configured ? c->app.client_endpoint :
-	    event_endpoint;
+	struct url url;
+
+	return url_parse(&url, location) == ERR_OK &&
+	    (url.https || c->app.insecure_http) && is_portal(c, url.host);
+}
+
+const char *
+trust_endpoint(const struct config *c, const char *stored,
+    const char *event_endpoint, const char **why)
+{
+	const char *configured = c->app.client_endpoint[0] != '\0' ?
+	    c->app.client_endpoint : NULL;
+	const char *known = stored != NULL ? stored : configured;
+	const char *endpoint = known != NULL ? known : event_endpoint;
 	struct url url;
 
 	*why = NULL;
 	if (endpoint == NULL || endpoint[0] == '\0')
 		*why = "no client_endpoint is known";
-	else if (url_parse(&url, endpoint) != ERR_OK)
-		*why = "client_endpoint is no http(s) URL";
+	else if (url_parse(&url, endpoint) != ERR_OK ||
+	    strchr(endpoint, '?') != NULL)
+		*why = "client_endpoint is no http(s) URL of a REST endpoint";
 	else if (!url.https && !c->app.insecure_http)
 		*why = "client_endpoint is plain http and app.insecure_http "
 		    "is no";
-	else if (!configured && !is_portal(c, url.host))
+	else if (known == NULL && !is_portal(c, url.host))
 		*why = "the host of client_endpoint is none of app.portals";
 	return *why == NULL ? endpoint : NULL;
 }

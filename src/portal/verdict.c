@@ -167,7 +167,10 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	struct answer a = { .has_result = false };
 	bool json;
 
-	*v = (struct verdict){ .kind = VERDICT_AGAIN };
+	*v = (struct verdict){ .kind = VERDICT_AGAIN,
+	    .retry_after_s = call->retry_after_s };
+	v->down = call->end == HTTP_TIMED_OUT ||
+	    call->end == HTTP_NO_CONNECTION;
 	if (call->end != HTTP_ANSWERED) {
 		(void)snprintf(v->reason, sizeof(v->reason),
 		    "Bitrix24: %.140s", call->reason);
@@ -181,6 +184,9 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	v->kind = a.error[0] != '\0' ? kind_of_error(&a) :
 	    kind_of_status(call, &a, json);
 	v->reset_at = a.reset_at;
+	if (v->kind == VERDICT_MOVED)
+		(void)snprintf(v->location, sizeof(v->location), "%s",
+		    call->location);
 	if (v->kind != VERDICT_OK)
 		explain(v, call, &a, json);
 }

@@ -3,6 +3,7 @@
 
 #include "http/client.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What an answer of Bitrix24 means for us (contract, section 5). */
@@ -28,6 +29,9 @@ struct verdict {
 	char code[VERDICT_CODE_MAX];	/* Bitrix24's error word, or "" */
 	char reason[VERDICT_REASON_MAX];	/* for the log and the queue */
 	int64_t reset_at;	/* operating_reset_at, Unix seconds; 0: none */
+	int64_t retry_after_s;	/* what the answer asked for, or -1 */
+	bool down;		/* no connection, or it timed out */
+	char location[HTTP_LOCATION_MAX];	/* with VERDICT_MOVED */
 };
 
 /*

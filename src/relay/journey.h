@@ -2,29 +2,32 @@
 #define RELAY_JOURNEY_H
 
 #include "relay/relay.h"
+#include "store/work.h"
 
-/* One message of an event on its way through the states.  Private. */
-struct journey {
-	const struct message *message;
-	struct arrival *arrival;
-	const char *ids;	/* in the event's arena, once delivered */
-	int64_t date;		/* Unix seconds of the delivery */
-};
+/*
+ * The steps of claimed messages.  `probe`: the destination was down, and
+ * this is the try that tells whether it is up again.
+ */
 
-/* All messages of one event that this process is to move on. */
-struct journeys {
-	const struct relay *relay;
-	struct event *ev;
-	struct journey *item;
-	size_t n;
-	struct patience *patience;
-	struct outcome *out;
-};
+/*
+ * received -> delivered (or acknowledged, if no status is wanted): one
+ * message to its channel, and that durable.  Its ids go into the arena.
+ * *next: the chat's next message, claimed for us, or 0.
+ */
+void hand_over(const struct relay *, struct work *, struct arena *,
+    bool probe, struct patience *, int64_t *next);
 
-/* received -> delivered: one message to its channel, and that durable. */
-void journey_hand_over(struct journeys *, struct journey *);
+/*
+ * delivered -> acknowledged: one status call for messages of one portal,
+ * connector and line.  Each message's state tells what became of it.
+ */
+void tell(const struct relay *, struct work *const *, size_t n, bool probe,
+    struct patience *);
 
-/* delivered -> acknowledged: one status call for all that were delivered. */
-void journeys_tell(struct journeys *);
+/*
+ * Both steps for a message that this process has claimed in the store, and
+ * for those that its chat has ready behind it.  Nobody waits for it.
+ */
+void travel_on(const struct relay *, int64_t id);
 
 #endif

@@ -6,20 +6,37 @@
  */
 #include "relay/relay.h"
 
+#include "portal/install.h"
 #include "portal/trust.h"
+#include "relay/attempt.h"
 #include "relay/journey.h"
+#include "store/portals.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+/* One event on its way. */
+struct trip {
+	const struct relay *r;
+	struct event *ev;
+	struct arrival *arrival;	/* of each message */
+	struct work *work;		/* of each message that we claimed */
+	size_t works;
+	int64_t *behind;	/* chats' next messages of other events */
+	size_t behinds;
+	struct patience *patience;
+	struct outcome *out;
+};
+
 static enum err
 ignore(const struct relay *r, const struct event *ev, struct outcome *out,
     const char *why)
 {
-	out->ignored = why;
-	log_info(r->log, "ignored", F_STR("name", ev->name),
+	out->result = "ignored";
+	out->reason = why;
+	log_info(r->env.log, "ignored", F_STR("name", ev->name),
 	    F_OPT("member_id", ev->member_id),
 	    F_OPT("connector", ev->connector), F_STR("reason", why));
 	return ERR_OK;
@@ -33,7 +50,7 @@ no_business(const struct relay *r, const struct event *ev)
 	if (ev->kind == EVENT_OTHER)
 		return "this program has no use for this event";
 	if (ev->connector != NULL && ev->connector[0] != '\0' &&
-	    !trust_connector(r->config, ev->connector))
+	    !trust_connector(r->env.config, ev->connector))
 		return "the connector is none of app.connectors";
 	return NULL;
 }
@@ -67,8 +84,8 @@ log_arrival(const struct relay *r, const struct event *ev,
 		what = "repeat";
 	else if (a->state == STATE_REFUSED)
 		what = "refused";
-	log_info(r->log, what, F_STR("key", a->key), F_OPT("name", ev->name),
-	    F_STR("member_id", ev->member_id),
+	log_info(r->env.log, what, F_STR("key", a->key),
+	    F_OPT("name", ev->name), F_STR("member_id", ev->member_id),
 	    F_OPT("connector", ev->connector), F_INT("line", ev->line),
 	    F_INT("chat_id", m->chat_id), F_INT("message_id", m->message_id),
 	    F_STR("state", state_name(a->state)),
@@ -76,78 +93,233 @@ log_arrival(const struct relay *r, const struct event *ev,
 }
 
 static enum err
-store_event(const struct relay *r, struct event *ev, const char *reason,
-    struct arrival **out, struct problem *p)
+store_event(struct trip *t, const char *reason, struct problem *p)
 {
-	struct arrival *a = arena_alloc(&ev->arena,
-	    ev->messages * sizeof(*a));
+	struct event *ev = t->ev;
+	struct take_opts opts = { .reason = reason };
+	char place[PLACE_MAX];
 	enum err e;
 
-	*out = a;
-	if (a == NULL)
+	t->arrival = arena_alloc(&ev->arena,
+	    ev->messages * sizeof(*t->arrival));
+	if (t->arrival == NULL)
 		return problem_set(p, ERR_DISK, -1, NULL, "out of memory");
-	e = store_take(r->store, ev, reason, a, p);
+	if (reason == NULL) {
+		place_of_channel(t->r, ev->connector, ev->line, place);
+		opts.hold_ms = place_down_until(t->r, place);
+	}
+	e = store_take(t->r->env.store, ev, &opts, t->arrival, p);
 	for (size_t i = 0; e == ERR_OK && i < ev->messages; i++)
-		log_arrival(r, ev, &ev->message[i], &a[i]);
+		log_arrival(t->r, ev, &ev->message[i], &t->arrival[i]);
 	return e;
 }
 
 /* Keeps what a person may still want to see; the sender gets the 422. */
 static enum err
-keep_refused(const struct relay *r, struct event *ev, struct problem *p)
+keep_refused(struct trip *t, struct problem *p)
 {
 	struct problem disk = { 0 };
-	struct arrival *a;
 
-	if (ev->messages == 0 || ev->member_id == NULL)
+	bool whole = t->ev->messages != 0 && t->ev->message[0].bad == NULL;
+
+	if (t->ev->messages == 0 || t->ev->member_id == NULL)
 		return p->err;
-	if (store_event(r, ev, p->text, &a, &disk) != ERR_OK)
+	/* an element's own fault is told with it, by the store */
+	for (size_t i = 0; !whole && i < t->ev->messages; i++)
+		whole = t->ev->message[i].bad == NULL;
+	if (store_event(t, whole ? p->text : NULL, &disk) != ERR_OK)
 		*p = disk;
 	return p->err;
 }
 
-/* What an arrival has become; a repeat within one event has one row. */
+/* What the i-th message has become; a repeat within the event has one row. */
 static enum state
-state_now(const struct arrival *a, size_t i)
+state_of(const struct trip *t, size_t i)
 {
-	for (size_t k = 0; !a[i].fresh && k < i; k++)
-		if (a[k].id == a[i].id)
-			return a[k].state;
-	return a[i].state;
+	for (size_t k = 0; k < t->works; k++)
+		if (t->work[k].id == t->arrival[i].id)
+			return t->work[k].state;
+	return t->arrival[i].state;
 }
 
 static void
-count(const struct event *ev, const struct arrival *a, struct outcome *out)
+count(struct trip *t)
 {
-	out->acknowledged = out->refused = 0;
-	for (size_t i = 0; i < ev->messages; i++) {
-		enum state state = state_now(a, i);
+	t->out->acknowledged = t->out->refused = 0;
+	for (size_t i = 0; i < t->ev->messages; i++) {
+		enum state state = state_of(t, i);
 
 		if (state == STATE_ACKNOWLEDGED)
-			out->acknowledged++;
+			t->out->acknowledged++;
 		if (state == STATE_REFUSED)
-			out->refused++;
+			t->out->refused++;
 	}
 }
 
-/* Moves on what this arrival made; repeats are somebody else's work. */
-static enum err
-travel(const struct relay *r, struct event *ev, struct arrival *a,
-    struct patience *patience, struct outcome *out)
+/* A message of this event as the steps take it. */
+static void
+add_work(struct trip *t, size_t i)
 {
-	struct journeys all = { .relay = r, .ev = ev, .patience = patience,
-	    .out = out };
+	const struct event *ev = t->ev;
+	const struct message *m = &ev->message[i];
+	struct work *w = &t->work[t->works++];
 
-	all.item = arena_alloc(&ev->arena, ev->messages * sizeof(*all.item));
-	if (all.item == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < ev->messages; i++)
-		if (a[i].fresh && a[i].state == STATE_RECEIVED)
-			all.item[all.n++] = (struct journey){
-			    .message = &ev->message[i], .arrival = &a[i] };
-	for (size_t i = 0; i < all.n; i++)
-		journey_hand_over(&all, &all.item[i]);
-	journeys_tell(&all);
+	*w = (struct work){
+		.id = t->arrival[i].id,
+		.state = STATE_RECEIVED,
+		.event = ev->name,
+		.member_id = ev->member_id,
+		.domain = ev->domain,
+		.connector = ev->connector,
+		.chat = m->chat,
+		.line = ev->line,
+		.chat_id = m->chat_id,
+		.message_id = m->message_id,
+		.ts = ev->ts,
+		.received_us = t->arrival[i].received_us,
+		.body = m->body,
+		.body_len = m->body_len,
+		.endpoint = ev->client_endpoint,
+		.token = ev->access_token,
+	};
+	memcpy(w->key, t->arrival[i].key, sizeof(w->key));
+}
+
+/* A chat's next message: of this event, or for later. */
+static void
+add_next(struct trip *t, int64_t id)
+{
+	for (size_t i = 0; i < t->ev->messages; i++)
+		if (t->arrival[i].fresh && t->arrival[i].id == id) {
+			add_work(t, i);
+			return;
+		}
+	t->behind[t->behinds++] = id;
+}
+
+static void
+hand_over_all(struct trip *t)
+{
+	for (size_t i = 0; i < t->ev->messages; i++)
+		if (t->arrival[i].fresh && t->arrival[i].claimed)
+			add_work(t, i);
+	/* the list grows while it is worked on, up to one for each message */
+	for (size_t i = 0; i < t->works; i++) {
+		int64_t next;
+
+		hand_over(t->r, &t->work[i], &t->ev->arena, false,
+		    t->patience, &next);
+		if (next != 0)
+			add_next(t, next);
+	}
+}
+
+static void
+tell_all(struct trip *t)
+{
+	struct work **ready = arena_alloc(&t->ev->arena,
+	    (t->works + 1) * sizeof(struct work *));
+	struct failure f = { .reason = "the portal is down", .wait_s = -1,
+	    .hold = HOLD_DOWN };
+	char place[PLACE_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; ready != NULL && i < t->works; i++)
+		if (t->work[i].state == STATE_DELIVERED &&
+		    t->work[i].ids != NULL)
+			ready[n++] = &t->work[i];
+	if (n == 0)
+		return;
+	place_of_portal(t->ev->member_id, place);
+	f.until_ms = place_down_until(t->r, place);
+	if (f.until_ms == 0)
+		tell(t->r, ready, n, false, t->patience);
+	else
+		attempt_failed(t->r, ready, n, STEP_STATUS, &f, NULL);
+}
+
+static enum err
+make_room(struct trip *t, struct problem *p)
+{
+	size_t n = t->ev->messages;
+
+	t->work = arena_alloc(&t->ev->arena, n * sizeof(*t->work));
+	t->behind = arena_alloc(&t->ev->arena, n * sizeof(*t->behind));
+	if (t->work == NULL || t->behind == NULL)
+		return problem_set(p, ERR_DISK, -1, NULL, "out of memory");
+	return ERR_OK;
+}
+
+/* Stores the messages and moves them on; from the store on all is kept. */
+static enum err
+take_messages(struct trip *t, struct problem *p)
+{
+	enum err e = make_room(t, p);
+
+	if (e == ERR_OK)
+		e = store_event(t, NULL, p);
+	if (e != ERR_OK)
+		return e;
+	t->out->messages = t->ev->messages;
+	count(t);
+	hand_over_all(t);
+	count(t);
+	tell_all(t);
+	count(t);
+	patience_end(t->patience);
+	for (size_t i = 0; i < t->behinds; i++)
+		travel_on(t->r, t->behind[i]);
+	return ERR_OK;
+}
+
+/* What is stored of the portal decides whose word counts. */
+static enum err
+check_sender(const struct relay *r, struct event *ev, struct problem *p)
+{
+	struct portal portal;
+	bool found = false;
+	enum err e = ERR_OK;
+
+	if (ev->member_id != NULL)
+		e = store_portal(r->env.store, ev->member_id, &ev->arena,
+		    &portal, &found, p);
+	if (e == ERR_OK)
+		e = trust_event(r->env.config, found ?
+		    portal.application_token : NULL, ev, p);
+	return e;
+}
+
+static enum err
+take_install(const struct relay *r, const struct event *ev,
+    struct patience *patience, struct outcome *out, struct problem *p)
+{
+	enum install_end end;
+	enum err e;
+
+	/* what the answer says if it must be given before the proof */
+	out->result = "queued";
+	out->reason = "the installation is being proven";
+	e = install_take(&r->env, ev, patience, &end, p);
+	if (e == ERR_OK && end == INSTALL_DONE) {
+		out->result = "installed";
+		out->reason = NULL;
+	}
+	return e;
+}
+
+static enum err
+take_uninstall(const struct relay *r, const struct event *ev,
+    struct outcome *out, struct problem *p)
+{
+	enum err e = ERR_OK;
+
+	if (ev->member_id != NULL)
+		e = store_portal_forget(r->env.store, ev->member_id, p);
+	if (e != ERR_OK)
+		return e;
+	log_info(r->env.log, "uninstalled", F_OPT("member_id",
+	    ev->member_id));
+	out->result = "uninstalled";
 	return ERR_OK;
 }
 
@@ -155,32 +327,27 @@ enum err
 relay_take(const struct relay *r, struct event *ev, struct patience *patience,
     struct outcome *out, struct problem *p)
 {
-	struct arrival *arrival;
+	struct trip t = { .r = r, .ev = ev, .patience = patience,
+	    .out = out };
+	struct problem unusable = { 0 };
 	const char *why;
-	enum err e = trust_event(r->config, ev, p);
+	enum err e = event_check(ev, &unusable);
 
-	*out = (struct outcome){ .ignored = NULL };
-	if (e != ERR_OK)
-		return e;
-	e = event_check(ev, p);
+	*out = (struct outcome){ .result = NULL };
+	if (ev->kind == EVENT_INSTALL)
+		return take_install(r, ev, patience, out, p);
+	if (check_sender(r, ev, p) != ERR_OK)
+		return p->err;
 	why = no_business(r, ev);
-	if (why != NULL) {
-		*p = (struct problem){ .err = ERR_OK };
+	if (why != NULL)
 		return ignore(r, ev, out, why);
-	}
+	if (ev->kind == EVENT_UNINSTALL)
+		return take_uninstall(r, ev, out, p);
 	if (e == ERR_OK)
-		e = all_bad(ev, p);
-	if (e != ERR_OK)
-		return keep_refused(r, ev, p);
-	out->messages = ev->messages;
-	e = store_event(r, ev, NULL, &arrival, p);
-	if (e != ERR_OK)
-		return e;
-	count(ev, arrival, out);
-	/* from here all is in the store: what fails is tried again */
-	if (travel(r, ev, arrival, patience, out) != ERR_OK)
-		log_error(r->log, "postponed", F_STR("reason",
-		    "out of memory"));
-	count(ev, arrival, out);
-	return ERR_OK;
+		e = all_bad(ev, &unusable);
+	if (e != ERR_OK) {
+		*p = unusable;
+		return keep_refused(&t, p);
+	}
+	return take_messages(&t, p);
 }

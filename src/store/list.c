@@ -5,13 +5,13 @@
  * a handler would wait for longer than the callbacks take, so they must be
  * quick.
  */
-#include "store/store.h"
+#include "store/admin.h"
 
 #include "store/queue.h"
 
 #define COLUMNS "SELECT id, key, state, step, reason, event, member_id," \
 	" domain, connector, chat, line, chat_id, message_id, ts, ids, body," \
-	" received_us, changed_ms, tries FROM message "
+	" received_us, changed_ms, tries, next_ms, hold FROM message "
 
 static const char *
 text(sqlite3_stmt *st, int i)
@@ -44,6 +44,8 @@ row(sqlite3_stmt *st)
 		.received_us = sqlite3_column_int64(st, 16),
 		.changed_ms = sqlite3_column_int64(st, 17),
 		.tries = sqlite3_column_int64(st, 18),
+		.next_ms = sqlite3_column_int64(st, 19),
+		.hold = (enum hold)sqlite3_column_int(st, 20),
 	};
 }
 
@@ -67,8 +69,18 @@ each_row(struct store *s, sqlite3_stmt *st,
 	return ERR_OK;
 }
 
+static void
+bind_filter(sqlite3_stmt *st, const struct filter *f)
+{
+	bind_text(st, 1, f->key);
+	if (f->state != 0)
+		bind_int(st, 2, f->state);
+	bind_text(st, 3, f->member_id);
+	bind_text(st, 4, f->chat);
+}
+
 enum err
-store_each(struct store *s, const char *key,
+store_each(struct store *s, const struct filter *f,
     bool (*each)(void *, const struct stored *), void *ctx, struct problem *p)
 {
 	struct problem local = { 0 };
@@ -77,11 +89,14 @@ store_each(struct store *s, const char *key,
 	enum err e = store_lock(s, &absent, &local);
 
 	if (e == ERR_OK) {
-		st = key == NULL ?
-		    sqlite_stmt(s->db, SLOT_ALL, COLUMNS "ORDER BY id") :
-		    sqlite_stmt(s->db, SLOT_ONE, COLUMNS "WHERE key = ?1");
-		if (st != NULL && key != NULL)
-			bind_text(st, 1, key);
+		st = f->key != NULL ?
+		    sqlite_stmt(s->db, COLUMNS "WHERE key = ?1") :
+		    sqlite_stmt(s->db, COLUMNS
+		    "WHERE (?2 IS NULL OR state = ?2)"
+		    " AND (?3 IS NULL OR member_id = ?3)"
+		    " AND (?4 IS NULL OR chat = ?4) ORDER BY id");
+		if (st != NULL)
+			bind_filter(st, f);
 		e = each_row(s, st, each, ctx, &local);
 	}
 	(void)store_unlock(s, e);

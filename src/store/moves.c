@@ -1,133 +1,257 @@
 /*
  * The moves of a message from state to state, each one durable.
  *
- * Called by the relay.  Owns nothing.  Every statement names the states that
- * it may leave, so a move that is not in the table changes nothing.
+ * Called by the relay with messages that this process has claimed.  Owns
+ * nothing.  Every statement names the states that it may leave, so a move
+ * that is not in the table changes nothing.
  */
 #include "store/store.h"
 
+#include "base/fault.h"
 #include "store/queue.h"
 
+#include <string.h>
+
 struct move {
-	const int64_t *id;
+	struct work *work;
+	struct work *const *all;	/* of several */
 	size_t n;
 	enum step step;
+	enum hold hold;
 	const char *text;	/* ids or reason */
-	int64_t now_ms;
+	int64_t now_ms, next_ms;
+	int64_t *next;		/* where the chat's next goes, or NULL */
 };
 
-static struct move
-move_of(struct store *s, const int64_t *id, size_t n, const char *text)
+static bool
+begin_next(struct store *s, const struct move *m)
 {
-	return (struct move){ .id = id, .n = n, .text = text,
-	    .now_ms = clock_wall(s->clock) };
+	return m->next == NULL || claim_next_of_chat(s, m->work, m->next);
 }
 
 static bool
 delivered(struct store *s, void *ctx)
 {
 	const struct move *m = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_DELIVERED,
-	    "UPDATE message SET state = 2, ids = ?2, reason = NULL,"
-	    " changed_ms = ?3 WHERE id = ?1 AND state = 1");
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
+	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
+	    " hold = 0, next_ms = ?3 WHERE id = ?1 AND state = 1");
+	bool ok = st != NULL;
 
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, *m->id);
-	bind_text(st, 2, m->text);
-	bind_int(st, 3, m->now_ms);
-	return sqlite_done(s->db, st);
+	if (ok) {
+		bind_int(st, 1, m->work->id);
+		bind_text(st, 2, m->text);
+		bind_int(st, 3, m->now_ms);
+		ok = sqlite_done(s->db, st) && begin_next(s, m);
+	}
+	fault_point("delivered-before-commit");
+	return ok;
 }
 
-enum err
-store_delivered(struct store *s, int64_t id, const char *ids,
-    struct problem *p)
-{
-	struct move m = move_of(s, &id, 1, ids);
-
-	return store_transact(s, delivered, &m, p);
-}
-
+/* Of an event that needs no status: done as soon as the channel took it. */
 static bool
-acknowledged(struct store *s, void *ctx)
+delivered_and_done(struct store *s, void *ctx)
 {
 	const struct move *m = ctx;
-	bool ok = true;
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE message SET state = 3, ids = ?2, delivered_ms = ?3,"
+	    " changed_ms = ?3, reason = NULL, body = NULL, token = NULL,"
+	    " endpoint = NULL, hold = 0, next_ms = NULL, owner = 0, lease = 0"
+	    " WHERE id = ?1 AND state = 1");
+	bool ok = st != NULL;
 
-	for (size_t i = 0; ok && i < m->n; i++) {
-		sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_ACKNOWLEDGED,
-		    "UPDATE message SET state = 3, body = NULL, token = NULL,"
-		    " endpoint = NULL, reason = NULL, changed_ms = ?2"
-		    " WHERE id = ?1 AND state = 2");
-
-		ok = st != NULL;
-		if (ok) {
-			bind_int(st, 1, m->id[i]);
-			bind_int(st, 2, m->now_ms);
-			ok = sqlite_done(s->db, st);
-		}
+	if (ok) {
+		bind_int(st, 1, m->work->id);
+		bind_text(st, 2, m->text);
+		bind_int(st, 3, m->now_ms);
+		ok = sqlite_done(s->db, st) && begin_next(s, m);
 	}
+	fault_point("delivered-before-commit");
 	return ok;
 }
 
 enum err
-store_acknowledged(struct store *s, const int64_t *id, size_t n,
-    struct problem *p)
+store_delivered(struct store *s, struct work *w, const char *ids,
+    bool wants_status, int64_t *next, struct problem *p)
 {
-	struct move m = move_of(s, id, n, NULL);
+	struct move m = { .work = w, .text = ids, .now_ms = store_now(s),
+	    .next = next };
+	enum err e;
 
-	return n == 0 ? ERR_OK : store_transact(s, acknowledged, &m, p);
+	*next = 0;
+	e = store_transact(s, wants_status ? delivered : delivered_and_done,
+	    &m, p);
+	fault_point("delivered-after-commit");
+	if (e == ERR_OK) {
+		w->state = wants_status ? STATE_DELIVERED :
+		    STATE_ACKNOWLEDGED;
+		w->delivered_ms = m.now_ms;
+		w->tries = w->first_ms = 0;
+	}
+	return e;
 }
 
 static bool
 refused(struct store *s, void *ctx)
 {
 	const struct move *m = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_REFUSED,
+	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "UPDATE message SET state = 4, step = ?2, reason = ?3,"
-	    " tries = tries + 1, changed_ms = ?4"
+	    " tries = tries + 1, changed_ms = ?4, next_ms = NULL, hold = 0,"
+	    " owner = 0, lease = 0 WHERE id = ?1 AND state IN (1, 2)");
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, m->work->id);
+	bind_int(st, 2, m->step);
+	bind_text(st, 3, m->text);
+	bind_int(st, 4, m->now_ms);
+	/* a refused message holds nobody back */
+	return sqlite_done(s->db, st) && begin_next(s, m);
+}
+
+enum err
+store_refused(struct store *s, struct work *w, enum step step,
+    const char *reason, int64_t *next, struct problem *p)
+{
+	struct move m = { .work = w, .step = step, .text = reason,
+	    .now_ms = store_now(s),
+	    .next = w->state == STATE_RECEIVED ? next : NULL };
+	enum err e;
+
+	*next = 0;
+	e = store_transact(s, refused, &m, p);
+	if (e == ERR_OK)
+		w->state = STATE_REFUSED;
+	return e;
+}
+
+static bool
+postpone_one(struct store *s, const struct move *m, const struct work *w)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE message SET reason = ?2, tries = tries + 1,"
+	    " changed_ms = ?3, first_ms = coalesce(first_ms, ?3),"
+	    " next_ms = ?4, hold = ?5, owner = 0, lease = 0"
 	    " WHERE id = ?1 AND state IN (1, 2)");
 
 	if (st == NULL)
 		return false;
-	bind_int(st, 1, *m->id);
-	bind_int(st, 2, m->step);
-	bind_text(st, 3, m->text);
-	bind_int(st, 4, m->now_ms);
+	bind_int(st, 1, w->id);
+	bind_text(st, 2, m->text);
+	bind_int(st, 3, m->now_ms);
+	bind_int(st, 4, m->next_ms);
+	bind_int(st, 5, m->hold);
 	return sqlite_done(s->db, st);
-}
-
-enum err
-store_refused(struct store *s, int64_t id, enum step step, const char *reason,
-    struct problem *p)
-{
-	struct move m = move_of(s, &id, 1, reason);
-
-	m.step = step;
-	return store_transact(s, refused, &m, p);
 }
 
 static bool
 postponed(struct store *s, void *ctx)
 {
 	const struct move *m = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_POSTPONED,
-	    "UPDATE message SET reason = ?2, tries = tries + 1,"
-	    " changed_ms = ?3 WHERE id = ?1 AND state IN (1, 2)");
+	bool ok = true;
 
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, *m->id);
-	bind_text(st, 2, m->text);
-	bind_int(st, 3, m->now_ms);
-	return sqlite_done(s->db, st);
+	for (size_t i = 0; ok && i < m->n; i++)
+		ok = postpone_one(s, m, m->all[i]);
+	return ok;
 }
 
 enum err
-store_postponed(struct store *s, int64_t id, const char *reason,
-    struct problem *p)
+store_postponed(struct store *s, struct work *const *w, size_t n,
+    int64_t next_ms, enum hold hold, const char *reason, struct problem *p)
 {
-	struct move m = move_of(s, &id, 1, reason);
+	struct move m = { .all = w, .n = n, .hold = hold, .text = reason,
+	    .now_ms = store_now(s), .next_ms = next_ms };
 
 	return store_transact(s, postponed, &m, p);
+}
+
+struct done {
+	struct work *const *work;
+	size_t n;
+	int64_t now_ms, reset_ms;
+};
+
+static bool
+note_reset(struct store *s, const struct done *d)
+{
+	sqlite3_stmt *st;
+
+	if (d->reset_ms == 0)
+		return true;
+	st = sqlite_stmt(s->db, "INSERT OR REPLACE INTO meter(member_id,"
+	    " reset_ms) VALUES(?1, ?2)");
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, d->work[0]->member_id);
+	bind_int(st, 2, d->reset_ms);
+	return sqlite_done(s->db, st);
+}
+
+static bool
+acknowledge_one(struct store *s, const struct work *w, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE message SET state = 3, body = NULL, token = NULL,"
+	    " endpoint = NULL, reason = NULL, changed_ms = ?2, hold = 0,"
+	    " next_ms = NULL, owner = 0, lease = 0"
+	    " WHERE id = ?1 AND state = 2");
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, w->id);
+	bind_int(st, 2, now_ms);
+	return sqlite_done(s->db, st);
+}
+
+static bool
+acknowledged(struct store *s, void *ctx)
+{
+	const struct done *d = ctx;
+	bool ok = note_reset(s, d);
+
+	for (size_t i = 0; ok && i < d->n; i++)
+		ok = acknowledge_one(s, d->work[i], d->now_ms);
+	fault_point("acknowledged-before-commit");
+	return ok;
+}
+
+enum err
+store_acknowledged(struct store *s, struct work *const *w, size_t n,
+    int64_t reset_ms, struct problem *p)
+{
+	struct done d = { w, n, store_now(s), reset_ms };
+	enum err e = n == 0 ? ERR_OK : store_transact(s, acknowledged, &d, p);
+
+	fault_point("acknowledged-after-commit");
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		w[i]->state = STATE_ACKNOWLEDGED;
+	return e;
+}
+
+struct reset {
+	const char *member_id;
+	int64_t ms;
+};
+
+static bool
+read_reset(struct store *s, void *ctx)
+{
+	struct reset *r = ctx;
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "SELECT reset_ms FROM meter WHERE member_id = ?1");
+
+	if (st != NULL)
+		bind_text(st, 1, r->member_id);
+	return ask_int(s, st, &r->ms);
+}
+
+int64_t
+store_reset_ms(struct store *s, const char *member_id)
+{
+	struct reset r = { member_id, 0 };
+	struct problem p = { 0 };
+
+	return store_read(s, read_reset, &r, &p) == ERR_OK ? r.ms : 0;
 }

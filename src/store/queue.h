@@ -1,6 +1,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include "store/owner.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
@@ -8,20 +9,16 @@
 #include <sqlite3.h>
 
 /*
- * What the files of the queue share.  Private to store/.
+ * What the files of the store share.  Private to store/.
  */
 struct store {
 	pthread_mutex_t lock;
 	struct sqlite *db;	/* NULL: not open now */
+	struct owner *owner;	/* from the first transaction on */
 	char *path;
-	const struct clock *clock;
-	struct sqlite_opts opts;
-};
-
-/* Slots of the prepared statements, one for each in the queue's files. */
-enum slot {
-	SLOT_NEWEST, SLOT_INSERT, SLOT_DELIVERED, SLOT_ACKNOWLEDGED,
-	SLOT_REFUSED, SLOT_POSTPONED, SLOT_ONE, SLOT_ALL
+	struct store_opts opts;
+	const struct scan_filter *filter;	/* of the scan that runs */
+	bool scanning;		/* a thread of this process has the scan */
 };
 
 /*
@@ -36,6 +33,10 @@ enum err store_unlock(struct store *, enum err e);
 enum err store_transact(struct store *,
     bool (*work)(struct store *, void *ctx), void *ctx, struct problem *);
 
+/* Runs `work` on a consistent view without writing. */
+enum err store_read(struct store *,
+    bool (*work)(struct store *, void *ctx), void *ctx, struct problem *);
+
 /*
  * Bind a text (NULL binds NULL; it must live until the step) or a number.
  * A failed binding shows in the step: it leaves NULL in a NOT NULL column,
@@ -43,5 +44,21 @@ enum err store_transact(struct store *,
  */
 void bind_text(sqlite3_stmt *, int i, const char *text);
 void bind_int(sqlite3_stmt *, int i, int64_t value);
+
+/* Runs a statement for its one number; 0 if it gives no row. */
+bool ask_int(struct store *, sqlite3_stmt *, int64_t *out);
+
+/* Unix time; the end of a claim that begins now, on the monotonic clock. */
+int64_t store_now(const struct store *);
+int64_t store_lease(const struct store *);
+
+/* Makes blocked(state, member_id, connector, line) known in SQL. */
+bool claim_add_blocked(struct store *);
+
+/*
+ * The first of a chat may go on: claims it if it is free and not postponed
+ * to later.  *next gets its id, or 0.  Within a transaction.
+ */
+bool claim_next_of_chat(struct store *, const struct work *of, int64_t *next);
 
 #endif

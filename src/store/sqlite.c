@@ -6,6 +6,8 @@
  */
 #include "store/sqlite.h"
 
+#include "store/schema.h"
+
 #include <sqlite3.h>
 
 #include <errno.h>
@@ -16,32 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION "1"
-#define STMT_SLOTS 32
-
-/*
- * `base` and `content` recognise repeats (event/identity.h).  Body, token
- * and endpoint are NULL once the message is acknowledged.
- */
-static const char schema[] =
-    "CREATE TABLE message("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " key TEXT NOT NULL UNIQUE,"
-    " base TEXT NOT NULL, revision INTEGER NOT NULL, content TEXT NOT NULL,"
-    " state INTEGER NOT NULL, step INTEGER, reason TEXT,"
-    " event TEXT NOT NULL, member_id TEXT NOT NULL, domain TEXT,"
-    " connector TEXT NOT NULL, line INTEGER NOT NULL, chat TEXT NOT NULL,"
-    " chat_id INTEGER NOT NULL, message_id INTEGER NOT NULL,"
-    " ts INTEGER NOT NULL, body TEXT, ids TEXT,"
-    " endpoint TEXT, token TEXT,"
-    " received_us INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
-    " tries INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX message_base ON message(base, revision);"
-    "PRAGMA user_version = " SCHEMA_VERSION ";";
+#define STMT_SLOTS 64
 
 struct sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STMT_SLOTS];
+	const char *sql[STMT_SLOTS];
+	bool (*claimed)(void *ctx, int64_t owner, int64_t lease);
+	void *ctx;
 };
 
 bool
@@ -126,7 +110,7 @@ make_schema(struct sqlite *s, struct problem *p)
 		return sqlite_fail(s, p);
 	/* another process may have made it while we waited for the lock */
 	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
-	    (strcmp(version, "0") != 0 || run(s, schema)) &&
+	    (strcmp(version, "0") != 0 || run(s, schema_sql)) &&
 	    sqlite_commit(s))
 		return ERR_OK;
 	(void)sqlite_fail(s, p);
@@ -189,6 +173,28 @@ open_file(struct sqlite *s, const struct sqlite_opts *o, struct problem *p)
 	return ERR_OK;
 }
 
+/* claimed(owner, lease) in SQL: asks the program. */
+static void
+sql_claimed(sqlite3_context *c, int n, sqlite3_value **v)
+{
+	const struct sqlite *s = sqlite3_user_data(c);
+	int64_t number = sqlite3_value_int64(v[0]);
+
+	(void)n;
+	sqlite3_result_int(c, number != 0 &&
+	    s->claimed(s->ctx, number, sqlite3_value_int64(v[1])));
+}
+
+bool
+sqlite_add_claimed(struct sqlite *s,
+    bool (*claimed)(void *, int64_t, int64_t), void *ctx)
+{
+	s->claimed = claimed;
+	s->ctx = ctx;
+	return sqlite3_create_function(s->db, "claimed", 2, SQLITE_UTF8, s,
+	    sql_claimed, NULL, NULL) == SQLITE_OK;
+}
+
 enum err
 sqlite_open(struct sqlite **out, const struct sqlite_opts *o, bool *absent,
     struct problem *p)
@@ -231,15 +237,23 @@ sqlite_close(struct sqlite *s)
 	free(s);
 }
 
+/* Found by the address of its text: every literal has its own. */
 sqlite3_stmt *
-sqlite_stmt(struct sqlite *s, unsigned slot, const char *sql)
+sqlite_stmt(struct sqlite *s, const char *sql)
 {
-	if (s->stmt[slot] == NULL && sqlite3_prepare_v3(s->db, sql, -1,
-	    SQLITE_PREPARE_PERSISTENT, &s->stmt[slot], NULL) != SQLITE_OK)
+	size_t i = 0;
+
+	while (i < STMT_SLOTS && s->sql[i] != NULL && s->sql[i] != sql)
+		i++;
+	if (i == STMT_SLOTS)
 		return NULL;
-	(void)sqlite3_reset(s->stmt[slot]);
-	(void)sqlite3_clear_bindings(s->stmt[slot]);
-	return s->stmt[slot];
+	if (s->stmt[i] == NULL && sqlite3_prepare_v3(s->db, sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &s->stmt[i], NULL) != SQLITE_OK)
+		return NULL;
+	s->sql[i] = sql;
+	(void)sqlite3_reset(s->stmt[i]);
+	(void)sqlite3_clear_bindings(s->stmt[i]);
+	return s->stmt[i];
 }
 
 bool
@@ -248,6 +262,18 @@ sqlite_done(struct sqlite *s, sqlite3_stmt *st)
 	(void)s;
 	return st != NULL && sqlite3_step(st) == SQLITE_DONE &&
 	    sqlite3_reset(st) == SQLITE_OK;
+}
+
+sqlite3 *
+sqlite_handle(struct sqlite *s)
+{
+	return s->db;
+}
+
+int64_t
+sqlite_changes(struct sqlite *s)
+{
+	return sqlite3_changes(s->db);
 }
 
 bool

@@ -11,6 +11,7 @@
  * to store/: the queue's statements stand in store/queue.c.
  */
 struct sqlite;
+struct sqlite3;
 struct sqlite3_stmt;
 
 struct sqlite_opts {
@@ -33,14 +34,26 @@ void sqlite_close(struct sqlite *);	/* NULL is fine */
 bool sqlite_wal_is_safe(int version);
 
 /*
- * The statement `slot` (0 to 31) with this SQL, prepared once, reset and
- * without bindings.  NULL on failure: sqlite_fail() tells why.
+ * The prepared statement of this SQL, a string literal, reset and without
+ * bindings; at most 64 of them.  NULL on failure: sqlite_fail() tells why.
  */
-struct sqlite3_stmt *sqlite_stmt(struct sqlite *, unsigned slot,
-    const char *sql);
+struct sqlite3_stmt *sqlite_stmt(struct sqlite *, const char *sql);
 
 /* Runs a statement that gives no row; then it is reset. */
 bool sqlite_done(struct sqlite *, struct sqlite3_stmt *);
+
+/*
+ * Makes claimed(owner, lease) known in SQL: 0 for owner 0, else what the
+ * function says.
+ */
+bool sqlite_add_claimed(struct sqlite *,
+    bool (*claimed)(void *ctx, int64_t owner, int64_t lease), void *ctx);
+
+/* The library's own handle, for what has no name here. */
+struct sqlite3 *sqlite_handle(struct sqlite *);
+
+/* How many rows the last statement changed. */
+int64_t sqlite_changes(struct sqlite *);
 
 /* BEGIN IMMEDIATE, COMMIT, ROLLBACK.  A false leaves no transaction open. */
 bool sqlite_begin(struct sqlite *);

@@ -1,10 +1,11 @@
 /*
  * The store's handle: which file, the lock around it, transactions.
  *
- * Called by the other files of the queue and by the programs.  Owns the
- * connection.  Every change is one transaction that ends in a synced commit;
- * a failure leaves the store as it was, closes the connection and lets the
- * next call open it anew.
+ * Called by the other files of the store and by the programs.  Owns the
+ * connection and this process's place among the owners of claims.  Every
+ * change is one transaction that ends in a synced commit; a failure leaves
+ * the store as it was, closes the connection and lets the next call open it
+ * anew.
  */
 #include "store/store.h"
 
@@ -61,9 +62,8 @@ store_open(struct store **out, const struct store_opts *o, struct problem *p)
 	*out = store_new(path);
 	if (*out == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
-	(*out)->clock = o->clock;
-	(*out)->opts = (struct sqlite_opts){ (*out)->path, (int)o->busy_ms,
-	    o->create };
+	(*out)->opts = *o;
+	(*out)->opts.url = NULL;	/* the caller's */
 	return ERR_OK;
 }
 
@@ -73,9 +73,39 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	sqlite_close(s->db);
+	owner_close(s->owner);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s->path);
 	free(s);
+}
+
+/*
+ * A claim is void when its owner is gone.  The lease only ends claims of the
+ * living; it runs on the monotonic clock, and one further ahead than any
+ * lease can be is void, too.
+ */
+static bool
+is_claimed(void *ctx, int64_t number, int64_t lease)
+{
+	const struct store *s = ctx;
+	const struct clock *c = s->opts.clock;
+	int64_t left = lease - c->mono_ms(c->ctx);
+
+	return left > 0 && left <= s->opts.lease_ms &&
+	    (s->owner == NULL || owner_lives(s->owner, number));
+}
+
+static enum err
+open_db(struct store *s, bool *absent, struct problem *p)
+{
+	const struct sqlite_opts o = { s->path, (int)s->opts.busy_ms,
+	    s->opts.create };
+	enum err e = sqlite_open(&s->db, &o, absent, p);
+
+	if (e == ERR_OK && !(sqlite_add_claimed(s->db, is_claimed, s) &&
+	    claim_add_blocked(s)))
+		e = sqlite_fail(s->db, p);
+	return e;
 }
 
 enum err
@@ -86,7 +116,9 @@ store_lock(struct store *s, bool *absent, struct problem *p)
 
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->db == NULL)
-		e = sqlite_open(&s->db, &s->opts, &none, p);
+		e = open_db(s, &none, p);
+	if (e == ERR_OK && s->owner == NULL)
+		e = owner_open(&s->owner, s->path, p);
 	if (absent != NULL)
 		*absent = none;
 	return e;
@@ -118,6 +150,17 @@ store_transact(struct store *s, bool (*work)(struct store *, void *),
 	return store_unlock(s, e);
 }
 
+enum err
+store_read(struct store *s, bool (*work)(struct store *, void *), void *ctx,
+    struct problem *p)
+{
+	enum err e = store_lock(s, NULL, p);
+
+	if (e == ERR_OK && !work(s, ctx))
+		e = sqlite_fail(s->db, p);
+	return store_unlock(s, e);
+}
+
 void
 bind_text(sqlite3_stmt *st, int i, const char *text)
 {
@@ -129,4 +172,52 @@ void
 bind_int(sqlite3_stmt *st, int i, int64_t value)
 {
 	(void)sqlite3_bind_int64(st, i, value);
+}
+
+bool
+ask_int(struct store *s, sqlite3_stmt *st, int64_t *out)
+{
+	int rc = st != NULL ? sqlite3_step(st) : SQLITE_ERROR;
+
+	(void)s;
+	*out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+	if (st != NULL)
+		(void)sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+int64_t
+store_now(const struct store *s)
+{
+	return clock_wall(s->opts.clock);
+}
+
+int64_t
+store_lease(const struct store *s)
+{
+	const struct clock *c = s->opts.clock;
+
+	return c->mono_ms(c->ctx) + s->opts.lease_ms;
+}
+
+bool
+store_begin_scan(struct store *s)
+{
+	struct problem p = { 0 };
+	bool ok = store_lock(s, NULL, &p) == ERR_OK && !s->scanning &&
+	    owner_begin_scan(s->owner);
+
+	s->scanning = s->scanning || ok;
+	(void)store_unlock(s, p.err);
+	return ok;
+}
+
+void
+store_end_scan(struct store *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->owner != NULL)
+		owner_end_scan(s->owner);
+	s->scanning = false;
+	(void)pthread_mutex_unlock(&s->lock);
 }

@@ -1,10 +1,13 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "event/event.h"
 #include "event/identity.h"
+#include "store/state.h"
+#include "store/work.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,28 +18,19 @@
  * A call that returns ERR_OK is durable: it survives power loss.  ERR_DISK
  * means that nothing of it can be relied on; the reason is in the problem.
  * Any thread may call; nothing slow happens inside a transaction.
+ *
+ * Work is claimed: one process works on a message at a time, and a claim is
+ * void as soon as its process is gone.
  */
 struct store;
-
-/* A message's life; docs/INTERNALS has the table. */
-enum state {
-	STATE_RECEIVED = 1,	/* stored: it will be handed over */
-	STATE_DELIVERED,	/* the channel took it and gave its ids */
-	STATE_ACKNOWLEDGED,	/* Bitrix24 was told, if it wants to be */
-	STATE_REFUSED		/* a person must look: see step and reason */
-};
-
-/* Where a message stands or was refused. */
-enum step {
-	STEP_READ = 1,		/* the element itself is no use */
-	STEP_HAND_OVER,
-	STEP_STATUS
-};
 
 struct store_opts {
 	const char *url;	/* sqlite:PATH */
 	const struct clock *clock;
 	int64_t busy_ms;	/* how long a call may wait for another */
+	int64_t lease_ms;	/* of a claim; longer than any attempt */
+	int64_t longest_ms;	/* no try is further ahead than this, */
+	int64_t give_up_ms;	/* and of a parked message than this */
 	bool create;		/* make the file where there is none */
 };
 
@@ -47,7 +41,7 @@ struct store_opts {
  */
 enum err store_open(struct store **, const struct store_opts *,
     struct problem *);
-void store_close(struct store *);	/* NULL is fine */
+void store_close(struct store *);	/* NULL is fine; ends all claims */
 
 /* What became of one message of an event that was stored. */
 struct arrival {
@@ -55,63 +49,91 @@ struct arrival {
 	char key[KEY_MAX];
 	enum state state;
 	bool fresh;		/* stored now; else it was there already */
+	bool claimed;		/* fresh, and ours to hand over now */
 	int64_t received_us;	/* Unix time of its first arrival */
+};
+
+/* How an event is stored. */
+struct take_opts {
+	const char *reason;	/* why none of it can be used, or NULL */
+	int64_t hold_ms;	/* 0, or until when its channel is down */
 };
 
 /*
  * Stores all messages of a checked event in one transaction: good ones as
- * received with the event's own token and endpoint, bad ones as refused.
- * `reason` NULL; or why none of them can be used (all are refused then).
- * out[i] tells of ev->message[i].  ERR_DISK: nothing was stored.
+ * received with the event's own token and endpoint, bad ones (with a reason:
+ * all) as refused.  A message is claimed unless its chat is busy or waiting,
+ * or the channel is down.  out[i] tells of ev->message[i].  ERR_DISK: nothing
+ * was stored.
  */
 enum err store_take(struct store *, const struct event *,
-    const char *reason, struct arrival *out, struct problem *);
-
-/* The channel took it: `ids` is the JSON list of its external ids. */
-enum err store_delivered(struct store *, int64_t id, const char *ids,
-    struct problem *);
+    const struct take_opts *, struct arrival *out, struct problem *);
 
 /*
- * Bitrix24 accepted the status of these messages (or they need none): body,
- * token and endpoint are erased, key, ids and times stay.
+ * The moves of a claimed message.  `next`, where it is asked for, gets the
+ * id of the chat's next message, claimed in the same transaction, or 0.
+ *
+ * store_delivered: the channel took it; `ids` is the JSON list of external
+ * ids.  The claim stays for the status, unless none is wanted (then it is
+ * acknowledged).
+ * store_refused: a step said no for good; the message waits for a person.
+ * store_postponed: they are tried again at `next_ms`, or held until then.
  */
-enum err store_acknowledged(struct store *, const int64_t *id, size_t n,
-    struct problem *);
+enum err store_delivered(struct store *, struct work *, const char *ids,
+    bool wants_status, int64_t *next, struct problem *);
+enum err store_refused(struct store *, struct work *, enum step,
+    const char *reason, int64_t *next, struct problem *);
+enum err store_postponed(struct store *, struct work *const *, size_t n,
+    int64_t next_ms, enum hold, const char *reason, struct problem *);
 
-/* A step said no for good: the message waits for a person. */
-enum err store_refused(struct store *, int64_t id, enum step,
-    const char *reason, struct problem *);
+/*
+ * Bitrix24 accepted the status of these messages: body, token and endpoint
+ * are erased, key, ids and times stay.  `reset_ms`, unless 0, is when the
+ * portal's operating time starts anew, for store_reset_ms().
+ */
+enum err store_acknowledged(struct store *, struct work *const *, size_t n,
+    int64_t reset_ms, struct problem *);
+int64_t store_reset_ms(struct store *, const char *member_id);
 
-/* A step failed for now: the state stays, the reason is noted. */
-enum err store_postponed(struct store *, int64_t id, const char *reason,
-    struct problem *);
-
-/* A message as a person sees it.  Texts live during the callback only. */
-struct stored {
-	int64_t id;
-	const char *key;
-	enum state state;
-	enum step step;		/* 0: none was refused */
-	const char *reason;	/* of the last failure, or "" */
-	const char *event, *member_id, *domain, *connector, *chat;
-	int64_t line, chat_id, message_id, ts;
-	const char *ids;	/* JSON list, "" before delivery */
-	const char *body;	/* NULL once erased */
-	int64_t received_us, changed_ms;
-	int64_t tries;		/* hand-overs and status calls that failed */
+/* Whom a scan passes over for now.  Must be quick; may take its own lock. */
+struct scan_filter {
+	bool (*blocked)(void *ctx, enum state, const char *member_id,
+	    const char *connector, int64_t line);
+	void *ctx;
 };
 
 /*
- * Calls `each` for the message with that key, or for all (NULL) in order of
- * arrival, until it returns false.  ERR_DISK; OK with no call if there is
- * none, also where no file is yet.
+ * Claims the message that is due for longest, if any, and reads it into
+ * `work` and the arena.  Of received ones only the first of a chat counts.
+ * The filter may be NULL.
  */
-enum err store_each(struct store *, const char *key,
-    bool (*each)(void *ctx, const struct stored *), void *ctx,
+enum err store_claim_due(struct store *, const struct scan_filter *,
+    struct arena *, struct work *, bool *found, struct problem *);
+
+/* Reads a message that this process has claimed. */
+enum err store_load(struct store *, int64_t id, struct arena *,
+    struct work *, struct problem *);
+
+/*
+ * Claims up to `max` more delivered messages that are due and can go into
+ * one status call with `like`; out[] gets them, *n how many.
+ */
+enum err store_claim_batch(struct store *, const struct work *like,
+    struct arena *, struct work *out, size_t max, size_t *n,
     struct problem *);
 
-/* "received", "delivered", ...; "read", "hand-over", ....  Static. */
-const char *state_name(enum state);
-const char *step_name(enum step);
+/*
+ * The destination of `like` is down: it and all that are due for the same
+ * step and destination are held until `until_ms`.
+ */
+enum err store_hold(struct store *, struct work *like, int64_t until_ms,
+    struct problem *);
+
+/* When the next message is due: Unix ms, INT64_MAX if none. */
+enum err store_next_due(struct store *, int64_t *out, struct problem *);
+
+/* One scanner among all processes; false: somebody else scans. */
+bool store_begin_scan(struct store *);
+void store_end_scan(struct store *);
 
 #endif

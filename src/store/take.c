@@ -7,6 +7,7 @@
  */
 #include "store/store.h"
 
+#include "base/fault.h"
 #include "store/queue.h"
 
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 
 struct take {
 	const struct event *ev;
-	const char *reason;	/* why none can be used, or NULL */
+	const struct take_opts *opts;
 	struct arrival *out;
 	int64_t now_ms;
 	size_t i;		/* the message at hand */
@@ -42,7 +43,7 @@ static bool
 find_newest(struct store *s, const struct identity *who, struct newest *n,
     struct arrival *a)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_NEWEST,
+	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "SELECT id, key, state, received_us, revision, content"
 	    " FROM message WHERE base = ?1 ORDER BY revision DESC LIMIT 1");
 	int rc;
@@ -95,31 +96,82 @@ static void
 say_why(const struct take *t, const struct message *m, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (t->reason != NULL)
-		(void)snprintf(out, size, "%s", t->reason);
+	if (t->opts->reason != NULL)
+		(void)snprintf(out, size, "%s", t->opts->reason);
 	else if (m->bad != NULL)
 		(void)snprintf(out, size,
 		    "%s is missing or is not what it must be", m->bad);
+}
+
+/* Where a new message stands among those of its chat that wait. */
+enum place {
+	NOWHERE,	/* it is refused */
+	ALONE,
+	FIRST,		/* but the chat is busy or waiting */
+	BEHIND
+};
+
+static bool
+find_place(struct store *s, const struct event *ev, const struct message *m,
+    enum place *place)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "SELECT message_id FROM message WHERE state = 1 AND member_id = ?1"
+	    " AND connector = ?2 AND line = ?3 AND chat = ?4"
+	    " ORDER BY message_id, id LIMIT 1");
+	int64_t first;
+	bool ok;
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, ev->member_id);
+	bind_text(st, 2, ev->connector);
+	bind_int(st, 3, ev->line);
+	bind_text(st, 4, m->chat);
+	ok = ask_int(s, st, &first);
+	if (first == 0)		/* message ids begin at 1 */
+		*place = ALONE;
+	else
+		*place = m->message_id < first ? FIRST : BEHIND;
+	return ok;
+}
+
+static void
+bind_place(struct store *s, sqlite3_stmt *st, const struct take *t,
+    enum place place, struct arrival *a)
+{
+	bool held = place == ALONE && t->opts->hold_ms != 0;
+
+	a->claimed = place == ALONE && !held;
+	if (place == ALONE || place == FIRST)
+		bind_int(st, 22, held ? t->opts->hold_ms : t->now_ms);
+	bind_int(st, 23, held ? HOLD_DOWN : HOLD_NONE);
+	bind_int(st, 24, a->claimed ? owner_number(s->owner) : 0);
+	bind_int(st, 25, a->claimed ? store_lease(s) : 0);
 }
 
 static bool
 insert(struct store *s, const struct take *t, const struct message *m,
     const struct identity *who, int64_t revision, struct arrival *a)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, SLOT_INSERT,
+	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "INSERT INTO message(key, base, revision, content, state,"
 	    " step, reason, event, member_id, domain, connector, line, chat,"
 	    " chat_id, message_id, ts, body, endpoint, token, received_us,"
-	    " changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-	    " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+	    " changed_ms, next_ms, hold, owner, lease)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+	    " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)"
 	    " RETURNING id");
 	char why[PROBLEM_TEXT_MAX];
+	enum place place = NOWHERE;
 	int rc;
 
 	if (st == NULL)
 		return false;
 	say_why(t, m, why, sizeof(why));
 	a->state = why[0] != '\0' ? STATE_REFUSED : STATE_RECEIVED;
+	if (a->state == STATE_RECEIVED && !find_place(s, t->ev, m, &place))
+		return false;
 	bind_text(st, 1, a->key);
 	bind_text(st, 2, who->base);
 	bind_int(st, 3, revision);
@@ -133,6 +185,7 @@ insert(struct store *s, const struct take *t, const struct message *m,
 	bind_message(st, m);
 	bind_int(st, 20, a->received_us);
 	bind_int(st, 21, t->now_ms);
+	bind_place(s, st, t, place, a);
 	rc = sqlite3_step(st);
 	a->id = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
@@ -170,14 +223,17 @@ take_all(struct store *s, void *ctx)
 
 	for (t->i = 0; ok && t->i < t->ev->messages; t->i++)
 		ok = take_one(s, t, &t->ev->message[t->i], &t->out[t->i]);
+	fault_point("take-before-commit");
 	return ok;
 }
 
 enum err
-store_take(struct store *s, const struct event *ev, const char *reason,
-    struct arrival *out, struct problem *p)
+store_take(struct store *s, const struct event *ev,
+    const struct take_opts *opts, struct arrival *out, struct problem *p)
 {
-	struct take t = { ev, reason, out, clock_wall(s->clock), 0 };
+	struct take t = { ev, opts, out, store_now(s), 0 };
+	enum err e = store_transact(s, take_all, &t, p);
 
-	return store_transact(s, take_all, &t, p);
+	fault_point("take-after-commit");
+	return e;
 }

@@ -13,6 +13,7 @@
  */
 #include "web/accept.h"
 
+#include "relay/retry.h"
 #include "web/handler.h"
 #include "web/request.h"
 
@@ -34,7 +35,9 @@
 #define STACK_SIZE ((size_t)512 * 1024)	/* SQLite is the deepest */
 #define PAUSE_MS 100			/* after an accept that failed */
 #define STALL_SECONDS 60		/* a web server silent within a body */
-#define STOP_SECONDS 7
+#define STOP_SECONDS 5			/* for requests that run */
+#define RETRY_STOP_MS 2000		/* and then for the retry */
+#define LATE_FACTOR 4			/* threads for each of server.workers */
 
 struct pool {
 	const struct relay *relay;
@@ -43,11 +46,14 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	int64_t running;	/* workers that have not ended */
+	pthread_attr_t attr;
 };
 
 struct fcgi_request {
 	struct request request;
 	FCGX_Request fcgi;
+	struct pool *pool;
+	bool late;		/* answered, but still worked on */
 };
 
 bool
@@ -88,11 +94,31 @@ fcgi_finish(struct request *rq)
 	FCGX_Finish_r(&((struct fcgi_request *)rq)->fcgi);
 }
 
+static bool start_worker(struct pool *);
+
+/*
+ * A worker that is held by a slow destination is replaced, so that others
+ * are served; there is a limit, and who comes back late may end.
+ */
+static void
+fcgi_goes_on(struct request *rq)
+{
+	struct fcgi_request *f = (struct fcgi_request *)rq;
+	struct pool *p = f->pool;
+
+	f->late = true;
+	(void)pthread_mutex_lock(&p->lock);
+	if (p->running < p->relay->env.config->server.workers * LATE_FACTOR)
+		(void)start_worker(p);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
 static const struct request_kind fcgi_kind = {
 	.param = fcgi_param,
 	.read = fcgi_read,
 	.write = fcgi_write,
 	.finish = fcgi_finish,
+	.goes_on = fcgi_goes_on,
 	.sees_end = true,
 };
 
@@ -149,25 +175,39 @@ serve_one(struct pool *p, struct fcgi_request *rq)
 		if (is_whole(&rq->fcgi))
 			handler_serve(p->relay, &rq->request);
 		else
-			log_warning(p->relay->log, "dropped", F_STR("reason",
-			    "the request broke off within its parameters"));
+			log_warning(p->relay->env.log, "dropped",
+			    F_STR("reason", "the request broke off within its "
+			    "parameters"));
 		FCGX_Finish_r(&rq->fcgi);
 	} else if (rc != -EAGAIN && rc != -EINTR) {
 		/* EMFILE, ECONNABORTED: a pause lets others finish */
-		log_warning(p->relay->log, "accept-failed", F_INT("code", rc));
+		log_warning(p->relay->env.log, "accept-failed",
+		    F_INT("code", rc));
 		(void)must_stop(p, PAUSE_MS);
 	}
+}
+
+/* Whether there are more workers than server.workers: one may end. */
+static bool
+is_surplus(struct pool *p)
+{
+	bool is;
+
+	(void)pthread_mutex_lock(&p->lock);
+	is = p->running > p->relay->env.config->server.workers;
+	(void)pthread_mutex_unlock(&p->lock);
+	return is;
 }
 
 static void *
 work(void *ctx)
 {
 	struct pool *p = ctx;
-	struct fcgi_request rq = { .request = { &fcgi_kind } };
+	struct fcgi_request rq = { .request = { &fcgi_kind }, .pool = p };
 
 	if (FCGX_InitRequest(&rq.fcgi, LISTEN_FD, FCGI_FAIL_ACCEPT_ON_INTR) ==
 	    0)
-		while (wait_for_request(p))
+		while (!(rq.late && is_surplus(p)) && wait_for_request(p))
 			serve_one(p, &rq);
 	FCGX_Free(&rq.fcgi, 1);
 	(void)pthread_mutex_lock(&p->lock);
@@ -177,31 +217,32 @@ work(void *ctx)
 	return NULL;
 }
 
+/* Under the lock, so that the worker cannot end before it is counted. */
+static bool
+start_worker(struct pool *p)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, &p->attr, work, p) != 0)
+		return false;
+	p->running++;
+	return true;
+}
+
 static enum err
 start_workers(struct pool *p, struct problem *problem)
 {
-	int64_t want = p->relay->config->server.workers;
-	pthread_attr_t attr;
-	int rc = pthread_attr_init(&attr);
+	int64_t want = p->relay->env.config->server.workers;
+	bool ok = true;
 
-	if (rc == 0)
-		rc = pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (rc == 0)
-		rc = pthread_attr_setdetachstate(&attr,
-		    PTHREAD_CREATE_DETACHED);
-	for (; rc == 0 && want > 0; want--) {
-		pthread_t thread;
-
-		(void)pthread_mutex_lock(&p->lock);
-		rc = pthread_create(&thread, &attr, work, p);
-		p->running += rc == 0;
-		(void)pthread_mutex_unlock(&p->lock);
-	}
-	(void)pthread_attr_destroy(&attr);
-	if (rc == 0)
+	(void)pthread_mutex_lock(&p->lock);
+	for (; ok && want > 0; want--)
+		ok = start_worker(p);
+	(void)pthread_mutex_unlock(&p->lock);
+	if (ok)
 		return ERR_OK;
 	return problem_set(problem, ERR_RETRY, -1, NULL,
-	    "cannot start the workers: %s", strerror(rc));
+	    "cannot start the workers: too many threads");
 }
 
 /* Tells the workers to stop and gives them time.  False: some still work. */
@@ -230,7 +271,7 @@ wait_for_signal(const struct relay *r, const sigset_t *set)
 
 	while (sigwait(set, &sig) != 0)
 		continue;
-	log_info(r->log, "stopping", F_INT("signal", sig));
+	log_info(r->env.log, "stopping", F_INT("signal", sig));
 }
 
 static enum err
@@ -247,7 +288,11 @@ open_pool(struct pool *p, struct problem *problem)
 	    pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
-	    pthread_cond_init(&p->idle, &attr) != 0)
+	    pthread_cond_init(&p->idle, &attr) != 0 ||
+	    pthread_attr_init(&p->attr) != 0 ||
+	    pthread_attr_setstacksize(&p->attr, STACK_SIZE) != 0 ||
+	    pthread_attr_setdetachstate(&p->attr,
+	    PTHREAD_CREATE_DETACHED) != 0)
 		return problem_set(problem, ERR_NOMEM, -1, NULL,
 		    "out of memory");
 	(void)pthread_condattr_destroy(&attr);
@@ -268,11 +313,48 @@ init_library(struct problem *p)
 	return ERR_OK;
 }
 
+static void
+free_pool(struct pool *p)
+{
+	(void)close(p->stop_fd);
+	(void)pthread_mutex_destroy(&p->turn);
+	(void)pthread_mutex_destroy(&p->lock);
+	(void)pthread_cond_destroy(&p->idle);
+	(void)pthread_attr_destroy(&p->attr);
+	free(p);
+}
+
+/* Serves until a signal; the pool is open.  Frees it if nobody uses it. */
+static enum err
+serve(struct pool *p, bool *busy, struct problem *problem)
+{
+	struct retry *retry = NULL;
+	sigset_t stops;
+	enum err e;
+	bool idle;
+
+	(void)sigemptyset(&stops);
+	(void)sigaddset(&stops, SIGTERM);
+	(void)sigaddset(&stops, SIGUSR1);
+	(void)sigaddset(&stops, SIGINT);
+	e = start_workers(p, problem);
+	if (e == ERR_OK && retry_start(&retry, p->relay) != ERR_OK)
+		e = problem_set(problem, ERR_RETRY, -1, NULL,
+		    "cannot start the retry: too many threads");
+	if (e == ERR_OK)
+		wait_for_signal(p->relay, &stops);
+	idle = stop_workers(p);
+	*busy = !retry_stop(retry, RETRY_STOP_MS) || !idle;
+	if (idle)
+		free_pool(p);
+	return e;
+}
+
 enum err
 accept_serve(const struct relay *r, bool *busy, struct problem *problem)
 {
 	struct pool *p = calloc(1, sizeof(*p));	/* workers may outlive us */
-	sigset_t all, stops;
+	sigset_t all;
 	enum err e;
 
 	*busy = false;
@@ -281,22 +363,16 @@ accept_serve(const struct relay *r, bool *busy, struct problem *problem)
 		    "out of memory");
 	p->relay = r;
 	(void)sigfillset(&all);
-	(void)sigemptyset(&stops);
-	(void)sigaddset(&stops, SIGTERM);
-	(void)sigaddset(&stops, SIGUSR1);
-	(void)sigaddset(&stops, SIGINT);
 	/* before any thread starts, so that all of them inherit it */
 	if (pthread_sigmask(SIG_BLOCK, &all, NULL) != 0)
-		return problem_set(problem, ERR_RETRY, -1, NULL,
+		e = problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot block signals");
-	e = init_library(problem);
+	else
+		e = init_library(problem);
 	if (e == ERR_OK)
 		e = open_pool(p, problem);
-	if (e != ERR_OK)
-		return e;
-	e = start_workers(p, problem);
 	if (e == ERR_OK)
-		wait_for_signal(r, &stops);
-	*busy = !stop_workers(p);
+		return serve(p, busy, problem);
+	free(p);
 	return e;
 }

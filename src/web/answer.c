@@ -6,6 +6,7 @@
 #include "web/answer.h"
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "codec/json_write.h"
 
 #include <inttypes.h>
@@ -50,7 +51,9 @@ send_answer(struct request *rq, const struct status *s, const struct buf *body)
 	    s->header) == ERR_OK &&
 	    rq->kind->write(rq, head.p, head.len) && body->len != 0)
 		(void)rq->kind->write(rq, body->p, body->len);
+	fault_point("answer-before");
 	rq->kind->finish(rq);
+	fault_point("answer-after");
 	buf_free(&head);
 	return s->code;
 }
@@ -74,20 +77,23 @@ add_counts(struct buf *b, const struct outcome *o)
 int
 answer_outcome(struct request *rq, const struct outcome *o)
 {
-	bool done = o->ignored != NULL || o->acknowledged == o->messages;
-	const char *result = o->ignored != NULL ? "ignored" :
-	    done ? "acknowledged" : "queued";
+	bool done = o->acknowledged == o->messages;
+	const char *result = o->result;
 	struct buf b;
 	enum err e;
 	int code;
 
+	if (result == NULL)
+		result = done ? "acknowledged" : "queued";
+	else
+		done = strcmp(result, "queued") != 0;
 	buf_init(&b, ANSWER_MAX);
 	e = buf_addc(&b, '{');
 	if (e == ERR_OK)
 		e = json_add_text(&b, "result", result);
 	if (e == ERR_OK)
-		e = o->ignored != NULL ? json_add_text(&b, "reason",
-		    o->ignored) : add_counts(&b, o);
+		e = o->result != NULL ? json_add_text(&b, "reason",
+		    o->reason) : add_counts(&b, o);
 	if (e == ERR_OK)
 		e = buf_addc(&b, '}');
 	if (e != ERR_OK)	/* the status alone says it */

@@ -11,7 +11,7 @@
  * changes nothing: the queue does not depend on it.
  */
 
-/* 200 acknowledged or ignored, 202 queued. */
+/* 200 acknowledged, ignored, installed, uninstalled; 202 queued. */
 int answer_outcome(struct request *, const struct outcome *);
 
 /* The status of the problem's error, with what is wrong and where. */

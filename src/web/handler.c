@@ -18,25 +18,29 @@ struct exchange {
 	const struct relay *relay;
 	struct request *request;
 	struct outcome outcome;
+	const struct deadline *until;	/* when it must be answered */
 };
 
 static void
 log_answer(const struct relay *r, int status, const struct outcome *o)
 {
-	log_info(r->log, "answered", F_INT("status", status),
+	log_info(r->env.log, "answered", F_INT("status", status),
 	    F_INT("messages", o->messages),
 	    F_INT("acknowledged", o->acknowledged),
 	    F_INT("refused", o->refused));
 }
 
-/* The time for the answer is over; the work goes on behind it. */
+/* What is done by now is the answer; the work may go on behind it. */
 static void
 answer_late(void *ctx)
 {
 	struct exchange *x = ctx;
+	const struct request_kind *kind = x->request->kind;
 	int status = answer_outcome(x->request, &x->outcome);
 
 	log_answer(x->relay, status, &x->outcome);
+	if (deadline_left(x->until) == 0 && kind->goes_on != NULL)
+		kind->goes_on(x->request);
 }
 
 static void
@@ -44,7 +48,7 @@ refuse(struct exchange *x, const struct problem *p)
 {
 	int status = answer_problem(x->request, p);
 
-	log_warning(x->relay->log, "answered", F_INT("status", status),
+	log_warning(x->relay->env.log, "answered", F_INT("status", status),
 	    F_STR("error", err_name(p->err)), F_STR("reason", p->text),
 	    F_INT(p->at >= 0 ? "offset" : "", p->at),
 	    F_OPT("field", p->field[0] != '\0' ? p->field : NULL));
@@ -53,10 +57,11 @@ refuse(struct exchange *x, const struct problem *p)
 void
 handler_serve(const struct relay *r, struct request *request)
 {
-	const struct config *c = r->config;
+	const struct config *c = r->env.config;
 	struct exchange x = { .relay = r, .request = request };
 	struct patience patience = {
-		.until = deadline_in(r->clock, c->server.answer_within * 1000),
+		.until = deadline_in(r->env.clock,
+		    c->server.answer_within * 1000),
 		.run_out = answer_late,
 		.ctx = &x,
 	};
@@ -64,13 +69,14 @@ handler_serve(const struct relay *r, struct request *request)
 	struct event ev;
 	enum err e;
 
+	x.until = &patience.until;
 	event_init(&ev, (size_t)c->server.body_max * 4 + EVENT_MORE);
 	e = read_event(request, c->server.body_max, &ev, &p);
 	if (e == ERR_OK)
 		e = relay_take(r, &ev, &patience, &x.outcome, &p);
-	if (e != ERR_OK)
-		refuse(&x, &p);
-	else
+	if (e == ERR_OK)
 		patience_end(&patience);
+	else if (!patience.over)
+		refuse(&x, &p);
 	event_free(&ev);
 }

@@ -20,6 +20,8 @@ struct request_kind {
 	bool (*write)(struct request *, const char *, size_t n);
 	/* The answer is complete: the web server may have it.  Once. */
 	void (*finish)(struct request *);
+	/* It is answered, but its worker goes on with its work.  Or NULL. */
+	void (*goes_on)(struct request *);
 	/* The body's end can be seen beyond CONTENT_LENGTH (RFC 3875, 4.2
 	 * forbids a CGI program to look there). */
 	bool sees_end;

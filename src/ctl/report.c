@@ -1,0 +1,120 @@
+/*
+ * Portals and figures, on a terminal or as JSON.
+ *
+ * Called by imconnectorctl.  Owns nothing.
+ */
+#include "ctl/report.h"
+
+#include "base/buf.h"
+#include "codec/json_write.h"
+#include "store/admin.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define OBJECT_MAX ((size_t)64 * 1024)
+
+struct print {
+	bool json;
+	size_t n;
+	enum err err;
+};
+
+static enum err
+portal_json(struct buf *b, const struct portal *p)
+{
+	enum err e = buf_addc(b, '{');
+
+	if (e == ERR_OK)
+		e = json_add_text(b, "member_id", p->member_id);
+	if (e == ERR_OK)
+		e = json_add_text(b, "client_endpoint", p->endpoint);
+	if (e == ERR_OK)
+		e = json_add_text(b, "server_endpoint", p->server_endpoint);
+	if (e == ERR_OK)
+		e = json_add_number(b, "expires", p->expires_ms / 1000);
+	if (e == ERR_OK)
+		e = json_add_number(b, "changed", p->changed_ms / 1000);
+	if (e == ERR_OK)
+		e = json_add_name(b, "refresh_rejected");
+	if (e == ERR_OK)
+		e = buf_adds(b, p->rejected != NULL ? "true" : "false");
+	if (e == ERR_OK)
+		e = json_add_text(b, "reason", p->rejected);
+	return e == ERR_OK ? buf_addc(b, '}') : e;
+}
+
+static bool
+each_portal(void *ctx, const struct portal *p)
+{
+	struct print *print = ctx;
+	struct buf b;
+
+	buf_init(&b, OBJECT_MAX);
+	print->err = portal_json(&b, p);
+	if (print->err == ERR_OK && print->json)
+		printf("%s%.*s", print->n != 0 ? ",\n" : "", (int)b.len, b.p);
+	else if (print->err == ERR_OK)
+		printf("%-34s %-50s %s\n", p->member_id, p->endpoint,
+		    p->rejected != NULL ? "REJECTED: install again" : "ok");
+	buf_free(&b);
+	print->n++;
+	return print->err == ERR_OK;
+}
+
+enum err
+report_portals(struct store *s, bool json, struct problem *p)
+{
+	struct print print = { .json = json };
+	enum err e;
+
+	if (json)
+		(void)putchar('[');
+	e = store_portal_each(s, each_portal, &print, p);
+	if (json)
+		(void)fputs("]\n", stdout);
+	else if (e == ERR_OK && print.n == 0)
+		(void)fputs("no portal is installed\n", stdout);
+	if (e == ERR_OK && print.err != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	return e;
+}
+
+enum err
+report_stats(struct store *s, bool json, struct problem *p)
+{
+	struct stats st;
+	enum err e = store_stats(s, &st, p);
+	const struct {
+		const char *name;
+		int64_t number;
+	} figures[] = {
+		{ "received", st.state[STATE_RECEIVED] },
+		{ "delivered", st.state[STATE_DELIVERED] },
+		{ "acknowledged", st.state[STATE_ACKNOWLEDGED] },
+		{ "refused", st.state[STATE_REFUSED] },
+		{ "held", st.held },
+		{ "parked", st.parked },
+		{ "oldest", st.oldest_ms / 1000 },
+		{ "portals", st.portals },
+		{ "refresh_rejected", st.rejected },
+		{ "installs_waiting", st.installs },
+		{ "destinations_down", st.down },
+	};
+	const char *lead = "{";
+
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		if (json)
+			printf("%s\"%s\":%" PRId64, lead, figures[i].name,
+			    figures[i].number);
+		else
+			printf("%-18s %" PRId64 "\n", figures[i].name,
+			    figures[i].number);
+		lead = ",";
+	}
+	if (json)
+		(void)fputs("}\n", stdout);
+	return ERR_OK;
+}

@@ -1,0 +1,30 @@
+#ifndef PORTAL_ENV_H
+#define PORTAL_ENV_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config.h"
+#include "http/client.h"
+#include "store/store.h"
+
+/* What work with a portal needs; all of it outlives the work. */
+struct env {
+	const struct config *config;
+	struct store *store;
+	struct http_client *http;
+	const struct log *log;
+	const struct clock *clock;
+};
+
+/* How Bitrix24's servers are reached under this configuration. */
+static inline struct http_route
+env_route(const struct env *e)
+{
+	return (struct http_route){
+		.ca_file = e->config->app.ca_file,
+		.proxy = e->config->portal.proxy,
+		.plain = e->config->app.insecure_http,
+	};
+}
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * Stored tokens, and the one refresh at a time.
+ *
+ * Called by the relay when a token was refused.  Owns nothing.  Two refreshes
+ * at once kill each other's tokens, so the right to refresh is claimed in the
+ * store, and whoever waited looks there first.
+ */
+#include "portal/tokens.h"
+
+#include "portal/oauth.h"
+#include "store/portals.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define POLL_MS 50	/* while another process refreshes */
+
+struct search {
+	const struct env *env;
+	const char *member_id;
+	const char *failed;
+	struct arena *arena;
+	struct patience *patience;
+	struct portal portal;
+	char *reason;
+};
+
+static enum tokens_end
+none(struct search *s, enum tokens_end end, const char *why)
+{
+	(void)snprintf(s->reason, TOKENS_REASON_MAX, "%s", why);
+	return end;
+}
+
+static enum tokens_end
+look(struct search *s)
+{
+	struct problem p = { 0 };
+	bool found;
+
+	if (store_portal(s->env->store, s->member_id, s->arena, &s->portal,
+	    &found, &p) != ERR_OK)
+		return none(s, TOKENS_AGAIN, p.text);
+	if (!found || s->portal.access_token[0] == '\0')
+		return none(s, TOKENS_NONE,
+		    "no tokens of this portal are stored");
+	if (s->failed == NULL ||
+	    strcmp(s->portal.access_token, s->failed) != 0)
+		return TOKENS_OK;
+	if (s->portal.rejected != NULL)
+		return none(s, TOKENS_NONE, "the refresh token was rejected: "
+		    "the application must be installed again");
+	return none(s, TOKENS_AGAIN, "the stored token was refused");
+}
+
+/* The old pair is spent: the new one must last before anybody uses it. */
+static enum tokens_end
+keep(struct search *s, const struct oauth *o)
+{
+	struct portal fresh = s->portal;
+	struct problem p = { 0 };
+
+	fresh.access_token = o->access_token;
+	fresh.refresh_token = o->refresh_token;
+	fresh.expires_ms = clock_wall(s->env->clock) + o->expires_in * 1000;
+	if (o->server_endpoint != NULL &&
+	    oauth_is_trusted(s->env->config, o->server_endpoint))
+		fresh.server_endpoint = o->server_endpoint;
+	if (store_portal_save(s->env->store, &fresh, &p) != ERR_OK) {
+		log_error(s->env->log, "tokens-lost", F_STR("member_id",
+		    s->member_id), F_STR("reason", p.text));
+		return none(s, TOKENS_AGAIN, p.text);
+	}
+	s->portal = fresh;
+	log_info(s->env->log, "refreshed", F_STR("member_id", s->member_id));
+	return TOKENS_OK;
+}
+
+static enum tokens_end
+refresh(struct search *s)
+{
+	struct problem p = { 0 };
+	struct oauth o;
+
+	/* the claim is ours: what is stored now is what gets spent */
+	if (store_portal(s->env->store, s->member_id, s->arena, &s->portal,
+	    &(bool){ false }, &p) != ERR_OK)
+		return none(s, TOKENS_AGAIN, p.text);
+	oauth_refresh(s->env, s->portal.server_endpoint,
+	    s->portal.refresh_token, s->arena, s->patience, &o);
+	if (o.end == OAUTH_OK && strcmp(o.member_id, s->member_id) == 0)
+		return keep(s, &o);
+	if (o.end == OAUTH_REJECTED) {
+		/* loud: nobody but a person can mend it */
+		log_error(s->env->log, "refresh-rejected", F_STR("member_id",
+		    s->member_id), F_STR("reason", o.reason));
+		(void)store_portal_rejected(s->env->store, s->member_id,
+		    o.reason, &p);
+		return none(s, TOKENS_NONE, o.reason);
+	}
+	log_warning(s->env->log, "refresh-failed", F_STR("member_id",
+	    s->member_id), F_STR("reason", o.reason));
+	(void)store_refresh_end(s->env->store, s->member_id, &p);
+	return none(s, TOKENS_AGAIN, o.end == OAUTH_OK ?
+	    "the OAuth server named another portal" : o.reason);
+}
+
+static void
+pause_ms(long ms)
+{
+	const struct timespec t = { 0, ms * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+static enum tokens_end
+renew(struct search *s)
+{
+	struct deadline until = deadline_in(s->env->clock,
+	    s->env->config->portal.timeout * 1000);
+	struct problem p = { 0 };
+	enum refresh turn;
+
+	do {
+		if (store_refresh_begin(s->env->store, s->member_id,
+		    s->failed, &turn, &p) != ERR_OK)
+			return none(s, TOKENS_AGAIN, p.text);
+		if (turn == REFRESH_YOURS)
+			return refresh(s);
+		if (turn != REFRESH_BUSY)
+			return look(s);
+		if (deadline_left(&s->patience->until) == 0)
+			patience_end(s->patience);
+		pause_ms(POLL_MS);
+	} while (deadline_left(&until) > 0);
+	return none(s, TOKENS_AGAIN, "another process is refreshing");
+}
+
+enum tokens_end
+tokens_get(const struct env *env, const char *member_id, const char *failed,
+    bool may_refresh, struct arena *arena, struct patience *patience,
+    const char **token, char reason[TOKENS_REASON_MAX])
+{
+	struct search s = { .env = env, .member_id = member_id,
+	    .failed = failed, .arena = arena, .patience = patience,
+	    .reason = reason };
+	enum tokens_end end = look(&s);
+
+	if (end == TOKENS_AGAIN && may_refresh && failed != NULL)
+		end = renew(&s);
+	*token = end == TOKENS_OK ? s.portal.access_token : NULL;
+	return end;
+}

@@ -1,0 +1,139 @@
+/*
+ * The next try of what is due.
+ *
+ * Called by the retry's threads and by its single pass.  Owns the memory of
+ * the messages at hand.
+ */
+#include "relay/due.h"
+
+#include "portal/install.h"
+#include "relay/attempt.h"
+#include "relay/journey.h"
+#include "store/destination.h"
+
+#include <stdlib.h>
+
+#define ARENA_MAX ((size_t)64 * 1024 * 1024)
+
+struct trying {
+	const struct relay *r;
+	struct arena arena;
+	struct work first;
+	char place[PLACE_MAX];
+};
+
+static void
+nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+/* Places where enough of us wait already are passed over. */
+static bool
+is_blocked(void *ctx, enum state state, const char *member_id,
+    const char *connector, int64_t line)
+{
+	const struct relay *r = ctx;
+	const struct work w = { .state = state, .member_id = member_id,
+	    .connector = connector, .line = line };
+	char place[PLACE_MAX];
+
+	place_of(r, &w, place);
+	return late_count(r->late, place) >= DUE_PER_PLACE;
+}
+
+static bool
+claim(struct trying *t, bool scan, struct problem *p)
+{
+	const struct scan_filter filter = { is_blocked,
+	    (void *)(uintptr_t)t->r };
+	bool found = false;
+
+	if (scan && !store_begin_scan(t->r->env.store))
+		return false;
+	(void)store_claim_due(t->r->env.store, &filter, &t->arena, &t->first,
+	    &found, p);
+	if (scan)
+		store_end_scan(t->r->env.store);
+	return found;
+}
+
+static enum due
+try_hand_over(struct trying *t, bool probe)
+{
+	struct patience patience = { .run_out = nothing, .over = true };
+	struct work *w = &t->first;
+	int64_t next;
+
+	hand_over(t->r, w, &t->arena, probe, &patience, &next);
+	if (w->state == STATE_DELIVERED && w->ids != NULL)
+		tell(t->r, &w, 1, false, &patience);
+	if (next != 0)
+		travel_on(t->r, next);
+	return w->state == STATE_RECEIVED ? DUE_FAILED : DUE_DONE;
+}
+
+static enum due
+try_tell(struct trying *t, bool probe)
+{
+	struct patience patience = { .run_out = nothing, .over = true };
+	size_t max = (size_t)t->r->env.config->portal.status_batch, n = 0;
+	struct work *more = calloc(max, sizeof(*more));
+	struct work **all = calloc(max, sizeof(struct work *));
+	struct problem p = { 0 };
+	enum due end = DUE_FAILED;
+
+	if (more != NULL && all != NULL) {
+		all[0] = &t->first;
+		/* a probe goes alone */
+		(void)store_claim_batch(t->r->env.store, &t->first,
+		    &t->arena, more, probe ? 0 : max - 1, &n, &p);
+		for (size_t i = 0; i < n; i++)
+			all[i + 1] = &more[i];
+		tell(t->r, all, n + 1, probe, &patience);
+		end = t->first.state == STATE_DELIVERED ? DUE_FAILED :
+		    DUE_DONE;
+	}
+	free(more);
+	free(all);
+	return end;
+}
+
+static enum due
+try_claimed(struct trying *t)
+{
+	const struct relay *r = t->r;
+	struct problem p = { 0 };
+	int64_t until = 0;
+	enum due end;
+
+	(void)store_down_until(r->env.store, t->place, true, &until, &p);
+	if (until > 0) {
+		(void)store_hold(r->env.store, &t->first, until, &p);
+		return DUE_HELD;
+	}
+	(void)late_begin(r->late, t->place, DUE_PER_PLACE);
+	if (t->first.state == STATE_RECEIVED)
+		end = try_hand_over(t, until == DOWN_PROBE);
+	else
+		end = try_tell(t, until == DOWN_PROBE);
+	late_end(r->late, t->place);
+	return end;
+}
+
+enum due
+due_try_one(const struct relay *r, bool scan, struct problem *p)
+{
+	struct trying t = { .r = r };
+	enum due end = DUE_NONE;
+
+	arena_init(&t.arena, ARENA_MAX);
+	if (claim(&t, scan, p)) {
+		place_of(r, &t.first, t.place);
+		end = try_claimed(&t);
+	} else if (p->err == ERR_OK && install_retry(&r->env)) {
+		end = DUE_DONE;
+	}
+	arena_free(&t.arena);
+	return end;
+}

@@ -1,0 +1,297 @@
+/*
+ * delivered -> acknowledged: Bitrix24 is told.
+ *
+ * Called by the relay for what was just handed over, and by the retry.  Owns
+ * nothing.  The ladder of tokens (design, trust): an event's own token first,
+ * refused or expired the stored one, and only the stored one's end causes a
+ * refresh.  Which answer means what is the verdict's to say (contract,
+ * section 5); what follows from it is here.
+ */
+#include "relay/journey.h"
+
+#include "portal/status.h"
+#include "portal/tokens.h"
+#include "portal/trust.h"
+#include "relay/attempt.h"
+#include "store/portals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_MAX ((size_t)4 * 1024 * 1024)
+#define CALLS_MAX 5	/* own, stored, newer, refreshed, moved: once each */
+
+struct telling {
+	const struct relay *r;
+	struct work *const *work;
+	size_t n;
+	struct arena arena;
+	struct patience *patience;
+	struct portal portal;
+	bool installed;
+	const char *endpoint;
+	const char *token;
+	bool stored;		/* the token is the stored one */
+	bool renewed;		/* and was refreshed by this telling */
+	bool moved;
+	struct verdict v;
+	enum tokens_end none;	/* why there is no further token */
+	char reason[PROBLEM_TEXT_MAX];
+};
+
+static void
+fail(struct telling *t, bool final, enum hold hold, const char *reason)
+{
+	struct failure f = { .final = final, .reason = reason,
+	    .wait_s = t->v.retry_after_s, .hold = hold };
+	const struct env *env = &t->r->env;
+
+	if (t->v.kind == VERDICT_OPERATING)
+		f.until_ms = store_reset_ms(env->store,
+		    t->work[0]->member_id);
+	if (t->v.kind == VERDICT_OVERLOAD)	/* blocked by hand */
+		f.wait_s = env->config->retry.longest;
+	attempt_failed(t->r, t->work, t->n, STEP_STATUS, &f, NULL);
+}
+
+static bool
+is_token(const char *token)
+{
+	return token != NULL && token[0] != '\0' &&
+	    strcmp(token, "undefined") != 0;
+}
+
+/* The first token: an event's own, else the stored one.  False: none. */
+static bool
+first_token(struct telling *t)
+{
+	for (size_t i = 0; i < t->n && t->token == NULL; i++)
+		if (is_token(t->work[i]->token))
+			t->token = t->work[i]->token;
+	if (t->token != NULL)
+		return true;
+	t->stored = true;
+	t->none = tokens_get(&t->r->env, t->work[0]->member_id, NULL, false,
+	    &t->arena, t->patience, &t->token, t->reason);
+	return t->none == TOKENS_OK;
+}
+
+/* The next rung of the ladder.  False: there is none. */
+static bool
+next_token(struct telling *t)
+{
+	bool refresh = t->stored;
+
+	/* a stored token whose user may not is a person's business */
+	if (t->stored && (t->v.kind == VERDICT_ACCESS || t->renewed))
+		return false;
+	t->none = tokens_get(&t->r->env, t->work[0]->member_id, t->token,
+	    refresh, &t->arena, t->patience, &t->token, t->reason);
+	if (t->none == TOKENS_AGAIN && !refresh)	/* ours is the stored */
+		t->none = tokens_get(&t->r->env, t->work[0]->member_id,
+		    t->work[0]->token, true, &t->arena, t->patience,
+		    &t->token, t->reason);
+	t->stored = true;
+	t->renewed = refresh;
+	return t->none == TOKENS_OK;
+}
+
+/* The portal was renamed: its new endpoint, once.  False: not there. */
+static bool
+move(struct telling *t)
+{
+	const struct env *env = &t->r->env;
+	const char *end = strrchr(t->v.location, '/');
+	struct problem p = { 0 };
+	const char *home = NULL;
+
+	if (!t->moved && end != NULL &&
+	    trust_new_home(env->config, t->v.location))
+		home = arena_dup(&t->arena, t->v.location,
+		    (size_t)(end - t->v.location) + 1);
+	if (home == NULL)
+		return false;
+	t->moved = true;
+	t->endpoint = home;
+	log_warning(env->log, "moved", F_STR("member_id",
+	    t->work[0]->member_id), F_STR("endpoint", home),
+	    F_STR("advice", t->installed ? "the stored endpoint is replaced" :
+	    "change app.client_endpoint if it is set"));
+	if (t->installed && store_portal_moved(env->store,
+	    t->work[0]->member_id, home, &p) != ERR_OK)
+		log_error(env->log, "store-failed", F_STR("reason", p.text));
+	return true;
+}
+
+static void
+call(struct telling *t, struct status_item *item)
+{
+	const struct env *env = &t->r->env;
+	const struct http_route route = env_route(env);
+	const struct status_call c = {
+		.client = env->http,
+		.route = &route,
+		.timeout_ms = env->config->portal.timeout * 1000,
+		.endpoint = t->endpoint,
+		.token = t->token,
+		.connector = t->work[0]->connector,
+		.line = t->work[0]->line,
+		.item = item,
+		.items = t->n,
+	};
+
+	for (size_t i = 0; i < t->n; i++)
+		item[i] = (struct status_item){
+			.chat_id = t->work[i]->chat_id,
+			.message_id = t->work[i]->message_id,
+			.chat = t->work[i]->chat,
+			.ids = t->work[i]->ids,
+			.date = t->work[i]->delivered_ms / 1000,
+		};
+	status_send(&c, t->patience, &t->v);
+}
+
+/* Calls until Bitrix24 accepts or no rung is left. */
+static void
+climb(struct telling *t, struct status_item *item)
+{
+	bool again = true;
+
+	for (int i = 0; again && i < CALLS_MAX; i++) {
+		call(t, item);
+		switch (t->v.kind) {
+		case VERDICT_EXPIRED:
+		case VERDICT_TOKEN:
+		case VERDICT_ACCESS:
+			again = next_token(t);
+			break;
+		case VERDICT_MOVED:
+			again = move(t);
+			break;
+		default:
+			again = false;
+		}
+	}
+}
+
+static void
+acknowledged(struct telling *t)
+{
+	const struct env *env = &t->r->env;
+	struct problem p = { 0 };
+
+	if (store_acknowledged(env->store, t->work, t->n,
+	    t->v.reset_at * 1000, &p) != ERR_OK) {
+		/* it is told again after the lease: harmless */
+		log_error(env->log, "store-failed", F_STR("key",
+		    t->work[0]->key), F_STR("reason", p.text));
+		return;
+	}
+	for (size_t i = 0; i < t->n; i++)
+		log_info(env->log, "acknowledged", F_STR("key",
+		    t->work[i]->key));
+}
+
+/* A batch that is refused for its content is told message by message. */
+static void
+one_by_one(struct telling *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		tell(t->r, &t->work[i], 1, false, t->patience);
+}
+
+static void
+judge(struct telling *t)
+{
+	switch (t->v.kind) {
+	case VERDICT_OK:
+		acknowledged(t);
+		break;
+	case VERDICT_REFUSED:
+		if (t->n > 1)
+			one_by_one(t);
+		else
+			fail(t, true, HOLD_NONE, t->v.reason);
+		break;
+	case VERDICT_ACCESS:
+		if (t->stored && t->none == TOKENS_OK) {
+			fail(t, true, HOLD_NONE, t->v.reason);
+			break;
+		}
+		/* FALLTHROUGH */
+	case VERDICT_EXPIRED:
+	case VERDICT_TOKEN:
+		fail(t, false, t->none == TOKENS_AGAIN ? HOLD_NONE :
+		    HOLD_PARKED, t->v.reason);
+		break;
+	case VERDICT_PORTAL:
+		log_error(t->r->env.log, "portal-lost", F_STR("member_id",
+		    t->work[0]->member_id), F_STR("reason", t->v.reason));
+		fail(t, false, HOLD_PARKED, t->v.reason);
+		break;
+	case VERDICT_OVERLOAD:
+		log_error(t->r->env.log, "overload", F_STR("member_id",
+		    t->work[0]->member_id), F_STR("reason", t->v.reason));
+		fail(t, false, HOLD_NONE, t->v.reason);
+		break;
+	default:
+		fail(t, false, HOLD_NONE, t->v.reason);
+	}
+}
+
+/* Where to call and with what.  False: the messages were put off. */
+static bool
+prepare(struct telling *t)
+{
+	const struct env *env = &t->r->env;
+	struct problem p = { 0 };
+	const char *why;
+
+	if (store_portal(env->store, t->work[0]->member_id, &t->arena,
+	    &t->portal, &t->installed, &p) != ERR_OK) {
+		fail(t, false, HOLD_NONE, p.text);
+		return false;
+	}
+	t->endpoint = trust_endpoint(env->config, t->installed ?
+	    t->portal.endpoint : NULL, t->work[0]->endpoint, &why);
+	if (t->endpoint == NULL) {
+		fail(t, false, HOLD_NONE, why);
+		return false;
+	}
+	if (!first_token(t)) {
+		fail(t, false, t->none == TOKENS_NONE ? HOLD_PARKED :
+		    HOLD_NONE, t->reason);
+		return false;
+	}
+	return true;
+}
+
+void
+tell(const struct relay *r, struct work *const *work, size_t n, bool probe,
+    struct patience *patience)
+{
+	struct telling t = { .r = r, .work = work, .n = n,
+	    .v = { .retry_after_s = -1 } };
+	struct status_item *item = calloc(n, sizeof(*item));
+	struct late_watch watch;
+	char place[PLACE_MAX];
+
+	if (item == NULL)
+		return;		/* the lease ends the claim */
+	place_of_portal(work[0]->member_id, place);
+	late_watch_begin(&watch, r->late, place, patience, r->env.clock,
+	    r->env.config->server.answer_within * 1000);
+	t.patience = &watch.inner;
+	arena_init(&t.arena, ARENA_MAX);
+	if (prepare(&t)) {
+		climb(&t, item);
+		late_watch_end(&watch);
+		place_was(r, place, work[0], t.v.down, probe);
+		judge(&t);
+	} else {
+		late_watch_end(&watch);
+	}
+	arena_free(&t.arena);
+	free(item);
+}

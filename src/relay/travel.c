@@ -1,0 +1,53 @@
+/*
+ * The rest of a journey that nobody waits for.
+ *
+ * Called by the relay behind its answer, for the messages that its chats had
+ * ready, and by the retry.  Owns the memory of the message at hand.
+ */
+#include "relay/journey.h"
+
+#include "relay/attempt.h"
+
+#define ARENA_MAX ((size_t)64 * 1024 * 1024)
+
+static void
+nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+/* One message; *next as hand_over() gives it. */
+static void
+travel_one(const struct relay *r, int64_t id, struct arena *a, int64_t *next)
+{
+	struct patience patience = { .run_out = nothing, .over = true };
+	struct problem p = { 0 };
+	struct work w, *one = &w;
+
+	*next = 0;
+	if (store_load(r->env.store, id, a, &w, &p) != ERR_OK) {
+		log_error(r->env.log, "store-failed", F_INT("id", id),
+		    F_STR("reason", p.text));
+		return;
+	}
+	if (w.state == STATE_RECEIVED)
+		hand_over(r, &w, a, false, &patience, next);
+	if (w.state == STATE_DELIVERED && w.ids != NULL)
+		tell(r, &one, 1, false, &patience);
+}
+
+void
+travel_on(const struct relay *r, int64_t id)
+{
+	struct arena a;
+
+	arena_init(&a, ARENA_MAX);
+	while (id != 0) {
+		int64_t next;
+
+		travel_one(r, id, &a, &next);
+		arena_reset(&a);
+		id = next;
+	}
+	arena_free(&a);
+}

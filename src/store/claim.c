@@ -1,0 +1,321 @@
+/*
+ * Claims: who works on which message next.
+ *
+ * Called by the relay and by its retry.  Owns nothing.  A claim is a row's
+ * owner and lease; that the owner lives is asked of the kernel, so what a
+ * dead process had claimed is free at once.
+ */
+#include "store/store.h"
+
+#include "store/queue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COLUMNS "id, key, state, event, member_id, domain, connector, chat," \
+	" line, chat_id, message_id, ts, received_us, body, endpoint, token," \
+	" ids, delivered_ms, tries, first_ms"
+
+static char *
+copy_text(struct arena *a, sqlite3_stmt *st, int i, bool *ok)
+{
+	const unsigned char *text = sqlite3_column_text(st, i);
+	char *copy;
+
+	if (text == NULL)
+		return NULL;
+	copy = arena_dup(a, (const char *)text,
+	    (size_t)sqlite3_column_bytes(st, i));
+	if (copy == NULL)
+		*ok = false;
+	return copy;
+}
+
+static bool
+read_row(sqlite3_stmt *st, struct arena *a, struct work *w)
+{
+	bool ok = true;
+
+	*w = (struct work){
+		.id = sqlite3_column_int64(st, 0),
+		.state = (enum state)sqlite3_column_int(st, 2),
+		.event = copy_text(a, st, 3, &ok),
+		.member_id = copy_text(a, st, 4, &ok),
+		.domain = copy_text(a, st, 5, &ok),
+		.connector = copy_text(a, st, 6, &ok),
+		.chat = copy_text(a, st, 7, &ok),
+		.line = sqlite3_column_int64(st, 8),
+		.chat_id = sqlite3_column_int64(st, 9),
+		.message_id = sqlite3_column_int64(st, 10),
+		.ts = sqlite3_column_int64(st, 11),
+		.received_us = sqlite3_column_int64(st, 12),
+		.body = copy_text(a, st, 13, &ok),
+		.body_len = (size_t)sqlite3_column_bytes(st, 13),
+		.endpoint = copy_text(a, st, 14, &ok),
+		.token = copy_text(a, st, 15, &ok),
+		.ids = copy_text(a, st, 16, &ok),
+		.delivered_ms = sqlite3_column_int64(st, 17),
+		.tries = sqlite3_column_int64(st, 18),
+		.first_ms = sqlite3_column_int64(st, 19),
+	};
+	(void)snprintf(w->key, sizeof(w->key), "%s",
+	    (const char *)sqlite3_column_text(st, 1));
+	return ok;
+}
+
+/* Steps once; *found and the row if there is one. */
+static bool
+read_one(sqlite3_stmt *st, struct arena *a, struct work *w, bool *found)
+{
+	int rc = sqlite3_step(st);
+	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
+
+	*found = rc == SQLITE_ROW;
+	if (*found)
+		ok = read_row(st, a, w);
+	(void)sqlite3_reset(st);
+	return ok;
+}
+
+static bool
+claim(struct store *s, int64_t id)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE message SET owner = ?2, lease = ?3, hold = 0,"
+	    " next_ms = coalesce(next_ms, ?4) WHERE id = ?1");
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, id);
+	bind_int(st, 2, owner_number(s->owner));
+	bind_int(st, 3, store_lease(s));
+	bind_int(st, 4, store_now(s));
+	return sqlite_done(s->db, st);
+}
+
+bool
+claim_next_of_chat(struct store *s, const struct work *of, int64_t *next)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "SELECT id FROM (SELECT id, next_ms, owner, lease FROM message"
+	    " WHERE state = 1 AND member_id = ?1 AND connector = ?2"
+	    " AND line = ?3 AND chat = ?4 ORDER BY message_id, id LIMIT 1)"
+	    " WHERE NOT claimed(owner, lease)"
+	    " AND (next_ms IS NULL OR next_ms <= ?5)");
+
+	*next = 0;
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, of->member_id);
+	bind_text(st, 2, of->connector);
+	bind_int(st, 3, of->line);
+	bind_text(st, 4, of->chat);
+	bind_int(st, 5, store_now(s));
+	return ask_int(s, st, next) && (*next == 0 || claim(s, *next));
+}
+
+struct pick {
+	const struct scan_filter *filter;
+	struct arena *arena;
+	struct work *work;
+	bool found;
+	int64_t id;
+};
+
+static void
+sql_blocked(sqlite3_context *c, int n, sqlite3_value **v)
+{
+	const struct store *s = sqlite3_user_data(c);
+	const struct scan_filter *f = s->filter;
+
+	(void)n;
+	sqlite3_result_int(c, f != NULL && f->blocked(f->ctx,
+	    (enum state)sqlite3_value_int(v[0]),
+	    (const char *)sqlite3_value_text(v[1]),
+	    (const char *)sqlite3_value_text(v[2]),
+	    sqlite3_value_int64(v[3])));
+}
+
+bool
+claim_add_blocked(struct store *s)
+{
+	return sqlite3_create_function(sqlite_handle(s->db), "blocked", 4,
+	    SQLITE_UTF8, s, sql_blocked, NULL, NULL) == SQLITE_OK;
+}
+
+/*
+ * Of a chat's received messages only the first may be tried, and only while
+ * no other is being handed over.
+ */
+#define MAY_GO " AND NOT claimed(m.owner, m.lease)" \
+	" AND NOT blocked(m.state, m.member_id, m.connector, m.line)" \
+	" AND (m.state = 2 OR" \
+	" NOT EXISTS (SELECT 1 FROM message e WHERE e.state = 1" \
+	" AND e.member_id = m.member_id AND e.connector = m.connector" \
+	" AND e.line = m.line AND e.chat = m.chat AND e.id <> m.id" \
+	" AND ((e.message_id, e.id) < (m.message_id, m.id)" \
+	" OR claimed(e.owner, e.lease))))" \
+	" ORDER BY next_ms LIMIT 1"
+
+static bool
+pick_due(struct store *s, struct pick *p)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " COLUMNS
+	    " FROM message m WHERE next_ms IS NOT NULL AND next_ms <= ?1"
+	    MAY_GO);
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, store_now(s));
+	return read_one(st, p->arena, p->work, &p->found);
+}
+
+/* Further ahead than any wait: a clock has jumped, and it is due now. */
+static bool
+pick_lost(struct store *s, struct pick *p)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " COLUMNS
+	    " FROM message m WHERE next_ms IS NOT NULL AND next_ms > ?1"
+	    " AND (hold <> 2 OR next_ms > ?2)" MAY_GO);
+
+	if (st == NULL)
+		return false;
+	/* jitter may add to the longest wait */
+	bind_int(st, 1, store_now(s) + 2 * s->opts.longest_ms);
+	bind_int(st, 2, store_now(s) + s->opts.give_up_ms +
+	    s->opts.longest_ms);
+	return read_one(st, p->arena, p->work, &p->found);
+}
+
+static bool
+look(struct store *s, void *ctx)
+{
+	struct pick *p = ctx;
+	bool ok;
+
+	s->filter = p->filter;
+	ok = pick_due(s, p) && (p->found || pick_lost(s, p));
+	s->filter = NULL;
+	return ok;
+}
+
+static bool
+claim_due(struct store *s, void *ctx)
+{
+	struct pick *p = ctx;
+	bool ok = look(s, p);
+
+	return ok && (!p->found || claim(s, p->work->id));
+}
+
+enum err
+store_claim_due(struct store *s, const struct scan_filter *filter,
+    struct arena *a, struct work *w, bool *found, struct problem *problem)
+{
+	struct pick p = { .filter = filter, .arena = a, .work = w };
+	/* without a lock first: most scans find nothing */
+	enum err e = store_read(s, look, &p, problem);
+
+	if (e == ERR_OK && p.found) {
+		arena_reset(a);
+		e = store_transact(s, claim_due, &p, problem);
+	}
+	*found = p.found;
+	return e;
+}
+
+static bool
+load(struct store *s, void *ctx)
+{
+	struct pick *p = ctx;
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "SELECT " COLUMNS " FROM message WHERE id = ?1");
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, p->id);
+	return read_one(st, p->arena, p->work, &p->found) && p->found;
+}
+
+enum err
+store_load(struct store *s, int64_t id, struct arena *a, struct work *w,
+    struct problem *problem)
+{
+	struct pick p = { .arena = a, .work = w, .id = id };
+
+	return store_read(s, load, &p, problem);
+}
+
+struct batch {
+	const struct work *like;
+	struct arena *arena;
+	struct work *out;
+	size_t max, n;
+};
+
+static bool
+read_batch(struct store *s, struct batch *b)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " COLUMNS
+	    " FROM message WHERE state = 2 AND member_id = ?1"
+	    " AND connector = ?2 AND line = ?3 AND id <> ?4"
+	    " AND next_ms <= ?5 AND NOT claimed(owner, lease)"
+	    " ORDER BY id LIMIT ?6");
+	int rc = SQLITE_DONE;
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, b->like->member_id);
+	bind_text(st, 2, b->like->connector);
+	bind_int(st, 3, b->like->line);
+	bind_int(st, 4, b->like->id);
+	bind_int(st, 5, store_now(s));
+	bind_int(st, 6, (int64_t)b->max);
+	while (b->n < b->max && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		if (!read_row(st, b->arena, &b->out[b->n++]))
+			rc = SQLITE_NOMEM;
+	(void)sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static bool
+claim_batch(struct store *s, void *ctx)
+{
+	struct batch *b = ctx;
+	bool ok = read_batch(s, b);
+
+	for (size_t i = 0; ok && i < b->n; i++)
+		ok = claim(s, b->out[i].id);
+	return ok;
+}
+
+enum err
+store_claim_batch(struct store *s, const struct work *like, struct arena *a,
+    struct work *out, size_t max, size_t *n, struct problem *problem)
+{
+	struct batch b = { like, a, out, max, 0 };
+	enum err e = max == 0 ? ERR_OK : store_transact(s, claim_batch, &b,
+	    problem);
+
+	*n = e == ERR_OK ? b.n : 0;
+	return e;
+}
+
+static bool
+next_due(struct store *s, void *ctx)
+{
+	/* what is claimed is worked on; a dead owner's is found by the scan */
+	return ask_int(s, sqlite_stmt(s->db, "SELECT min(next_ms)"
+	    " FROM message WHERE next_ms IS NOT NULL"
+	    " AND NOT claimed(owner, lease)"), ctx);
+}
+
+enum err
+store_next_due(struct store *s, int64_t *out, struct problem *p)
+{
+	enum err e = store_read(s, next_due, out, p);
+
+	if (e == ERR_OK && *out == 0)
+		*out = INT64_MAX;
+	return e;
+}

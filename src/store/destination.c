@@ -1,0 +1,172 @@
+/*
+ * Destinations that are down, known to all processes.
+ *
+ * Called by the relay around its calls.  Owns nothing.
+ */
+#include "store/destination.h"
+
+#include "store/queue.h"
+
+struct place {
+	const char *name;
+	const struct work *like;
+	bool probe;
+	int64_t ms;		/* in: how long to wait; out: until when */
+	int64_t tries;
+};
+
+static bool
+down_until(struct store *s, void *ctx)
+{
+	struct place *d = ctx;
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "SELECT probe_ms FROM destination WHERE name = ?1");
+
+	if (st != NULL)
+		bind_text(st, 1, d->name);
+	return ask_int(s, st, &d->ms);
+}
+
+/* Whoever moves the probe's time ahead is the probe. */
+static bool
+become_probe(struct store *s, void *ctx)
+{
+	struct place *d = ctx;
+	int64_t now = store_now(s);
+	sqlite3_stmt *st;
+
+	if (!down_until(s, ctx))
+		return false;
+	if (d->ms == 0 || (d->ms > now && d->ms <= now + s->opts.lease_ms))
+		return true;
+	d->ms = DOWN_PROBE;
+	st = sqlite_stmt(s->db,
+	    "UPDATE destination SET probe_ms = ?2 WHERE name = ?1");
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, d->name);
+	bind_int(st, 2, now + s->opts.lease_ms);
+	return sqlite_done(s->db, st);
+}
+
+enum err
+store_down_until(struct store *s, const char *name, bool probe,
+    int64_t *until_ms, struct problem *p)
+{
+	struct place d = { .name = name };
+	enum err e = store_read(s, down_until, &d, p);
+
+	if (e == ERR_OK && probe && d.ms != 0)
+		e = store_transact(s, become_probe, &d, p);
+	*until_ms = e == ERR_OK ? d.ms : 0;
+	return e;
+}
+
+static bool
+set_down(struct store *s, void *ctx)
+{
+	struct place *d = ctx;
+	int64_t now = store_now(s);
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "INSERT INTO destination(name, tries, down_ms, probe_ms)"
+	    " VALUES(?1, 1, ?2, ?3) ON CONFLICT(name) DO UPDATE"
+	    " SET tries = tries + 1, probe_ms = ?3 RETURNING tries");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, d->name);
+	bind_int(st, 2, now);
+	bind_int(st, 3, now + d->ms);
+	return ask_int(s, st, &d->tries);
+}
+
+enum err
+store_set_down(struct store *s, const char *name, int64_t wait_ms,
+    int64_t *tries, struct problem *p)
+{
+	struct place d = { .name = name, .ms = wait_ms };
+	enum err e = store_transact(s, set_down, &d, p);
+
+	*tries = d.tries;
+	return e;
+}
+
+static bool
+forget(struct store *s, const char *name)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "DELETE FROM destination WHERE name = ?1");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, name);
+	return sqlite_done(s->db, st);
+}
+
+/* Sets the due time of what waits for the same step and destination. */
+static bool
+set_due(struct store *s, const struct work *like, int64_t due_ms,
+    enum hold from, enum hold to)
+{
+	sqlite3_stmt *st = like->state == STATE_RECEIVED ?
+	    sqlite_stmt(s->db, "UPDATE message SET next_ms = ?3, hold = ?5"
+	    " WHERE state = 1 AND connector = ?1 AND line = ?2"
+	    " AND next_ms IS NOT NULL AND hold = ?4"
+	    " AND (?5 = 0 OR next_ms < ?3) AND NOT claimed(owner, lease)") :
+	    sqlite_stmt(s->db, "UPDATE message SET next_ms = ?3, hold = ?5"
+	    " WHERE state = 2 AND member_id = ?1"
+	    " AND next_ms IS NOT NULL AND hold = ?4"
+	    " AND (?5 = 0 OR next_ms < ?3) AND NOT claimed(owner, lease)");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, like->state == STATE_RECEIVED ? like->connector :
+	    like->member_id);
+	bind_int(st, 2, like->line);
+	bind_int(st, 3, due_ms);
+	bind_int(st, 4, from);
+	bind_int(st, 5, to);
+	return sqlite_done(s->db, st);
+}
+
+static bool
+set_up(struct store *s, void *ctx)
+{
+	const struct place *d = ctx;
+
+	return forget(s, d->name) &&
+	    set_due(s, d->like, store_now(s), HOLD_DOWN, HOLD_NONE);
+}
+
+enum err
+store_set_up(struct store *s, const char *name, const struct work *like,
+    struct problem *p)
+{
+	struct place d = { .name = name, .like = like };
+
+	return store_transact(s, set_up, &d, p);
+}
+
+static bool
+hold(struct store *s, void *ctx)
+{
+	const struct place *d = ctx;
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE message SET owner = 0, lease = 0, hold = 0 WHERE id = ?1");
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, d->like->id);
+	return sqlite_done(s->db, st) &&
+	    set_due(s, d->like, d->ms, HOLD_NONE, HOLD_DOWN) &&
+	    set_due(s, d->like, d->ms, HOLD_DOWN, HOLD_DOWN);
+}
+
+enum err
+store_hold(struct store *s, struct work *like, int64_t until_ms,
+    struct problem *p)
+{
+	struct place d = { .like = like, .ms = until_ms };
+
+	return store_transact(s, hold, &d, p);
+}

@@ -1,0 +1,110 @@
+/*
+ * Who owns a claim, and whether he lives: byte locks of the kernel.
+ *
+ * Called by the store.  Owns the descriptor of the lock file.  Open file
+ * description locks (fcntl(2), F_OFD_SETLK) belong to the descriptor, not to
+ * a thread or a path, and are gone when the process is.
+ */
+#include "store/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define SCAN_BYTE 0		/* numbers begin at 1 */
+#define NUMBER_BITS 62		/* an offset in a file has 63 */
+
+struct owner {
+	int fd;
+	int64_t number;
+};
+
+static bool
+lock_byte(int fd, int64_t at, short type)
+{
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET,
+	    .l_start = at, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &l) == 0;
+}
+
+/* A random number is nobody's; the lock proves it. */
+static bool
+take_number(struct owner *o)
+{
+	uint64_t number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return false;
+	o->number = (int64_t)(number >> (64 - NUMBER_BITS)) + 1;
+	return lock_byte(o->fd, o->number, F_WRLCK);
+}
+
+enum err
+owner_open(struct owner **out, const char *path, struct problem *p)
+{
+	struct owner *o = calloc(1, sizeof(*o));
+	size_t size = strlen(path) + sizeof(".lock");
+	char *name = malloc(size);
+	bool ok = false;
+
+	*out = NULL;
+	if (o != NULL && name != NULL) {
+		(void)snprintf(name, size, "%s.lock", path);
+		o->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+		ok = o->fd >= 0 && take_number(o);
+	}
+	if (ok)
+		*out = o;
+	else
+		(void)problem_set(p, ERR_DISK, -1, NULL,
+		    "cannot lock beside the store: %s", strerror(errno));
+	if (!ok)
+		owner_close(o);
+	free(name);
+	return ok ? ERR_OK : p->err;
+}
+
+void
+owner_close(struct owner *o)
+{
+	if (o == NULL)
+		return;
+	if (o->fd >= 0)
+		(void)close(o->fd);
+	free(o);
+}
+
+int64_t
+owner_number(const struct owner *o)
+{
+	return o->number;
+}
+
+bool
+owner_lives(const struct owner *o, int64_t number)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = number, .l_len = 1 };
+
+	if (number == o->number)
+		return true;
+	/* what cannot be asked is taken for alive: its lease ends it */
+	return fcntl(o->fd, F_OFD_GETLK, &l) != 0 || l.l_type != F_UNLCK;
+}
+
+bool
+owner_begin_scan(struct owner *o)
+{
+	return lock_byte(o->fd, SCAN_BYTE, F_WRLCK);
+}
+
+void
+owner_end_scan(struct owner *o)
+{
+	(void)lock_byte(o->fd, SCAN_BYTE, F_UNLCK);
+}

@@ -1,0 +1,35 @@
+#ifndef STORE_OWNER_H
+#define STORE_OWNER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * This process as an owner of claims: a number of its own and a kernel lock
+ * on the byte of that number in the file beside the store.  The lock dies
+ * with the process, however that ends, and every claim with it.
+ */
+struct owner;
+
+/*
+ * Opens PATH.lock (made with mode 0640) and takes a number that nobody has.
+ * ERR_DISK with the reason, ERR_NOMEM.
+ */
+enum err owner_open(struct owner **, const char *path, struct problem *);
+void owner_close(struct owner *);	/* NULL is fine; the claims end */
+
+int64_t owner_number(const struct owner *);
+
+/* Whether the process with that number lives, this one included. */
+bool owner_lives(const struct owner *, int64_t number);
+
+/*
+ * The one place at the scan for due work, among all processes of the store.
+ * False: another process has it.  One thread of a process at a time.
+ */
+bool owner_begin_scan(struct owner *);
+void owner_end_scan(struct owner *);
+
+#endif
