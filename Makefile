@@ -66,11 +66,26 @@ deps-build deps-test deps-bench: deps-%:
 # Installing may bring what the first look at pkg-config missed: start anew.
 check: deps-test
 	@$(MAKE) --no-print-directory units all
+	@$(MAKE) --no-print-directory FAULT=1 all
 	@tests/run.sh $B
 demo: deps-test
 	@$(MAKE) --no-print-directory all
 	@IMCONNECTOR_BUILD=$B /usr/bin/python3 tests/demo.py
 units: $(UNITS)
+
+# Dies at every named point on the way of an event, and goes on.
+check-crash: deps-test
+	@$(MAKE) --no-print-directory FAULT=1 all
+	@IMCONNECTOR_BUILD=$B/fault PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
+	    tests/crash/test_points.py
+
+# Load, kills and faults for a while; then the books must balance.
+SECONDS ?= 30
+soak: deps-test
+	@$(MAKE) --no-print-directory all
+	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
+	    tests/soak/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 # Leaks and wild reads in every unit test, without a special build.
 check-valgrind: deps-test
@@ -82,7 +97,8 @@ check-valgrind: deps-test
 clean:
 	rm -rf build
 
-.PHONY: all units check check-valgrind demo clean \
+.PHONY: all units check check-crash check-valgrind soak \
+        demo clean \
         deps-build deps-test deps-bench
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
-parts=${TESTS:-style unit e2e}
+parts=${TESTS:-style unit e2e crash soak}
 passed=0
 failed=0
 log=$(mktemp) || exit 1
@@ -26,6 +26,26 @@ count() {
 	printf '%-24s %4d passed, %d failed\n' "$1" "$ok" "$not"
 }
 
+# python NAME BUILD TEST..: a part of pytest's, counted by its summary.
+python() {
+	name=$1
+	programs=$2
+	shift 2
+	IMCONNECTOR_BUILD=$programs PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
+	    "$@" >"$log.py" 2>&1
+	status=$?
+	cat "$log.py"
+	# as TAP, so that one rule counts all; a skipped test hides something
+	tail -n 1 "$log.py" | tr ',' '\n' | awk -v name="$name" '
+	$2 == "passed" { for (i = 0; i < $1; i++) print "ok " name }
+	$2 ~ /^(failed|error|errors|skipped)$/ {
+		for (i = 0; i < $1; i++) print "not ok " name " " $2 }
+	' >"$log"
+	rm -f "$log.py"
+	count "$name" "$status"
+}
+
 for part in $parts; do
 	case $part in
 	style)
@@ -40,19 +60,20 @@ for part in $parts; do
 		done
 		;;
 	e2e)
+		python e2e "$build" tests/standin tests/e2e tests/proof \
+		    tests/crash/test_apache.py
+		;;
+	crash)
+		python crash "$build/fault" tests/crash/test_points.py
+		;;
+	soak)
 		IMCONNECTOR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 \
-		    /usr/bin/python3 -m pytest -p no:cacheprovider -q \
-		    --tb=short tests/standin tests/e2e >"$log.py" 2>&1
+		    /usr/bin/python3 tests/soak/soak.py --seconds 30 \
+		    >"$log" 2>&1
 		status=$?
-		cat "$log.py"
-		# its summary as TAP, so that one rule counts all
-		tail -n 1 "$log.py" | tr ',' '\n' | awk '
-		$2 == "passed" { for (i = 0; i < $1; i++) print "ok e2e" }
-		$2 ~ /^(failed|error|errors|skipped)$/ {
-			for (i = 0; i < $1; i++) print "not ok e2e " $2 }
-		' >"$log"
-		rm -f "$log.py"
-		count e2e "$status"
+		cat "$log"
+		[ "$status" -eq 0 ] && echo "ok soak" >"$log"
+		count soak "$status"
 		;;
 	esac
 done

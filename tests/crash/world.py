@@ -41,6 +41,7 @@ class World:
         self.ledger = Ledger()
         self.portal = Bitrix(self.ledger)
         self.channel = Channel(self.ledger) if channel == "http" else None
+        self.spool = None       # whoever looks at it, if that is the channel
         self.server = None
         self.config, self.point, self.passing = config, point, passing
         self.number = 0         # of the last message
@@ -61,7 +62,8 @@ class World:
             "retry": {"first": 1, "longest": 2}}, self.config))
         self.site = self.server.site
         if not self.channel:
-            self.portal.look = Spool(self.ledger, self.site.spool).look
+            self.spool = Spool(self.ledger, self.site.spool)
+            self.portal.look = self.spool.look
         self.once = self.site.var / "died"
         return self
 
@@ -78,6 +80,8 @@ class World:
             self.portal.stop()
             if self.channel:
                 self.channel.stop()
+            if self.spool:
+                self.spool.close()
 
     # -- the handler's life
 
