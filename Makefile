@@ -94,11 +94,16 @@ check-valgrind: deps-test
 	    --errors-for-leak-kinds=definite,possible --error-exitcode=9" \
 	    tests/run.sh $B
 
+install: all
+	install -D $B/imconnector.fcgi \
+	    $(DESTDIR)$(PREFIX)/lib/imconnector/imconnector.fcgi
+	install -D $B/imconnectorctl $(DESTDIR)$(PREFIX)/bin/imconnectorctl
+
 clean:
 	rm -rf build
 
 .PHONY: all units check check-crash check-valgrind soak \
-        demo clean \
+        demo install clean \
         deps-build deps-test deps-bench
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -10,6 +10,7 @@ spool) and a portal, all writing one ledger. A program that was built with
 so a process that is started again with the same environment lives.
 """
 
+import json
 import subprocess
 import time
 
@@ -151,6 +152,13 @@ class World:
         """`imconnectorctl retry`: what a timer does where only CGI runs."""
         done = self.site.ctl("retry")
         assert done.returncode == 0, done.stderr
+
+    def installed(self):
+        """Whether the portal's installation was proven and stored."""
+        done = self.site.ctl("portals", "--json")
+        assert done.returncode == 0, done.stderr
+        return [p["member_id"] for p in json.loads(done.stdout)] == \
+            [self.portal.member_id]
 
     def wait(self, true, push=None):
         """Waits until true(); push() is what moves things on where no

@@ -41,12 +41,13 @@ class Numbers:
 
 class Sender:
     """Some chats, each of one portal and connector; events one by one, so
-    that one chat's messages are sent in the order of their numbers."""
+    that one chat's messages are sent in the order of their numbers.
+    `connectors` are {name: whether its channel can refuse a message}."""
 
     def __init__(self, poster, portals, connectors, numbers, *, seed, rate,
                  most_open, first_chat):
         self.poster, self.numbers, self.rate = poster, numbers, rate
-        self.most_open = most_open
+        self.most_open, self.connectors = most_open, connectors
         self.rng = random.Random(f"{seed} sender")
         self.problems = []
         self.chats = [
@@ -79,7 +80,7 @@ class Sender:
         fates, texts = {}, {}
         for n in numbers:
             kind = self.rng.random()
-            if kind < 0.01:
+            if kind < 0.01 and self.connectors[connector]:
                 texts[n] = CHANNEL_REFUSES
             elif kind < 0.02:
                 portal.plan.refused.add((chat_id, n))

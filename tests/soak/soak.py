@@ -37,7 +37,8 @@ HANDLERS, WORKERS, SENDERS, PORTALS = 2, 8, 6, 4
 CHANNEL_TIMEOUT, PORTAL_TIMEOUT = 2, 3
 MORE_THREADS = 2        # of a handler, that hand over besides the workers
 DRAIN_WITHIN = 90       # seconds for what is left when the trouble is over
-CONNECTORS = ("alpha", "beta", "gamma")     # http, http, spool
+# connectors, and whether their channel can refuse a message: a spool cannot
+CONNECTORS = {"alpha": True, "beta": True, "gamma": False}
 
 
 def arguments():
@@ -79,10 +80,9 @@ class Soak:
         for peer in self.channels + self.portals:
             peer.start()
         self.server = MortalNginx(self._config(), HANDLERS)
-        spool = Spool(self.ledger, self.server.site.spool)
+        self.spool = Spool(self.ledger, self.server.site.spool)
         for portal in self.portals:
-            portal.look = spool.look
-        self.look = spool.look
+            portal.look = self.spool.look
         self.server.start()
         self.poster = Poster(self.server, self.ledger)
         self.installer = Installer(self.poster, self.portals)
@@ -118,6 +118,7 @@ class Soak:
         finally:
             for peer in self.channels + self.portals:
                 peer.stop()
+            self.spool.close()
 
     # -- its course
 
@@ -158,13 +159,14 @@ class Soak:
         def empty():
             time.sleep(0.1)
             return not self.ledger.open() and \
-                set(site.states().values()) <= {"acknowledged", "refused"}
+                {m["state"] for m in site.queue()} <= \
+                {"acknowledged", "refused"}
         try:
             wait_until(empty, DRAIN_WITHIN, "an empty queue")
         except TimeoutError:
             pass                # the books say what is left
         took = time.monotonic() - began
-        self.look()
+        self.spool.look()
         return site.queue(), took
 
 
