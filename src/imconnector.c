@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const char help[] =
 "usage: imconnector.fcgi [--config FILE]\n"
@@ -118,9 +119,11 @@ run_fastcgi(const char *config)
 	}
 	if (e != ERR_OK)
 		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
-	/* what still works uses these; the queue survives any end */
-	if (!busy)
-		setup_free(&s);
+	/* what still works uses these, and what exit() would take from under
+	 * it, too; the queue survives any end */
+	if (busy)
+		_exit(exit_code(e));
+	setup_free(&s);
 	return exit_code(e);
 }
 

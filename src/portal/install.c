@@ -9,12 +9,13 @@
 
 #include "codec/digest.h"
 #include "portal/oauth.h"
+#include "portal/tokens.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define ARENA_MAX ((size_t)1024 * 1024)
-#define AGAIN_MS ((int64_t)30 * 1000)
+#define AGAIN_S 30		/* or retry.longest, if that is less */
 
 static enum err
 deny(struct problem *p, const char *field, const char *why)
@@ -100,7 +101,7 @@ accept_it(const struct env *env, const struct install *in,
 	};
 	struct problem p = { 0 };
 
-	if (store_portal_save(env->store, &portal, &p) != ERR_OK) {
+	if (tokens_save(env, &portal, &p) != ERR_OK) {
 		log_error(env->log, "tokens-lost", F_STR("member_id",
 		    in->member_id), F_STR("reason", p.text));
 		return INSTALL_LATER;
@@ -115,6 +116,8 @@ static enum install_end
 prove(const struct env *env, const struct install *in, struct arena *a,
     struct patience *patience, char *why, size_t size)
 {
+	int64_t longest = env->config->retry.longest;
+	int64_t wait_s = longest < AGAIN_S ? longest : AGAIN_S;
 	struct problem p = { 0 };
 	struct oauth o;
 
@@ -134,7 +137,7 @@ prove(const struct env *env, const struct install *in, struct arena *a,
 	    in->member_id), F_STR("reason", why));
 	if (in->id != 0)
 		(void)store_install_again(env->store, in->id,
-		    clock_wall(env->clock) + AGAIN_MS, &p);
+		    clock_wall(env->clock) + wait_s * 1000, &p);
 	return INSTALL_LATER;
 }
 
@@ -161,10 +164,17 @@ keep(const struct env *env, const struct event *ev, struct install *in,
 	    &in->id, kept, p);
 }
 
+static void
+nothing(void *ctx)
+{
+	(void)ctx;
+}
+
 enum err
 install_take(const struct env *env, const struct event *ev,
     struct patience *patience, enum install_end *end, struct problem *p)
 {
+	struct patience forever = { .run_out = nothing, .over = true };
 	char why[OAUTH_REASON_MAX];
 	struct install in;
 	struct arena a;
@@ -180,7 +190,9 @@ install_take(const struct env *env, const struct event *ev,
 	if (e != ERR_OK)
 		return e;
 	arena_init(&a, ARENA_MAX);
-	*end = prove(env, &in, &a, patience, why, sizeof(why));
+	/* a 202 before its end would stand for nothing if it is not kept */
+	*end = prove(env, &in, &a, kept ? patience : &forever, why,
+	    sizeof(why));
 	arena_free(&a);
 	if (*end == INSTALL_DENIED)
 		return deny(p, "auth.refresh_token", why);
@@ -188,12 +200,6 @@ install_take(const struct env *env, const struct event *ev,
 		return problem_set(p, ERR_DISK, -1, NULL,
 		    "too many installations wait for their proof");
 	return ERR_OK;
-}
-
-static void
-nothing(void *ctx)
-{
-	(void)ctx;
 }
 
 bool

@@ -52,6 +52,20 @@ struct answer {
 	char error[64];
 };
 
+/* A word for the log; an error that is no word is one all the same. */
+static void
+take_error(struct answer *a, const char *s, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && i < sizeof(a->error) - 1 &&
+	    (isalnum((unsigned char)s[i]) || s[i] == '_'); i++)
+		a->error[i] = s[i];
+	a->error[i] = '\0';
+	if (n != 0 && i == 0)
+		(void)snprintf(a->error, sizeof(a->error), "unnamed");
+}
+
 static enum err
 each_value(void *ctx, const char *path, const char *s, size_t n)
 {
@@ -78,9 +92,7 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 		a->out->expires_in = strtoll(number, NULL, 10);
 	}
 	if (strcmp(path, "error") == 0)
-		for (size_t i = 0; i < n && i < sizeof(a->error) - 1 &&
-		    (isalnum((unsigned char)s[i]) || s[i] == '_'); i++)
-			a->error[i] = s[i];
+		take_error(a, s, n);
 	return ERR_OK;
 }
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define METHOD "imconnector.send.status.delivery"
 #define BODY_MAX ((size_t)16 * 1024 * 1024)
 #define ANSWER_MAX (256 * 1024)
 
@@ -119,7 +118,7 @@ status_send(const struct status_call *s, struct patience *patience,
 	if (buf_add(&url, s->endpoint, n) == ERR_OK &&
 	    (n == 0 || s->endpoint[n - 1] == '/' ||
 	    buf_addc(&url, '/') == ERR_OK) &&
-	    buf_adds(&url, METHOD) == ERR_OK && buf_str(&url) != NULL &&
+	    buf_adds(&url, STATUS_METHOD) == ERR_OK && buf_str(&url) != NULL &&
 	    render(&body, s) == ERR_OK)
 		call(s, url.p, &body, patience, v);
 	else

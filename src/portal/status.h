@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STATUS_METHOD "imconnector.send.status.delivery"
+
 /* One delivered message, as imconnector.send.status.delivery wants it. */
 struct status_item {
 	int64_t chat_id;

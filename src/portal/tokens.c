@@ -8,13 +8,14 @@
 #include "portal/tokens.h"
 
 #include "portal/oauth.h"
-#include "store/portals.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define POLL_MS 50	/* while another process refreshes */
+#define SAVE_TRIES 20	/* of a pair that is lost if it cannot be stored, */
+#define SAVE_MS 250	/* and the pause between two */
 
 struct search {
 	const struct env *env;
@@ -54,6 +55,29 @@ look(struct search *s)
 	return none(s, TOKENS_AGAIN, "the stored token was refused");
 }
 
+static void
+pause_ms(long ms)
+{
+	const struct timespec t = { 0, ms * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+enum err
+tokens_save(const struct env *env, const struct portal *portal,
+    struct problem *p)
+{
+	enum err e = ERR_DISK;
+
+	for (int i = 0; e != ERR_OK && i < SAVE_TRIES; i++) {
+		if (i != 0)
+			pause_ms(SAVE_MS);
+		*p = (struct problem){ 0 };
+		e = store_portal_save(env->store, portal, p);
+	}
+	return e;
+}
+
 /* The old pair is spent: the new one must last before anybody uses it. */
 static enum tokens_end
 keep(struct search *s, const struct oauth *o)
@@ -67,7 +91,7 @@ keep(struct search *s, const struct oauth *o)
 	if (o->server_endpoint != NULL &&
 	    oauth_is_trusted(s->env->config, o->server_endpoint))
 		fresh.server_endpoint = o->server_endpoint;
-	if (store_portal_save(s->env->store, &fresh, &p) != ERR_OK) {
+	if (tokens_save(s->env, &fresh, &p) != ERR_OK) {
 		log_error(s->env->log, "tokens-lost", F_STR("member_id",
 		    s->member_id), F_STR("reason", p.text));
 		return none(s, TOKENS_AGAIN, p.text);
@@ -77,18 +101,39 @@ keep(struct search *s, const struct oauth *o)
 	return TOKENS_OK;
 }
 
+/*
+ * Installed anew or uninstalled while the OAuth server was asked: then what
+ * it said of the old pair must touch nothing.
+ */
+static bool
+was_replaced(const struct search *s)
+{
+	struct problem p = { 0 };
+	struct portal now;
+	bool found;
+
+	return store_portal(s->env->store, s->member_id, s->arena, &now,
+	    &found, &p) == ERR_OK && (!found ||
+	    strcmp(now.refresh_token, s->portal.refresh_token) != 0);
+}
+
 static enum tokens_end
 refresh(struct search *s)
 {
 	struct problem p = { 0 };
 	struct oauth o;
+	bool found;
 
 	/* the claim is ours: what is stored now is what gets spent */
 	if (store_portal(s->env->store, s->member_id, s->arena, &s->portal,
-	    &(bool){ false }, &p) != ERR_OK)
+	    &found, &p) != ERR_OK)
 		return none(s, TOKENS_AGAIN, p.text);
+	if (!found)
+		return look(s);
 	oauth_refresh(s->env, s->portal.server_endpoint,
 	    s->portal.refresh_token, s->arena, s->patience, &o);
+	if (was_replaced(s))
+		return look(s);
 	if (o.end == OAUTH_OK && strcmp(o.member_id, s->member_id) == 0)
 		return keep(s, &o);
 	if (o.end == OAUTH_REJECTED) {
@@ -104,14 +149,6 @@ refresh(struct search *s)
 	(void)store_refresh_end(s->env->store, s->member_id, &p);
 	return none(s, TOKENS_AGAIN, o.end == OAUTH_OK ?
 	    "the OAuth server named another portal" : o.reason);
-}
-
-static void
-pause_ms(long ms)
-{
-	const struct timespec t = { 0, ms * 1000000 };
-
-	(void)nanosleep(&t, NULL);
 }
 
 static enum tokens_end
@@ -130,7 +167,8 @@ renew(struct search *s)
 			return refresh(s);
 		if (turn != REFRESH_BUSY)
 			return look(s);
-		if (deadline_left(&s->patience->until) == 0)
+		if (!s->patience->over &&
+		    deadline_left(&s->patience->until) == 0)
 			patience_end(s->patience);
 		pause_ms(POLL_MS);
 	} while (deadline_left(&until) > 0);

@@ -64,10 +64,12 @@ verdict_name(enum verdict_kind kind)
 	return names[kind];
 }
 
+#define RESET_MAX 99999999999	/* Unix seconds: what is later is no time */
+
 /* The few values of an answer that count. */
 struct answer {
 	char error[VERDICT_CODE_MAX];
-	bool has_result;
+	bool has_success;	/* documented answers always have it */
 	bool success_is_false;
 	bool oauth_lost;	/* ERROR_OAUTH comes for other things, too */
 	int64_t reset_at;
@@ -100,10 +102,11 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	struct answer *a = ctx;
 	char number[24] = "";
 
-	if (strcmp(path, "result") == 0 || strncmp(path, "result.", 7) == 0)
-		a->has_result = true;
-	if (strcmp(path, "result") == 0 || strcmp(path, "result.SUCCESS") == 0)
+	if (strcmp(path, "result") == 0 ||
+	    strcmp(path, "result.SUCCESS") == 0) {
+		a->has_success = true;
 		a->success_is_false = is_false(s, n);
+	}
 	if (s == NULL)
 		return ERR_OK;
 	if (strcmp(path, "error") == 0 && n != 0)
@@ -114,6 +117,8 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	    n < sizeof(number)) {
 		memcpy(number, s, n);	/* int or float */
 		a->reset_at = strtoll(number, NULL, 10);
+		if (a->reset_at < 0 || a->reset_at > RESET_MAX)
+			a->reset_at = 0;
 	}
 	return ERR_OK;
 }
@@ -139,7 +144,7 @@ kind_of_status(const struct http_call *call, const struct answer *a,
 	if (call->status == 429 || call->status == 503)
 		return VERDICT_LIMIT;
 	if (call->status < 200 || call->status > 299 || !json ||
-	    !a->has_result || a->success_is_false)
+	    !a->has_success || a->success_is_false)
 		return VERDICT_AGAIN;
 	return VERDICT_OK;
 }
@@ -164,7 +169,7 @@ explain(struct verdict *v, const struct http_call *call,
 void
 verdict_read(struct verdict *v, const struct http_call *call)
 {
-	struct answer a = { .has_result = false };
+	struct answer a = { .has_success = false };
 	bool json;
 
 	*v = (struct verdict){ .kind = VERDICT_AGAIN,
@@ -179,7 +184,7 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	json = call->answer.len != 0 && flat_read(call->answer.p,
 	    call->answer.len, each_value, &a) == ERR_OK;
 	if (!json)
-		a = (struct answer){ .has_result = false };
+		a = (struct answer){ .has_success = false };
 	(void)snprintf(v->code, sizeof(v->code), "%s", a.error);
 	v->kind = a.error[0] != '\0' ? kind_of_error(&a) :
 	    kind_of_status(call, &a, json);

@@ -106,18 +106,23 @@ try_claimed(struct trying *t)
 	struct problem p = { 0 };
 	int64_t until = 0;
 	enum due end;
+	bool counted;
 
 	(void)store_down_until(r->env.store, t->place, true, &until, &p);
 	if (until > 0) {
 		(void)store_hold(r->env.store, &t->first, until, &p);
 		return DUE_HELD;
 	}
-	(void)late_begin(r->late, t->place, DUE_PER_PLACE);
+	counted = late_begin(r->late, t->place, DUE_PER_PLACE);
 	if (t->first.state == STATE_RECEIVED)
 		end = try_hand_over(t, until == DOWN_PROBE);
 	else
 		end = try_tell(t, until == DOWN_PROBE);
-	late_end(r->late, t->place);
+	/* a try that ended before its call showed nothing */
+	if (until == DOWN_PROBE)
+		(void)store_probe_end(r->env.store, t->place, &p);
+	if (counted)	/* one too many may slip in between scan and count */
+		late_end(r->late, t->place);
 	return end;
 }
 

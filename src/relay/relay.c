@@ -197,9 +197,25 @@ add_next(struct trip *t, int64_t id)
 	t->behind[t->behinds++] = id;
 }
 
+/* A channel that has just gone down is not waited for once more. */
+static bool
+is_held(struct trip *t, struct work *w)
+{
+	struct problem p = { 0 };
+	char place[PLACE_MAX];
+	int64_t until;
+
+	place_of(t->r, w, place);
+	until = place_down_until(t->r, place);
+	return until != 0 && store_hold(t->r->env.store, w, until, &p) ==
+	    ERR_OK;
+}
+
 static void
 hand_over_all(struct trip *t)
 {
+	bool failed = false;
+
 	for (size_t i = 0; i < t->ev->messages; i++)
 		if (t->arrival[i].fresh && t->arrival[i].claimed)
 			add_work(t, i);
@@ -207,8 +223,11 @@ hand_over_all(struct trip *t)
 	for (size_t i = 0; i < t->works; i++) {
 		int64_t next;
 
+		if (failed && is_held(t, &t->work[i]))
+			continue;
 		hand_over(t->r, &t->work[i], &t->ev->arena, false,
 		    t->patience, &next);
+		failed = t->work[i].state == STATE_RECEIVED;
 		if (next != 0)
 			add_next(t, next);
 	}

@@ -42,10 +42,15 @@ purge(struct retry *r)
 	const struct relay *relay = r->relay;
 	struct problem p = { 0 };
 	int64_t n;
+	bool due;
 
-	if (mono(relay) < r->purge_at)
+	(void)pthread_mutex_lock(&r->lock);
+	due = mono(relay) >= r->purge_at;
+	if (due)
+		r->purge_at = mono(relay) + PURGE_MS;
+	(void)pthread_mutex_unlock(&r->lock);
+	if (!due)
 		return;
-	r->purge_at = mono(relay) + PURGE_MS;
 	(void)store_purge(relay->env.store, clock_wall(relay->env.clock) -
 	    relay->env.config->store.keep_days * 86400000, PURGE_ROWS, &n, &p);
 }
@@ -62,19 +67,28 @@ scan(struct retry *r)
 	return end;
 }
 
+/* As the condition's clock counts. */
+static struct timespec
+time_in(int64_t ms)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
 static bool
 stopped(struct retry *r, int64_t wait_ms)
 {
-	struct timespec until;
+	const struct timespec until = time_in(wait_ms);
 	bool stop;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += wait_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	(void)pthread_mutex_lock(&r->lock);
 	if (!r->stop && wait_ms != 0)
 		(void)pthread_cond_timedwait(&r->wake, &r->lock, &until);
@@ -164,14 +178,12 @@ retry_start(struct retry **out, const struct relay *relay)
 bool
 retry_stop(struct retry *r, int64_t ms)
 {
-	struct timespec until;
+	const struct timespec until = time_in(ms);
 	bool gone;
 	int rc = 0;
 
 	if (r == NULL)
 		return true;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
 	(void)pthread_mutex_lock(&r->lock);
 	r->stop = true;
 	(void)pthread_cond_broadcast(&r->wake);

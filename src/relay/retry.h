@@ -11,7 +11,8 @@
  */
 struct retry;
 
-/* Starts them.  ERR_NOMEM, ERR_RETRY (no threads).  The relay must outlive
+/* Starts them.  ERR_NOMEM, ERR_RETRY (not enough threads: those that there
+ * are work, and retry_stop() follows all the same).  The relay must outlive
  * them. */
 enum err retry_start(struct retry **, const struct relay *);
 

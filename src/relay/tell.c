@@ -32,6 +32,7 @@ struct telling {
 	bool installed;
 	const char *endpoint;
 	const char *token;
+	const char *own;	/* the event's own that was tried, or NULL */
 	bool stored;		/* the token is the stored one */
 	bool renewed;		/* and was refreshed by this telling */
 	bool moved;
@@ -62,15 +63,22 @@ is_token(const char *token)
 	    strcmp(token, "undefined") != 0;
 }
 
-/* The first token: an event's own, else the stored one.  False: none. */
+/* The first token: the newest event's own, else the stored one. */
 static bool
 first_token(struct telling *t)
 {
-	for (size_t i = 0; i < t->n && t->token == NULL; i++)
-		if (is_token(t->work[i]->token))
-			t->token = t->work[i]->token;
-	if (t->token != NULL)
+	const struct work *newest = NULL;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (is_token(t->work[i]->token) && (newest == NULL ||
+		    t->work[i]->id > newest->id))
+			newest = t->work[i];
+	t->token = t->own = newest != NULL ? newest->token : NULL;
+	if (t->token != NULL) {
+		t->stored = t->installed &&
+		    strcmp(t->token, t->portal.access_token) == 0;
 		return true;
+	}
 	t->stored = true;
 	t->none = tokens_get(&t->r->env, t->work[0]->member_id, NULL, false,
 	    &t->arena, t->patience, &t->token, t->reason);
@@ -88,13 +96,24 @@ next_token(struct telling *t)
 		return false;
 	t->none = tokens_get(&t->r->env, t->work[0]->member_id, t->token,
 	    refresh, &t->arena, t->patience, &t->token, t->reason);
-	if (t->none == TOKENS_AGAIN && !refresh)	/* ours is the stored */
-		t->none = tokens_get(&t->r->env, t->work[0]->member_id,
-		    t->work[0]->token, true, &t->arena, t->patience,
-		    &t->token, t->reason);
 	t->stored = true;
 	t->renewed = refresh;
 	return t->none == TOKENS_OK;
+}
+
+/* The REST endpoint in the address that our call was sent on to, or NULL. */
+static const char *
+home_of(struct telling *t, const char *location)
+{
+	const size_t method = sizeof(STATUS_METHOD) - 1;
+	size_t n = strlen(location);
+
+	if (strchr(location, '?') != NULL ||
+	    n <= method || location[n - method - 1] != '/' ||
+	    strcmp(location + n - method, STATUS_METHOD) != 0 ||
+	    !trust_new_home(t->r->env.config, location))
+		return NULL;
+	return arena_dup(&t->arena, location, n - method);
 }
 
 /* The portal was renamed: its new endpoint, once.  False: not there. */
@@ -102,14 +121,11 @@ static bool
 move(struct telling *t)
 {
 	const struct env *env = &t->r->env;
-	const char *end = strrchr(t->v.location, '/');
 	struct problem p = { 0 };
 	const char *home = NULL;
 
-	if (!t->moved && end != NULL &&
-	    trust_new_home(env->config, t->v.location))
-		home = arena_dup(&t->arena, t->v.location,
-		    (size_t)(end - t->v.location) + 1);
+	if (!t->moved)
+		home = home_of(t, t->v.location);
 	if (home == NULL)
 		return false;
 	t->moved = true;
@@ -193,12 +209,40 @@ acknowledged(struct telling *t)
 		    t->work[i]->key));
 }
 
-/* A batch that is refused for its content is told message by message. */
+/* A batch that is refused for its content, or for the want of a token that
+ * others of it have, is told message by message. */
 static void
 one_by_one(struct telling *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		tell(t->r, &t->work[i], 1, false, t->patience);
+}
+
+/* Whether a message of the batch came with another token of its own. */
+static bool
+has_other_token(const struct telling *t)
+{
+	for (size_t i = 0; t->own != NULL && i < t->n; i++)
+		if (is_token(t->work[i]->token) &&
+		    strcmp(t->work[i]->token, t->own) != 0)
+			return true;
+	return false;
+}
+
+static void
+refused_token(struct telling *t)
+{
+	bool user_may_not = t->v.kind == VERDICT_ACCESS && t->stored &&
+	    t->none == TOKENS_OK;
+
+	/* never where each of them would refresh once more */
+	if ((t->none == TOKENS_NONE || user_may_not) && has_other_token(t))
+		one_by_one(t);
+	else if (user_may_not)
+		fail(t, true, HOLD_NONE, t->v.reason);
+	else
+		fail(t, false, t->none == TOKENS_AGAIN ? HOLD_NONE :
+		    HOLD_PARKED, t->v.reason);
 }
 
 static void
@@ -215,15 +259,9 @@ judge(struct telling *t)
 			fail(t, true, HOLD_NONE, t->v.reason);
 		break;
 	case VERDICT_ACCESS:
-		if (t->stored && t->none == TOKENS_OK) {
-			fail(t, true, HOLD_NONE, t->v.reason);
-			break;
-		}
-		/* FALLTHROUGH */
 	case VERDICT_EXPIRED:
 	case VERDICT_TOKEN:
-		fail(t, false, t->none == TOKENS_AGAIN ? HOLD_NONE :
-		    HOLD_PARKED, t->v.reason);
+		refused_token(t);
 		break;
 	case VERDICT_PORTAL:
 		log_error(t->r->env.log, "portal-lost", F_STR("member_id",
@@ -287,6 +325,7 @@ tell(const struct relay *r, struct work *const *work, size_t n, bool probe,
 	if (prepare(&t)) {
 		climb(&t, item);
 		late_watch_end(&watch);
+		t.patience = patience;	/* the watch's own is over */
 		place_was(r, place, work[0], t.v.down, probe);
 		judge(&t);
 	} else {

@@ -59,7 +59,9 @@ free_chat_of(struct store *s, const char *key)
 	    " WHERE id = (SELECT n.id FROM message m JOIN message n"
 	    " ON n.member_id = m.member_id AND n.connector = m.connector"
 	    " AND n.line = m.line AND n.chat = m.chat"
-	    " WHERE m.key = ?1 AND n.state = 1 AND n.key <> ?1"
+	    " WHERE m.key = ?1 AND m.state = 1"
+	    " AND NOT claimed(m.owner, m.lease)"
+	    " AND n.state = 1 AND n.key <> ?1"
 	    " ORDER BY n.message_id, n.id LIMIT 1)");
 
 	if (st == NULL)

@@ -19,13 +19,15 @@
 static char *
 copy_text(struct arena *a, sqlite3_stmt *st, int i, bool *ok)
 {
-	const unsigned char *text = sqlite3_column_text(st, i);
-	char *copy;
+	const unsigned char *text;
+	char *copy = NULL;
 
-	if (text == NULL)
+	if (sqlite3_column_type(st, i) == SQLITE_NULL)
 		return NULL;
-	copy = arena_dup(a, (const char *)text,
-	    (size_t)sqlite3_column_bytes(st, i));
+	text = sqlite3_column_text(st, i);
+	if (text != NULL)
+		copy = arena_dup(a, (const char *)text,
+		    (size_t)sqlite3_column_bytes(st, i));
 	if (copy == NULL)
 		*ok = false;
 	return copy;
@@ -34,7 +36,8 @@ copy_text(struct arena *a, sqlite3_stmt *st, int i, bool *ok)
 static bool
 read_row(sqlite3_stmt *st, struct arena *a, struct work *w)
 {
-	bool ok = true;
+	const unsigned char *key = sqlite3_column_text(st, 1);
+	bool ok = key != NULL;
 
 	*w = (struct work){
 		.id = sqlite3_column_int64(st, 0),
@@ -58,8 +61,9 @@ read_row(sqlite3_stmt *st, struct arena *a, struct work *w)
 		.tries = sqlite3_column_int64(st, 18),
 		.first_ms = sqlite3_column_int64(st, 19),
 	};
-	(void)snprintf(w->key, sizeof(w->key), "%s",
-	    (const char *)sqlite3_column_text(st, 1));
+	if (key != NULL)
+		(void)snprintf(w->key, sizeof(w->key), "%s",
+		    (const char *)key);
 	return ok;
 }
 
@@ -199,6 +203,64 @@ look(struct store *s, void *ctx)
 	return ok;
 }
 
+void
+claim_orphan(struct store *s, int64_t id)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->orphans < ORPHANS_MAX)
+		s->orphan[s->orphans++] = id;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* What was taken off the list, to put it back if the commit fails. */
+struct given {
+	int64_t id[ORPHANS_MAX];
+	size_t n;
+};
+
+/* The list is emptied under the lock: nobody gives a claim back twice. */
+static bool
+give_back(struct store *s, void *ctx)
+{
+	struct given *g = ctx;
+	bool ok = true;
+
+	memcpy(g->id, s->orphan, s->orphans * sizeof(g->id[0]));
+	g->n = s->orphans;
+	s->orphans = 0;
+	for (size_t i = 0; ok && i < g->n; i++) {
+		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
+		    " SET owner = 0, lease = 0 WHERE id = ?1 AND owner = ?2");
+
+		ok = st != NULL;
+		if (ok) {
+			bind_int(st, 1, g->id[i]);
+			bind_int(st, 2, owner_number(s->owner));
+			ok = sqlite_done(s->db, st);
+		}
+	}
+	return ok;
+}
+
+static enum err
+give_back_orphans(struct store *s, struct problem *p)
+{
+	struct given g;
+	enum err e;
+	bool none;
+
+	g.n = 0;
+	(void)pthread_mutex_lock(&s->lock);
+	none = s->orphans == 0;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (none)
+		return ERR_OK;
+	e = store_transact(s, give_back, &g, p);
+	for (size_t i = 0; e != ERR_OK && i < g.n; i++)
+		claim_orphan(s, g.id[i]);
+	return e;
+}
+
 static bool
 claim_due(struct store *s, void *ctx)
 {
@@ -214,13 +276,15 @@ store_claim_due(struct store *s, const struct scan_filter *filter,
 {
 	struct pick p = { .filter = filter, .arena = a, .work = w };
 	/* without a lock first: most scans find nothing */
-	enum err e = store_read(s, look, &p, problem);
+	enum err e = give_back_orphans(s, problem);
 
+	if (e == ERR_OK)
+		e = store_read(s, look, &p, problem);
 	if (e == ERR_OK && p.found) {
 		arena_reset(a);
 		e = store_transact(s, claim_due, &p, problem);
 	}
-	*found = p.found;
+	*found = e == ERR_OK && p.found;
 	return e;
 }
 
@@ -305,9 +369,8 @@ static bool
 next_due(struct store *s, void *ctx)
 {
 	/* what is claimed is worked on; a dead owner's is found by the scan */
-	return ask_int(s, sqlite_stmt(s->db, "SELECT min(next_ms)"
-	    " FROM message WHERE next_ms IS NOT NULL"
-	    " AND NOT claimed(owner, lease)"), ctx);
+	return ask_int(s, sqlite_stmt(s->db, "SELECT next_ms FROM message m"
+	    " WHERE next_ms IS NOT NULL" MAY_GO), ctx);
 }
 
 enum err

@@ -1,16 +1,18 @@
 /*
  * Destinations that are down, known to all processes.
  *
- * Called by the relay around its calls.  Owns nothing.
+ * Called by the relay around its calls.  Owns nothing.  The right to probe
+ * one is a claim as that of a message: it ends with its process.
  */
 #include "store/destination.h"
 
 #include "store/queue.h"
 
+#define PROBING_MS 3000		/* between looks while somebody probes */
+
 struct place {
 	const char *name;
 	const struct work *like;
-	bool probe;
 	int64_t ms;		/* in: how long to wait; out: until when */
 	int64_t tries;
 };
@@ -20,14 +22,16 @@ down_until(struct store *s, void *ctx)
 {
 	struct place *d = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT probe_ms FROM destination WHERE name = ?1");
+	    "SELECT CASE WHEN claimed(owner, lease) THEN ?2 ELSE probe_ms END"
+	    " FROM destination WHERE name = ?1");
 
-	if (st != NULL)
+	if (st != NULL) {
 		bind_text(st, 1, d->name);
+		bind_int(st, 2, store_now(s) + PROBING_MS);
+	}
 	return ask_int(s, st, &d->ms);
 }
 
-/* Whoever moves the probe's time ahead is the probe. */
 static bool
 become_probe(struct store *s, void *ctx)
 {
@@ -37,15 +41,18 @@ become_probe(struct store *s, void *ctx)
 
 	if (!down_until(s, ctx))
 		return false;
-	if (d->ms == 0 || (d->ms > now && d->ms <= now + s->opts.lease_ms))
+	/* further ahead than any wait: a clock has jumped */
+	if (d->ms == 0 || (d->ms > now && d->ms <= now + PROBING_MS +
+	    2 * s->opts.longest_ms))
 		return true;
 	d->ms = DOWN_PROBE;
-	st = sqlite_stmt(s->db,
-	    "UPDATE destination SET probe_ms = ?2 WHERE name = ?1");
+	st = sqlite_stmt(s->db, "UPDATE destination SET owner = ?2,"
+	    " lease = ?3 WHERE name = ?1");
 	if (st == NULL)
 		return false;
 	bind_text(st, 1, d->name);
-	bind_int(st, 2, now + s->opts.lease_ms);
+	bind_int(st, 2, owner_number(s->owner));
+	bind_int(st, 3, store_lease(s));
 	return sqlite_done(s->db, st);
 }
 
@@ -70,7 +77,8 @@ set_down(struct store *s, void *ctx)
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "INSERT INTO destination(name, tries, down_ms, probe_ms)"
 	    " VALUES(?1, 1, ?2, ?3) ON CONFLICT(name) DO UPDATE"
-	    " SET tries = tries + 1, probe_ms = ?3 RETURNING tries");
+	    " SET tries = tries + 1, probe_ms = ?3, owner = 0, lease = 0"
+	    " RETURNING tries");
 
 	if (st == NULL)
 		return false;
@@ -87,8 +95,30 @@ store_set_down(struct store *s, const char *name, int64_t wait_ms,
 	struct place d = { .name = name, .ms = wait_ms };
 	enum err e = store_transact(s, set_down, &d, p);
 
-	*tries = d.tries;
+	*tries = e == ERR_OK ? d.tries : 0;
 	return e;
+}
+
+static bool
+probe_end(struct store *s, void *ctx)
+{
+	const struct place *d = ctx;
+	sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE destination"
+	    " SET owner = 0, lease = 0 WHERE name = ?1 AND owner = ?2");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, d->name);
+	bind_int(st, 2, owner_number(s->owner));
+	return sqlite_done(s->db, st);
+}
+
+enum err
+store_probe_end(struct store *s, const char *name, struct problem *p)
+{
+	struct place d = { .name = name };
+
+	return store_transact(s, probe_end, &d, p);
 }
 
 static bool

@@ -13,6 +13,9 @@
 	" domain, connector, chat, line, chat_id, message_id, ts, ids, body," \
 	" received_us, changed_ms, tries, next_ms, hold FROM message "
 
+#define AND_OTHERS " AND (?2 IS NULL OR state = ?2)" \
+	" AND (?3 IS NULL OR member_id = ?3) AND (?4 IS NULL OR chat = ?4)"
+
 static const char *
 text(sqlite3_stmt *st, int i)
 {
@@ -90,11 +93,9 @@ store_each(struct store *s, const struct filter *f,
 
 	if (e == ERR_OK) {
 		st = f->key != NULL ?
-		    sqlite_stmt(s->db, COLUMNS "WHERE key = ?1") :
-		    sqlite_stmt(s->db, COLUMNS
-		    "WHERE (?2 IS NULL OR state = ?2)"
-		    " AND (?3 IS NULL OR member_id = ?3)"
-		    " AND (?4 IS NULL OR chat = ?4) ORDER BY id");
+		    sqlite_stmt(s->db, COLUMNS "WHERE key = ?1" AND_OTHERS) :
+		    sqlite_stmt(s->db, COLUMNS "WHERE ?1 IS NULL" AND_OTHERS
+		    " ORDER BY id");
 		if (st != NULL)
 			bind_filter(st, f);
 		e = each_row(s, st, each, ctx, &local);

@@ -88,6 +88,9 @@ store_delivered(struct store *s, struct work *w, const char *ids,
 		    STATE_ACKNOWLEDGED;
 		w->delivered_ms = m.now_ms;
 		w->tries = w->first_ms = 0;
+	} else {
+		*next = 0;
+		claim_orphan(s, w->id);
 	}
 	return e;
 }
@@ -122,8 +125,12 @@ store_refused(struct store *s, struct work *w, enum step step,
 
 	*next = 0;
 	e = store_transact(s, refused, &m, p);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
 		w->state = STATE_REFUSED;
+	} else {
+		*next = 0;
+		claim_orphan(s, w->id);
+	}
 	return e;
 }
 
@@ -163,8 +170,11 @@ store_postponed(struct store *s, struct work *const *w, size_t n,
 {
 	struct move m = { .all = w, .n = n, .hold = hold, .text = reason,
 	    .now_ms = store_now(s), .next_ms = next_ms };
+	enum err e = store_transact(s, postponed, &m, p);
 
-	return store_transact(s, postponed, &m, p);
+	for (size_t i = 0; e != ERR_OK && i < n; i++)
+		claim_orphan(s, w[i]->id);
+	return e;
 }
 
 struct done {
@@ -225,8 +235,11 @@ store_acknowledged(struct store *s, struct work *const *w, size_t n,
 	enum err e = n == 0 ? ERR_OK : store_transact(s, acknowledged, &d, p);
 
 	fault_point("acknowledged-after-commit");
-	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		w[i]->state = STATE_ACKNOWLEDGED;
+	for (size_t i = 0; i < n; i++)
+		if (e == ERR_OK)
+			w[i]->state = STATE_ACKNOWLEDGED;
+		else
+			claim_orphan(s, w[i]->id);
 	return e;
 }
 

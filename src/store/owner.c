@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SCAN_BYTE 0		/* numbers begin at 1 */
@@ -44,6 +45,24 @@ take_number(struct owner *o)
 	return lock_byte(o->fd, o->number, F_WRLCK);
 }
 
+/*
+ * As SQLite does with its journals: whoever may write the store may lock it,
+ * also if an administrator's tool was the first.
+ */
+static int
+open_beside(const char *path, const char *name)
+{
+	struct stat st;
+	bool known = stat(path, &st) == 0;
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+	/* another's file is as it must be already */
+	if (fd >= 0 && known && (geteuid() != 0 ||
+	    fchown(fd, st.st_uid, st.st_gid) == 0))
+		(void)fchmod(fd, st.st_mode & 0666);
+	return fd;
+}
+
 enum err
 owner_open(struct owner **out, const char *path, struct problem *p)
 {
@@ -53,9 +72,13 @@ owner_open(struct owner **out, const char *path, struct problem *p)
 	bool ok = false;
 
 	*out = NULL;
-	if (o != NULL && name != NULL) {
+	if (o != NULL)
+		o->fd = -1;
+	if (o == NULL || name == NULL) {
+		(void)problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	} else {
 		(void)snprintf(name, size, "%s.lock", path);
-		o->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+		o->fd = open_beside(path, name);
 		ok = o->fd >= 0 && take_number(o);
 	}
 	if (ok)

@@ -14,7 +14,8 @@
 struct owner;
 
 /*
- * Opens PATH.lock (made with mode 0640) and takes a number that nobody has.
+ * Opens PATH.lock (with the mode of PATH and, if root makes it, its owner)
+ * and takes a number that nobody has.
  * ERR_DISK with the reason, ERR_NOMEM.
  */
 enum err owner_open(struct owner **, const char *path, struct problem *);

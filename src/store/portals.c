@@ -206,7 +206,8 @@ static bool
 forget(struct store *s, void *ctx)
 {
 	return change(s, ctx, "DELETE FROM portal WHERE member_id = ?1") &&
-	    change(s, ctx, "DELETE FROM install WHERE member_id = ?1");
+	    change(s, ctx, "DELETE FROM install WHERE member_id = ?1") &&
+	    change(s, ctx, "DELETE FROM meter WHERE member_id = ?1");
 }
 
 enum err

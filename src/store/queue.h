@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#define ORPHANS_MAX 1024
+
 /*
  * What the files of the store share.  Private to store/.
  */
@@ -19,6 +21,8 @@ struct store {
 	struct store_opts opts;
 	const struct scan_filter *filter;	/* of the scan that runs */
 	bool scanning;		/* a thread of this process has the scan */
+	int64_t orphan[ORPHANS_MAX];	/* claimed, but nobody works on it */
+	size_t orphans;
 };
 
 /*
@@ -51,6 +55,13 @@ bool ask_int(struct store *, sqlite3_stmt *, int64_t *out);
 /* Unix time; the end of a claim that begins now, on the monotonic clock. */
 int64_t store_now(const struct store *);
 int64_t store_lease(const struct store *);
+
+/*
+ * A move could not be written: the message is claimed and nobody works on it
+ * any more.  The claim is given back as soon as the store can be written; of
+ * more than ORPHANS_MAX, the lease ends the rest.
+ */
+void claim_orphan(struct store *, int64_t id);
 
 /* Makes blocked(state, member_id, connector, line) known in SQL. */
 bool claim_add_blocked(struct store *);

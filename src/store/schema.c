@@ -63,7 +63,8 @@ const char schema_sql[] =
 
     "CREATE TABLE destination("
     " name TEXT PRIMARY KEY, tries INTEGER NOT NULL,"
-    " down_ms INTEGER NOT NULL, probe_ms INTEGER NOT NULL);"
+    " down_ms INTEGER NOT NULL, probe_ms INTEGER NOT NULL,"
+    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);"
 
     "CREATE TABLE meter("
     " member_id TEXT PRIMARY KEY, reset_ms INTEGER NOT NULL);"

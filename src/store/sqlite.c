@@ -39,8 +39,12 @@ sqlite_wal_is_safe(int version)
 enum err
 sqlite_fail(struct sqlite *s, struct problem *p)
 {
+	/* where SQLite knows of no error, a copy of a row had no room */
+	int rc = s->db != NULL ? sqlite3_errcode(s->db) : SQLITE_OK;
+	bool known = rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
+
 	return problem_set(p, ERR_DISK, -1, NULL, "the store failed: %s",
-	    s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
+	    known ? sqlite3_errmsg(s->db) : "out of memory");
 }
 
 static bool

@@ -135,11 +135,27 @@ store_unlock(struct store *s, enum err e)
 	return e;
 }
 
+/*
+ * Where no file is and none is to be made, the store is empty: there is
+ * nothing to do, and that is no failure.
+ */
+static enum err
+begin(struct store *s, bool *absent, struct problem *p)
+{
+	struct problem local = { 0 };
+	enum err e = store_lock(s, absent, &local);
+
+	if (e != ERR_OK && !*absent)
+		*p = local;
+	return e;
+}
+
 enum err
 store_transact(struct store *s, bool (*work)(struct store *, void *),
     void *ctx, struct problem *p)
 {
-	enum err e = store_lock(s, NULL, p);
+	bool absent;
+	enum err e = begin(s, &absent, p);
 
 	if (e == ERR_OK && !sqlite_begin(s->db))
 		e = sqlite_fail(s->db, p);
@@ -147,18 +163,21 @@ store_transact(struct store *s, bool (*work)(struct store *, void *),
 		e = sqlite_fail(s->db, p);
 		sqlite_rollback(s->db);
 	}
-	return store_unlock(s, e);
+	e = store_unlock(s, e);
+	return absent ? ERR_OK : e;
 }
 
 enum err
 store_read(struct store *s, bool (*work)(struct store *, void *), void *ctx,
     struct problem *p)
 {
-	enum err e = store_lock(s, NULL, p);
+	bool absent;
+	enum err e = begin(s, &absent, p);
 
 	if (e == ERR_OK && !work(s, ctx))
 		e = sqlite_fail(s->db, p);
-	return store_unlock(s, e);
+	e = store_unlock(s, e);
+	return absent ? ERR_OK : e;
 }
 
 void

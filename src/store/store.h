@@ -104,8 +104,8 @@ struct scan_filter {
 
 /*
  * Claims the message that is due for longest, if any, and reads it into
- * `work` and the arena.  Of received ones only the first of a chat counts.
- * The filter may be NULL.
+ * `work` and the arena, which is reset before.  Of received ones only the
+ * first of a chat counts.  The filter may be NULL.
  */
 enum err store_claim_due(struct store *, const struct scan_filter *,
     struct arena *, struct work *, bool *found, struct problem *);

@@ -18,6 +18,7 @@ struct take {
 	const struct event *ev;
 	const struct take_opts *opts;
 	struct arrival *out;
+	struct problem *problem;
 	int64_t now_ms;
 	size_t i;		/* the message at hand */
 };
@@ -46,6 +47,7 @@ find_newest(struct store *s, const struct identity *who, struct newest *n,
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "SELECT id, key, state, received_us, revision, content"
 	    " FROM message WHERE base = ?1 ORDER BY revision DESC LIMIT 1");
+	const unsigned char *key, *content;
 	int rc;
 
 	*n = (struct newest){ .found = false };
@@ -53,16 +55,20 @@ find_newest(struct store *s, const struct identity *who, struct newest *n,
 		return false;
 	bind_text(st, 1, who->base);
 	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
-		n->found = true;
+	n->found = rc == SQLITE_ROW;
+	key = n->found ? sqlite3_column_text(st, 1) : NULL;
+	content = n->found ? sqlite3_column_text(st, 5) : NULL;
+	if (key != NULL && content != NULL) {
 		a->id = sqlite3_column_int64(st, 0);
 		(void)snprintf(a->key, sizeof(a->key), "%s",
-		    (const char *)sqlite3_column_text(st, 1));
+		    (const char *)key);
 		a->state = (enum state)sqlite3_column_int(st, 2);
 		a->received_us = sqlite3_column_int64(st, 3);
 		n->revision = sqlite3_column_int64(st, 4);
 		n->same_content = strcmp(who->content,
-		    (const char *)sqlite3_column_text(st, 5)) == 0;
+		    (const char *)content) == 0;
+	} else if (n->found) {
+		rc = SQLITE_NOMEM;
 	}
 	(void)sqlite3_reset(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
@@ -111,36 +117,67 @@ enum place {
 	BEHIND
 };
 
+/*
+ * The messages of one event have waited for nobody yet: the lowest of a chat
+ * goes first, so it takes over the claim of an earlier element.
+ */
 static bool
-find_place(struct store *s, const struct event *ev, const struct message *m,
+take_over(struct store *s, const struct take *t, int64_t first,
+    enum place *place)
+{
+	size_t k = t->i;
+	sqlite3_stmt *st;
+
+	while (k > 0 && !(t->out[k - 1].claimed && t->out[k - 1].id == first))
+		k--;
+	if (k == 0)
+		return true;
+	*place = ALONE;
+	t->out[k - 1].claimed = false;
+	st = sqlite_stmt(s->db,
+	    "UPDATE message SET owner = 0, lease = 0 WHERE id = ?1");
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, first);
+	return sqlite_done(s->db, st);
+}
+
+static bool
+find_place(struct store *s, const struct take *t, const struct message *m,
     enum place *place)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT message_id FROM message WHERE state = 1 AND member_id = ?1"
-	    " AND connector = ?2 AND line = ?3 AND chat = ?4"
-	    " ORDER BY message_id, id LIMIT 1");
-	int64_t first;
-	bool ok;
+	    "SELECT id, message_id FROM message WHERE state = 1"
+	    " AND member_id = ?1 AND connector = ?2 AND line = ?3"
+	    " AND chat = ?4 ORDER BY message_id, id LIMIT 1");
+	int64_t id = 0;
+	int rc;
 
 	if (st == NULL)
 		return false;
-	bind_text(st, 1, ev->member_id);
-	bind_text(st, 2, ev->connector);
-	bind_int(st, 3, ev->line);
+	bind_text(st, 1, t->ev->member_id);
+	bind_text(st, 2, t->ev->connector);
+	bind_int(st, 3, t->ev->line);
 	bind_text(st, 4, m->chat);
-	ok = ask_int(s, st, &first);
-	if (first == 0)		/* message ids begin at 1 */
-		*place = ALONE;
-	else
-		*place = m->message_id < first ? FIRST : BEHIND;
-	return ok;
+	rc = sqlite3_step(st);
+	*place = ALONE;
+	if (rc == SQLITE_ROW) {
+		id = sqlite3_column_int64(st, 0);
+		*place = m->message_id < sqlite3_column_int64(st, 1) ?
+		    FIRST : BEHIND;
+	}
+	(void)sqlite3_reset(st);
+	if (*place == FIRST)
+		return take_over(s, t, id, place);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
 static void
 bind_place(struct store *s, sqlite3_stmt *st, const struct take *t,
     enum place place, struct arrival *a)
 {
-	bool held = place == ALONE && t->opts->hold_ms != 0;
+	bool held = (place == ALONE || place == FIRST) &&
+	    t->opts->hold_ms != 0;
 
 	a->claimed = place == ALONE && !held;
 	if (place == ALONE || place == FIRST)
@@ -170,7 +207,7 @@ insert(struct store *s, const struct take *t, const struct message *m,
 		return false;
 	say_why(t, m, why, sizeof(why));
 	a->state = why[0] != '\0' ? STATE_REFUSED : STATE_RECEIVED;
-	if (a->state == STATE_RECEIVED && !find_place(s, t->ev, m, &place))
+	if (a->state == STATE_RECEIVED && !find_place(s, t, m, &place))
 		return false;
 	bind_text(st, 1, a->key);
 	bind_text(st, 2, who->base);
@@ -201,8 +238,12 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 	struct newest n;
 
 	*a = (struct arrival){ .fresh = false };
-	if (identity_of(&who, t->ev, m) != ERR_OK ||
-	    !find_newest(s, &who, &n, a))
+	if (identity_of(&who, t->ev, m) != ERR_OK) {
+		(void)problem_set(t->problem, ERR_DISK, -1, NULL,
+		    "the store failed: no digest can be made");
+		return false;
+	}
+	if (!find_newest(s, &who, &n, a))
 		return false;
 	if (n.found && (!update || n.same_content))
 		return true;
@@ -231,7 +272,7 @@ enum err
 store_take(struct store *s, const struct event *ev,
     const struct take_opts *opts, struct arrival *out, struct problem *p)
 {
-	struct take t = { ev, opts, out, store_now(s), 0 };
+	struct take t = { ev, opts, out, p, store_now(s), 0 };
 	enum err e = store_transact(s, take_all, &t, p);
 
 	fault_point("take-after-commit");

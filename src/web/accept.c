@@ -343,6 +343,9 @@ serve(struct pool *p, bool *busy, struct problem *problem)
 		    "cannot start the retry: too many threads");
 	if (e == ERR_OK)
 		wait_for_signal(p->relay, &stops);
+	/* from here on it begins nothing more */
+	if (retry_stop(retry, 0))
+		retry = NULL;
 	idle = stop_workers(p);
 	*busy = !retry_stop(retry, RETRY_STOP_MS) || !idle;
 	if (idle)

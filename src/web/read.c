@@ -47,16 +47,21 @@ is_blank(char c)
 static bool
 is_utf8(const char *params)
 {
-	const char *charset = strcasestr(params, "charset=");
+	static const char name[] = "charset=";
 	size_t n;
 
-	if (charset == NULL)
-		return true;
-	charset += strlen("charset=");
-	charset += *charset == '"';
-	n = strcspn(charset, "\"; \t");
-	return (n == 5 && strncasecmp(charset, "utf-8", n) == 0) ||
-	    (n == 4 && strncasecmp(charset, "utf8", n) == 0);
+	for (; *params != '\0'; params += strcspn(params, ";")) {
+		params += strspn(params, "; \t");
+		if (strncasecmp(params, name, sizeof(name) - 1) != 0)
+			continue;
+		params += sizeof(name) - 1;
+		params += *params == '"';
+		n = strcspn(params, "\"; \t");
+		if ((n != 5 || strncasecmp(params, "utf-8", n) != 0) &&
+		    (n != 4 || strncasecmp(params, "utf8", n) != 0))
+			return false;
+	}
+	return true;
 }
 
 static const struct codec *

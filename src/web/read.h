@@ -15,8 +15,9 @@
  *
  * ERR_METHOD, ERR_MEDIA, ERR_TOOBIG, ERR_INPUT (in this order of rank, with
  * the byte offset) or ERR_NOMEM, with the problem set.  The body is read to
- * its end, but never further than `body_max` bytes, also when it is refused:
- * a web server whose request is not read may drop the answer.
+ * its end, also when it is refused (a web server whose request is not read
+ * may drop the answer), but never further than the one byte past `body_max`
+ * that shows it is too large.
  */
 enum err read_event(struct request *, int64_t body_max, struct event *,
     struct problem *);

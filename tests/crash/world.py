@@ -37,7 +37,7 @@ def fault_points():
 class World:
     """See above; a context manager."""
 
-    def __init__(self, front, channel, point, passing=1, **config):
+    def __init__(self, front, channel, point, passing=1, /, **config):
         self.cgi = front == "cgi"
         self.ledger = Ledger()
         self.portal = Bitrix(self.ledger)
@@ -119,10 +119,10 @@ class World:
 
     # -- what happens in it
 
-    def send(self, messages=1, chat=CHAT, event=None):
+    def send(self, messages=1, chat=CHAT, event=None, **more):
         """An event with the next numbers, or this one; its answer."""
         if event is None:
-            event = self.event(messages, chat)
+            event = self.event(messages, chat, **more)
         idents = self.ledger.sending(event)
         answer = self.post(event)
         self.ledger.answered(idents, answer.status,
@@ -130,13 +130,13 @@ class World:
                              allowed=(200, 202))
         return answer
 
-    def event(self, messages=1, chat=CHAT):
-        """An event with the next numbers."""
+    def event(self, messages=1, chat=CHAT, **more):
+        """An event with the next numbers; `more` as in events.event()."""
         self.number += messages
         return events.event(*(
             events.message(n, chat=chat) for n in
             range(self.number - messages + 1, self.number + 1)),
-            **self.portal.auth())
+            **self.portal.auth(), **more)
 
     def post(self, event):
         """Any event, as a form; not for the ledger."""

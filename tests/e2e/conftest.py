@@ -3,8 +3,11 @@
     portal      a fresh stand-in for Bitrix24; it must see no violation
     channel     a fresh HTTP channel
     authority   certificates, made once
+    portals     portals() -> one more Bitrix24, on which our application can
+                be installed (several.APP)
     start       start(front, **config) -> a running server (servers.py), set
-                up to talk to `portal`; everything ends with the test
+                up to talk to `portal`; everything ends with the test.
+                start.group(n, **config): n processes on one socket
 
 Run: /usr/bin/python3 -m pytest tests/e2e (IMCONNECTOR_BUILD names the folder
 of the built programs).
@@ -24,6 +27,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]),
 # pylint: disable=wrong-import-position
 import events  # noqa: E402
 import servers  # noqa: E402
+import several  # noqa: E402
 from site_folder import merged  # noqa: E402
 from standin import Authority, Portal, Receiver  # noqa: E402
 
@@ -34,6 +38,20 @@ def portal():
         p.add_token(events.ACCESS)
         yield p
     assert p.violations == []
+
+
+@pytest.fixture
+def portals():
+    """See the head of this file."""
+    with several.Portals() as factory:
+        yield factory
+
+
+@pytest.fixture(scope="module")
+def portals_once():
+    """The same, for what a whole file of tests shares."""
+    with several.Portals() as factory:
+        yield factory
 
 
 @pytest.fixture
@@ -59,7 +77,14 @@ class Starter:
         self.servers = []
 
     def __call__(self, front="cgi", **config):
-        server = servers.SERVERS[front](merged(servers.CONFIG, config))
+        return self._start(servers.SERVERS[front](
+            merged(servers.CONFIG, config)))
+
+    def group(self, n, **config):
+        """Several processes on one socket."""
+        return self._start(several.Group(merged(servers.CONFIG, config), n))
+
+    def _start(self, server):
         self.servers.append(server)
         return server.start()
 

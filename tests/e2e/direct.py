@@ -88,10 +88,11 @@ class Server:
         self.site.stop_handlers()
 
     def _run(self, name, command, log, **options):
+        options = {"stdin": subprocess.DEVNULL, **options}
         with open(log, "ab") as out:
             self.processes[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                cwd=self.site.folder, start_new_session=True, **options)
+                command, stdout=out, stderr=out, cwd=self.site.folder,
+                start_new_session=True, **options)
         return self.processes[name]
 
     def _end(self, name, within=15):

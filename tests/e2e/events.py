@@ -71,6 +71,39 @@ def delete(*message_ids, key="MESSAGES", **of_auth):
     return value
 
 
+# -- of one of several portals (standin.Portal)
+
+def of(portal, *messages, **more):
+    """An event that this portal sends."""
+    return event(*messages, **{"endpoint": portal.endpoint,
+                               "member_id": portal.member_id,
+                               "server_endpoint": portal.endpoint, **more})
+
+
+def tokenless(portal, *messages, **more):
+    """One with no user behind it: no tokens come along."""
+    return of(portal, *messages, access_token=..., expires=...,
+              expires_in=..., scope=..., status=..., user_id=..., **more)
+
+
+def install(portal, ts=1773759161, **of_auth):
+    """The installation on this portal, with a fresh refresh token."""
+    value = of(portal, **{"access_token": portal.add_token(),
+                          "refresh_token": portal.add_refresh_token(),
+                          **of_auth})
+    value.update(event="ONAPPINSTALL", ts=ts, data={
+        "VERSION": "1", "ACTIVE": "Y", "INSTALLED": "Y", "LANGUAGE_ID": "en"})
+    return value
+
+
+def uninstall(portal, **of_auth):
+    """The removal: application_token is the only proof."""
+    value = tokenless(portal, **of_auth)
+    value.update(event="ONAPPUNINSTALL",
+                 data={"CLEAN": "1", "LANGUAGE_ID": "en"})
+    return value
+
+
 # -- spelling
 
 def pairs(value, name=""):

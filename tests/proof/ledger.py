@@ -23,7 +23,8 @@ must come before the first hand-over of B. Messages whose answer was lost with
 the handler have no place in that order, nor have refused ones.
 
 Handed over twice is no wrong by itself: twice() counts the hand-overs that
-followed one which the channel had taken and answered in full.
+followed one which the channel had taken and answered in full. But between the
+two a handler must have died: baseless() lists those where none did.
 """
 
 import collections
@@ -164,6 +165,20 @@ class Ledger:
                 again = len(all_of_it) - 1 - whole[0] if whole else 0
                 if again:
                     found[ident] = again
+        return found
+
+    def baseless(self, deaths):
+        """[text]: hand-overs after a full answer though no handler died in
+        between; `deaths` are (begin, end) of each, in monotonic time."""
+        found = []
+        with self.lock:
+            for ident, all_of_it in self.hand_overs.items():
+                for one, two in zip(all_of_it, all_of_it[1:]):
+                    if one.whole and not any(
+                            begin <= two.at and end >= one.at
+                            for begin, end in deaths):
+                        found.append(f"{ident}: {two.at - one.at:.3f} s "
+                                     "after it was taken")
         return found
 
     def story(self, ident):

@@ -136,7 +136,7 @@ class Spool:
     anybody looked gets the time of the one before it, which keeps the order.
     """
 
-    MOVED_TO, OVERFLOW = 0x80, 0x4000       # inotify(7)
+    MOVED_FROM, MOVED_TO, OVERFLOW = 0x40, 0x80, 0x4000     # inotify(7)
     FIELDS = struct.Struct("iIII")
 
     def __init__(self, ledger, folder):
@@ -145,14 +145,18 @@ class Spool:
         self.offset = time.time() - time.monotonic()
         self.last = 0.0
         owner = folder.parent.stat()
-        for path in (folder, self.folder):  # as the handler makes them
-            path.mkdir(mode=0o750)
+        for path in (folder, folder / "tmp", folder / "new"):
+            path.mkdir(mode=0o750)          # as the handler makes them
             os.chown(path, owner.st_uid, owner.st_gid)
-        libc = ctypes.CDLL(None, use_errno=True)
-        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        done = libc.inotify_add_watch(self.fd, os.fsencode(self.folder),
-                                      self.MOVED_TO)
-        assert self.fd >= 0 and done >= 0, os.strerror(ctypes.get_errno())
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = self.libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._watch(folder / "new", self.MOVED_TO)
+        # between two of the same name, or the kernel makes them one
+        self._watch(folder / "tmp", self.MOVED_FROM)
+
+    def _watch(self, folder, what):
+        done = self.libc.inotify_add_watch(self.fd, os.fsencode(folder), what)
+        assert done >= 0, os.strerror(ctypes.get_errno())
 
     def look(self):
         """See above."""
@@ -177,7 +181,8 @@ class Spool:
                 _, mask, _, size = self.FIELDS.unpack_from(data, at)
                 at += self.FIELDS.size
                 assert not mask & self.OVERFLOW, "too many files at once"
-                yield data[at:at + size].rstrip(b"\0").decode()
+                if mask & self.MOVED_TO:
+                    yield data[at:at + size].rstrip(b"\0").decode()
                 at += size
 
     def _write_down(self, name, lasts):

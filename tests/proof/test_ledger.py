@@ -137,6 +137,19 @@ def test_ids_of_the_last_answer_and_no_others_later(story):
     assert story.wrong() == {"ids"}
 
 
+def test_a_repeat_needs_a_death(story):
+    before = time.monotonic()
+    story.send(1, status=202)
+    story.hand(1, whole=False)
+    story.hand(1)
+    assert not story.ledger.baseless([])
+    death = time.monotonic()
+    story.hand(1)
+    assert not story.ledger.baseless([(death, death)])
+    assert len(story.ledger.baseless([(before, before)])) == 1
+    assert len(story.ledger.baseless([])) == 1
+
+
 def test_keys_and_late_repeats(story):
     story.send(1, status=202)
     story.hand(1)

@@ -93,17 +93,19 @@ class Sender:
 
 
 class Killer:
-    """Ends handlers, mostly by SIGKILL, and starts them again."""
+    """Ends handlers, mostly by SIGKILL, and starts them again. `deaths` are
+    the (begin, end) of each end, in monotonic time."""
 
     def __init__(self, lives, seed):
         self.lives, self.rng = lives, random.Random(f"{seed} killer")
         self.kills = self.ends = 0
-        self.problems = []
+        self.deaths, self.problems = [], []
 
     def run(self, stop):
         """See above."""
         while not stop.wait(self.rng.uniform(0.2, 1.6)):
             life = self.rng.choice(self.lives)
+            began = time.monotonic()
             if life.process.poll() is not None:
                 self.problems.append("a handler ended by itself with "
                                      f"{life.process.returncode}")
@@ -116,6 +118,7 @@ class Killer:
                 except AssertionError as e:
                     self.problems.append(str(e))
                 self.ends += 1
+            self.deaths.append((began, time.monotonic()))
             stop.wait(self.rng.choice((0, 0, 0.3)))
             life.start()
 

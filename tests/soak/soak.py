@@ -177,6 +177,7 @@ TITLES = {
     "too-late": "handed over after the status",
     "too-early": "answered 200 before the status",
     "answers": "unexpected answers",
+    "baseless": "handed over again, no death",
 }
 
 
@@ -205,6 +206,7 @@ def report(soak, queue, took):
     for one in (soak.installer, killer, *soak.senders):
         wrongs["answers"] += one.problems
     wrongs["answers"] += [v for p in soak.portals for v in p.violations]
+    wrongs["baseless"] = ledger.baseless(killer.deaths)
     for name, title in TITLES.items():
         line(title, len(wrongs[name]), "(must be 0)")
     again = ledger.twice()

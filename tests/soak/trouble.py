@@ -21,7 +21,7 @@ CHANNEL = [
     (12, "status:500"), (12, "status:503"), (6, "status:502"),
     (6, "status:429"), (3, "status:404"), (3, "status:401"),
     (3, "status:408"), (2, "status:403"), (2, "moved:http://127.0.0.1:9/"),
-    (8, "cut"), (4, "cut-middle"), (1, "silence"),
+    (8, "cut"), (4, "cut-middle"), (3, "silence"),
     (4, "garbage"), (4, "empty"), (8, "two ids"),
 ]
 PORTAL = [
@@ -32,7 +32,7 @@ PORTAL = [
     (4, "error:CONNECTION_ERROR"), (4, "not-success"),
     (4, "status:502"), (3, "status:404"), (3, "status:204"),
     (4, "garbage"), (4, "empty"), (6, "cut"), (4, "cut-middle"),
-    (1, "silence"), (10, "renamed"), (8, "all expired"),
+    (3, "silence"), (10, "renamed"), (8, "all expired"),
     (3, "gone"),
     # these only for the token of an event: the stored one must help
     (4, "own:expired_token"), (4, "own:invalid_token"),

@@ -69,6 +69,7 @@ class Portal(Peer):
         self.refresh_tokens = set()
         self.calls = []
         self.first_ids = {}         # (connector, line, chat, msg) -> ids
+        self.unwanted = set()       # message ids that spoil their call
         self.violations = []
         self.control = Control(self)
         self._script = {"rest": [], "oauth": []}
@@ -218,6 +219,8 @@ class Portal(Peer):
 
     def _method(self, call):
         if call.rest == DELIVERY:
+            if self.unwanted & message_ids(call.params):
+                return error("ERROR_ARGUMENT")
             problem = self._deliver(call.params)
             if problem:
                 self._violation(call, problem)
@@ -294,6 +297,11 @@ class Portal(Peer):
             "client_endpoint": self.endpoint, "server_endpoint": self.endpoint,
             "domain": "oauth.bitrix.info", "member_id": self.member_id,
             "scope": "imconnector,imopenlines", "status": "L", "user_id": 1})
+
+
+def message_ids(params):
+    """The message ids that a delivery status names."""
+    return {m["im"]["message_id"] for m in params.get("MESSAGES", [])}
 
 
 def check_message(m):

@@ -1,7 +1,7 @@
 #ifndef STORE_WORLD_H
 #define STORE_WORLD_H
 
-#include "store/store.h"
+#include "store/admin.h"
 
 #include "event_make.h"
 
@@ -18,13 +18,19 @@
  * A store in a folder of its own, a clock that the test owns, and a look at
  * the file from outside.  A test's state is a struct world.
  */
+#define LEASE ((int64_t)200000)
+#define LONGEST ((int64_t)600000)
+#define GIVE_UP ((int64_t)86400000)
+
 struct world {
 	char dir[64];
 	char path[96];
 	char url[112];
 	struct clock clock;
-	int64_t now_ms;
+	int64_t now_ms;		/* Unix time */
+	int64_t mono_ms;
 	struct store *store;
+	struct arena arena;	/* what was read; world_end() frees it */
 	struct problem problem;
 };
 
@@ -36,10 +42,19 @@ world_now(void *ctx)
 	return w->now_ms;
 }
 
+static inline int64_t
+world_mono(void *ctx)
+{
+	const struct world *w = ctx;
+
+	return w->mono_ms;
+}
+
 static inline struct store *
 store_of(struct world *w, int64_t busy_ms, bool create)
 {
-	const struct store_opts o = { w->url, &w->clock, busy_ms, create };
+	const struct store_opts o = { w->url, &w->clock, busy_ms, LEASE,
+		LONGEST, GIVE_UP, create };
 	struct store *s;
 
 	assert_int_equal(store_open(&s, &o, &w->problem), ERR_OK);
@@ -58,7 +73,9 @@ world_begin(void **state)
 	(void)snprintf(w->path, sizeof(w->path), "%s/queue.db", w->dir);
 	(void)snprintf(w->url, sizeof(w->url), "sqlite:%s", w->path);
 	w->now_ms = 1773759162000;
-	w->clock = (struct clock){ world_now, world_now, w };
+	w->mono_ms = 5000000;
+	w->clock = (struct clock){ world_now, world_mono, w };
+	arena_init(&w->arena, MAKE_MAX);
 	w->store = store_of(w, 5000, true);
 	return 0;
 }
@@ -79,6 +96,7 @@ world_end(void **state)
 	struct world *w = *state;
 
 	store_close(w->store);
+	arena_free(&w->arena);
 	(void)nftw(w->dir, world_remove, 16, FTW_DEPTH | FTW_PHYS);
 	free(w);
 	return 0;
@@ -133,6 +151,8 @@ look(const struct world *w, const char *sql)
 	return out;
 }
 
+static const struct take_opts take_plain = { NULL, 0 };
+
 /* Stores one message of a good event. */
 static inline struct arrival
 take_message(struct world *w, const char *name, int64_t message_id,
@@ -142,8 +162,8 @@ take_message(struct world *w, const char *name, int64_t message_id,
 	struct event ev;
 
 	make_one(&ev, name, message_id, body);
-	assert_int_equal(store_take(w->store, &ev, NULL, &a, &w->problem),
-	    ERR_OK);
+	assert_int_equal(store_take(w->store, &ev, &take_plain, &a,
+	    &w->problem), ERR_OK);
 	assert_int_equal(w->problem.err, ERR_OK);
 	event_free(&ev);
 	return a;
@@ -161,10 +181,66 @@ try_take(struct store *s, int64_t message_id, size_t size, struct problem *p)
 	memset(body, 'x', size);
 	body[size] = '\0';
 	make_one(&ev, ADD, message_id, body);
-	e = store_take(s, &ev, NULL, &a, p);
+	e = store_take(s, &ev, &take_plain, &a, p);
 	event_free(&ev);
 	free(body);
 	return e;
+}
+
+/* What a step needs of a stored message; one that is not there has its id. */
+static inline struct work
+work_of(struct world *w, int64_t id)
+{
+	struct work work = { .id = id, .state = STATE_RECEIVED };
+	struct problem p = { 0 };
+
+	if (store_load(w->store, id, &w->arena, &work, &p) != ERR_OK)
+		work = (struct work){ .id = id, .state = STATE_RECEIVED };
+	return work;
+}
+
+/* The moves, as the relay makes them; each gives the chat's next, or 0. */
+static inline int64_t
+deliver(struct world *w, int64_t id)
+{
+	struct work work = work_of(w, id);
+	int64_t next = -1;
+
+	assert_int_equal(store_delivered(w->store, &work, "[\"x\"]", true,
+	    &next, &w->problem), ERR_OK);
+	assert_int_equal(work.state, STATE_DELIVERED);
+	return next;
+}
+
+static inline int64_t
+refuse(struct world *w, int64_t id, enum step step, const char *reason)
+{
+	struct work work = work_of(w, id);
+	int64_t next = -1;
+
+	assert_int_equal(store_refused(w->store, &work, step, reason, &next,
+	    &w->problem), ERR_OK);
+	assert_int_equal(work.state, STATE_REFUSED);
+	return next;
+}
+
+static inline void
+postpone(struct world *w, int64_t id, int64_t ms, enum hold hold)
+{
+	struct work work = work_of(w, id), *all = &work;
+
+	assert_int_equal(store_postponed(w->store, &all, 1, w->now_ms + ms,
+	    hold, "later", &w->problem), ERR_OK);
+}
+
+static inline void
+acknowledge(struct world *w, int64_t id)
+{
+	struct work work = work_of(w, id), *all = &work;
+
+	assert_int_equal(store_acknowledged(w->store, &all, 1, 0,
+	    &w->problem), ERR_OK);
+	assert_int_equal(work.state, STATE_ACKNOWLEDGED);
 }
 
 /* The bytes of a file; the caller frees them. */

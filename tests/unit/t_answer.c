@@ -44,10 +44,10 @@ static void
 test_acknowledged(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ NULL, 1, 1, 0 }, 200, "200 OK",
+	outcome_is(&(struct outcome){ NULL, NULL, 1, 1, 0 }, 200, "200 OK",
 	    "{\"result\":\"acknowledged\",\"messages\":1,"
 	    "\"acknowledged\":1}");
-	outcome_is(&(struct outcome){ NULL, 16384, 16384, 0 }, 200, "200 OK",
+	outcome_is(&(struct outcome){ NULL, NULL, 16384, 16384, 0 }, 200, "200 OK",
 	    "{\"result\":\"acknowledged\",\"messages\":16384,"
 	    "\"acknowledged\":16384}");
 }
@@ -56,16 +56,16 @@ static void
 test_queued(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ NULL, 1, 0, 0 }, 202, "202 Accepted",
+	outcome_is(&(struct outcome){ NULL, NULL, 1, 0, 0 }, 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":1,\"acknowledged\":0,"
 	    "\"queued\":1}");
-	outcome_is(&(struct outcome){ NULL, 7, 4, 1 }, 202, "202 Accepted",
+	outcome_is(&(struct outcome){ NULL, NULL, 7, 4, 1 }, 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":7,\"acknowledged\":4,"
 	    "\"queued\":2,\"refused\":1}");
-	outcome_is(&(struct outcome){ NULL, 3, 2, 1 }, 202, "202 Accepted",
+	outcome_is(&(struct outcome){ NULL, NULL, 3, 2, 1 }, 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":3,\"acknowledged\":2,"
 	    "\"refused\":1}");
-	outcome_is(&(struct outcome){ NULL, 2, 0, 2 }, 202, "202 Accepted",
+	outcome_is(&(struct outcome){ NULL, NULL, 2, 0, 2 }, 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":2,\"acknowledged\":0,"
 	    "\"refused\":2}");
 }
@@ -74,10 +74,27 @@ static void
 test_ignored(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ "no use for it", 0, 0, 0 }, 200,
+	outcome_is(&(struct outcome){ "ignored", "no use for it", 0, 0, 0 }, 200,
 	    "200 OK", "{\"result\":\"ignored\",\"reason\":\"no use for it\"}");
-	outcome_is(&(struct outcome){ "a \"b\"\n", 3, 0, 1 }, 200, "200 OK",
+	outcome_is(&(struct outcome){ "ignored", "a \"b\"\n", 3, 0, 1 }, 200, "200 OK",
 	    "{\"result\":\"ignored\",\"reason\":\"a \\\"b\\\"\\n\"}");
+}
+
+/* The app comes and goes: words of their own, and a status by the word. */
+static void
+test_installation(void **state)
+{
+	(void)state;
+	outcome_is(&(struct outcome){ .result = "installed" }, 200, "200 OK",
+	    "{\"result\":\"installed\"}");
+	outcome_is(&(struct outcome){ .result = "uninstalled" }, 200,
+	    "200 OK", "{\"result\":\"uninstalled\"}");
+	outcome_is(&(struct outcome){ .result = "queued",
+	    .reason = "being proven" }, 202, "202 Accepted",
+	    "{\"result\":\"queued\",\"reason\":\"being proven\"}");
+	/* counts have no say where there is a word */
+	outcome_is(&(struct outcome){ "installed", NULL, 2, 1, 1 }, 200,
+	    "200 OK", "{\"result\":\"installed\"}");
 }
 
 #define LATER "Retry-After: 10\r\n"
@@ -184,7 +201,7 @@ test_nobody_there(void **state)
 	(void)state;
 	f.gone = true;
 	assert_int_equal(answer_outcome(&f.request,
-	    &(struct outcome){ NULL, 2, 1, 0 }), 202);
+	    &(struct outcome){ NULL, NULL, 2, 1, 0 }), 202);
 	assert_int_equal(f.finished, 1);
 	fake_free(&f);
 	f = fake_post((struct text){ "", 0 });
@@ -202,6 +219,7 @@ main(void)
 		cmocka_unit_test(test_acknowledged),
 		cmocka_unit_test(test_queued),
 		cmocka_unit_test(test_ignored),
+		cmocka_unit_test(test_installation),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_longest),

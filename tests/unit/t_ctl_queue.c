@@ -33,7 +33,9 @@ static enum err
 open_store(struct site *s)
 {
 	char url[200];
-	const struct store_opts opts = { url, &clock_system, 1000, true };
+	const struct store_opts opts = { .url = url, .clock = &clock_system,
+	    .busy_ms = 1000, .lease_ms = 60000, .longest_ms = 600000,
+	    .give_up_ms = 86400000, .create = true };
 	struct problem p = { 0 };
 
 	(void)snprintf(url, sizeof(url), "sqlite:%s", in_folder("queue.db"));
@@ -70,6 +72,7 @@ static void
 put(struct site *s, const char *json, const char *reason)
 {
 	struct fake f = fake_post((struct text){ json, strlen(json) });
+	const struct take_opts opts = { .reason = reason };
 	struct problem p = { 0 }, unusable = { 0 };
 	struct event ev;
 
@@ -78,16 +81,28 @@ put(struct site *s, const char *json, const char *reason)
 		fail_msg("%s", p.text);
 	(void)event_check(&ev, &unusable);
 	assert_true(ev.messages <= COUNT(s->arrival));
-	assert_int_equal(store_take(s->store, &ev, reason, s->arrival, &p),
+	assert_int_equal(store_take(s->store, &ev, &opts, s->arrival, &p),
 	    ERR_OK);
 	event_free(&ev);
 	fake_free(&f);
+}
+
+/* A message as the steps have it. */
+static struct work
+work_of(const struct site *s, size_t i, enum state state)
+{
+	struct work w = { .id = s->arrival[i].id, .state = state,
+	    .member_id = "m" };
+
+	(void)strcpy(w.key, s->arrival[i].key);
+	return w;
 }
 
 /* What is printed, with that error.  free() it. */
 static char *
 print(struct site *s, const char *key, bool json, enum err want)
 {
+	const struct filter any = { .key = NULL };
 	struct problem p = { 0 };
 	struct capture c;
 	enum err e;
@@ -95,7 +110,7 @@ print(struct site *s, const char *key, bool json, enum err want)
 
 	capture_begin(&c, STDOUT_FILENO);
 	e = key != NULL ? queue_show(s->store, key, json, &p) :
-	    queue_list(s->store, json, &p);
+	    queue_list(s->store, &any, json, &p);
 	text = capture_end(&c);
 	assert_int_equal(e, want);
 	assert_int_equal(p.err, want);
@@ -198,6 +213,8 @@ test_show_json(void **state)
 {
 	struct site *s = *state;
 	struct problem p = { 0 };
+	struct work w, *one = &w;
+	int64_t next;
 	char *text;
 
 	put(s, HEAD("OnImConnectorMessageAdd", "107") GOOD("1") TAIL, NULL);
@@ -208,15 +225,17 @@ test_show_json(void **state)
 	value_is(text, "message.k" EVIL_IS ".0", "1");
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	free(text);
-	assert_int_equal(store_delivered(s->store, s->arrival[0].id,
-	    "[\"a\",\"\x7f\\u001b\xc2\x9b\"]", &p), ERR_OK);
+	w = work_of(s, 0, STATE_RECEIVED);
+	assert_int_equal(store_delivered(s->store, &w,
+	    "[\"a\",\"\x7f\\u001b\xc2\x9b\"]", true, &next, &p),
+	    ERR_OK);
 	text = print(s, s->arrival[0].key, true, ERR_OK);
 	value_is(text, "state", "delivered");
 	value_is(text, "ids.0", "a");
 	value_is(text, "ids.1", "\x7f\x1b\xc2\x9b");
 	free(text);
-	assert_int_equal(store_acknowledged(s->store, &s->arrival[0].id, 1,
-	    &p), ERR_OK);
+	assert_int_equal(store_acknowledged(s->store, &one, 1, 0, &p),
+	    ERR_OK);
 	text = print(s, s->arrival[0].key, true, ERR_OK);
 	value_is(text, "state", "acknowledged");
 	value_is(text, "ids.0", "a");
@@ -276,11 +295,13 @@ test_people(void **state)
 {
 	struct site *s = *state;
 	struct problem p = { 0 };
+	struct work w, *one = &w;
 	char *text;
 
 	put(s, HEAD("OnImConnectorMessageAdd", "107") GOOD("1") "," BAD TAIL,
 	    NULL);
-	assert_int_equal(store_postponed(s->store, s->arrival[1].id,
+	w = work_of(s, 1, STATE_RECEIVED);
+	assert_int_equal(store_postponed(s->store, &one, 1, 1, HOLD_NONE,
 	    "because\n\x1b[1m", &p), ERR_OK);
 	text = print(s, NULL, false, ERR_OK);
 	assert_non_null(strstr(text, s->arrival[0].key));

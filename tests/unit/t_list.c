@@ -29,8 +29,9 @@ static void
 expect_seen(struct world *w, const char *key, int stop_at, const char *want)
 {
 	struct seen s = { .stop_at = stop_at };
+	const struct filter f = { .key = key };
 
-	assert_int_equal(store_each(w->store, key, see, &s, &w->problem),
+	assert_int_equal(store_each(w->store, &f, see, &s, &w->problem),
 	    ERR_OK);
 	assert_int_equal(w->problem.err, ERR_OK);
 	assert_string_equal(s.text, want);
@@ -40,19 +41,15 @@ static void
 test_order(void **state)
 {
 	struct world *w = *state;
-	struct problem *p = &w->problem;
 	struct arrival a[3];
 
 	for (int i = 0; i < 3; i++) {
 		a[i] = take_message(w, ADD, 30 - 10 * i, "b");
 		w->now_ms -= 100000;	/* a clock that jumps back */
 	}
-	assert_int_equal(store_delivered(w->store, a[0].id, "[\"x\"]", p),
-	    ERR_OK);
-	assert_int_equal(store_acknowledged(w->store, &a[0].id, 1, p),
-	    ERR_OK);
-	assert_int_equal(store_refused(w->store, a[1].id, STEP_HAND_OVER,
-	    "no", p), ERR_OK);
+	(void)deliver(w, a[0].id);
+	acknowledge(w, a[0].id);
+	(void)refuse(w, a[1].id, STEP_HAND_OVER, "no");
 	for (int round = 0; round < 2; round++) {
 		expect_seen(w, NULL, 0, "1 30 acknowledged  [\"x\"] NULL;"
 		    "2 20 refused hand-over  b;3 10 received   b;");
@@ -91,6 +88,8 @@ see_all(void *ctx, const struct stored *m)
 	assert_int_equal(m->received_us, 1773759162000000);
 	assert_int_equal(m->changed_ms, 1773759162077);
 	assert_int_equal(m->tries, 1);
+	assert_int_equal(m->next_ms, 1773759167077);
+	assert_int_equal(m->hold, HOLD_DOWN);
 	return true;
 }
 
@@ -99,12 +98,69 @@ test_every_field(void **state)
 {
 	struct world *w = *state;
 	struct arrival a = take_message(w, ADD, 86497, "body");
+	const struct filter f = { .key = a.key };
 
 	w->now_ms += 77;
-	assert_int_equal(store_postponed(w->store, a.id, "later",
+	postpone(w, a.id, 5000, HOLD_DOWN);
+	assert_int_equal(store_each(w->store, &f, see_all, &a,
 	    &w->problem), ERR_OK);
-	assert_int_equal(store_each(w->store, a.key, see_all, &a,
+}
+
+/* What a filter lets through, as message ids. */
+static void
+expect_found(struct world *w, struct filter f, const char *want)
+{
+	struct seen s = { .calls = 0 };
+	char got[64] = "";
+	size_t n = 0;
+
+	assert_int_equal(store_each(w->store, &f, see, &s, &w->problem),
+	    ERR_OK);
+	for (char *at = s.text; *at != '\0'; at = strchr(at, ';') + 1)
+		got[n++] = *at;
+	assert_string_equal(got, want);
+}
+
+static void
+test_filter(void **state)
+{
+	static const char *const chats[] = { "one", "two", "one", "two" };
+	const char *portal = "bac1cd5c8940947a75e0d71b1a84e348";
+	struct world *w = *state;
+	struct arrival a[COUNT(chats)];
+	struct event ev;
+
+	make_event(&ev, ADD);
+	for (size_t i = 0; i < COUNT(chats); i++) {
+		struct message m = make_message((int64_t)i + 1, "b");
+
+		m.chat = chats[i];
+		assert_int_equal(event_keep(&ev, &m), ERR_OK);
+	}
+	check_event(&ev);
+	assert_int_equal(store_take(w->store, &ev, &take_plain, a,
 	    &w->problem), ERR_OK);
+	event_free(&ev);
+	(void)deliver(w, 1);
+	(void)deliver(w, 2);
+	expect_found(w, (struct filter){ .key = NULL }, "1234");
+	expect_found(w, (struct filter){ .chat = "one" }, "13");
+	expect_found(w, (struct filter){ .chat = "On" }, "");
+	expect_found(w, (struct filter){ .state = STATE_RECEIVED }, "34");
+	expect_found(w, (struct filter){ .state = STATE_REFUSED }, "");
+	expect_found(w, (struct filter){ .member_id = portal }, "1234");
+	expect_found(w, (struct filter){ .member_id = "other" }, "");
+	expect_found(w, (struct filter){ .state = STATE_DELIVERED,
+	    .chat = "two", .member_id = portal }, "2");
+	/* a key does not make the rest of the wish void */
+	expect_found(w, (struct filter){ .key = a[1].key,
+	    .state = STATE_DELIVERED, .chat = "two" }, "2");
+	expect_found(w, (struct filter){ .key = a[1].key,
+	    .state = STATE_RECEIVED }, "");
+	expect_found(w, (struct filter){ .key = a[1].key, .chat = "one" },
+	    "");
+	expect_found(w, (struct filter){ .key = a[1].key,
+	    .member_id = "other" }, "");
 }
 
 /* No file: nothing to see, and none is made. */
@@ -138,11 +194,12 @@ test_reading_in_between(void **state)
 {
 	struct world *w = *state;
 	struct store *other = store_of(w, 300, true);
+	const struct filter f = { .key = NULL };
 	struct problem p = { 0 };
 
 	(void)take_message(w, ADD, 1, "b");
 	(void)take_message(w, ADD, 2, "b");
-	assert_int_equal(store_each(w->store, NULL, write_meanwhile, w,
+	assert_int_equal(store_each(w->store, &f, write_meanwhile, w,
 	    &w->problem), ERR_OK);
 	/* the reader stopped early: nothing of it stays in the way */
 	assert_int_equal(try_take(other, 3, 10, &p), ERR_OK);
@@ -154,13 +211,14 @@ static void
 test_failure(void **state)
 {
 	struct world *w = *state;
+	const struct filter f = { .key = NULL };
 	struct problem p = { 0 };
 	struct seen s = { .calls = 0 };
-	FILE *f = fopen(w->path, "w");
+	FILE *file = fopen(w->path, "w");
 
-	assert_true(fputs("this is no database\n", f) >= 0);
-	assert_int_equal(fclose(f), 0);
-	assert_int_equal(store_each(w->store, NULL, see, &s, &p), ERR_DISK);
+	assert_true(fputs("this is no database\n", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(store_each(w->store, &f, see, &s, &p), ERR_DISK);
 	assert_int_equal(p.err, ERR_DISK);
 	assert_string_equal(p.text,
 	    "the store failed: file is not a database");
@@ -192,6 +250,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_order),
 		WORLD_TEST(test_every_field),
+		WORLD_TEST(test_filter),
 		WORLD_TEST(test_absent),
 		WORLD_TEST(test_reading_in_between),
 		WORLD_TEST(test_failure),

@@ -16,19 +16,15 @@ enum move { DELIVERED, ACKNOWLEDGED, REFUSED, POSTPONED, MOVES };
 static void
 move(struct world *w, enum move what, int64_t id)
 {
-	struct problem *p = &w->problem;
-	enum err e = ERR_OK;
-
 	if (what == DELIVERED)
-		e = store_delivered(w->store, id, "[\"x\"]", p);
+		(void)deliver(w, id);
 	else if (what == ACKNOWLEDGED)
-		e = store_acknowledged(w->store, &id, 1, p);
+		acknowledge(w, id);
 	else if (what == REFUSED)
-		e = store_refused(w->store, id, STEP_STATUS, "no", p);
+		(void)refuse(w, id, STEP_STATUS, "no");
 	else
-		e = store_postponed(w->store, id, "later", p);
-	assert_int_equal(e, ERR_OK);
-	assert_int_equal(p->err, ERR_OK);
+		postpone(w, id, 1000, HOLD_NONE);
+	assert_int_equal(w->problem.err, ERR_OK);
 }
 
 static void
@@ -55,14 +51,14 @@ test_the_way(void **state)
 	w->now_ms += 5;
 	move(w, DELIVERED, id);
 	expect_row(w, id, "2|null|null|[\"x\"]|b|secret-token|" ENDPOINT
-	    "|10|1|\n");
+	    "|10|0|\n");
 	w->now_ms += 5;
 	move(w, POSTPONED, id);
 	expect_row(w, id, "2|null|later|[\"x\"]|b|secret-token|" ENDPOINT
-	    "|15|2|\n");
+	    "|15|1|\n");
 	w->now_ms += 5;
 	move(w, ACKNOWLEDGED, id);
-	expect_row(w, id, "3|null|null|[\"x\"]|null|null|null|20|2|\n");
+	expect_row(w, id, "3|null|null|[\"x\"]|null|null|null|20|1|\n");
 	/* by these a repeat is known */
 	assert_string_equal(look(w, "SELECT length(key), length(base),"
 	    " length(content), received_us FROM message"),
@@ -121,8 +117,7 @@ test_refused(void **state)
 	int64_t one = take_message(w, ADD, 1, "b").id;
 	int64_t two = take_message(w, ADD, 2, "c").id;
 
-	assert_int_equal(store_refused(w->store, one, STEP_HAND_OVER,
-	    "the channel said 410", &w->problem), ERR_OK);
+	(void)refuse(w, one, STEP_HAND_OVER, "the channel said 410");
 	expect_row(w, one, "4|2|the channel said 410|null|b|secret-token|"
 	    ENDPOINT "|0|1|\n");
 	/* after the hand-over its ids must stay */
@@ -156,20 +151,24 @@ static void
 test_acknowledged_together(void **state)
 {
 	struct world *w = *state;
-	int64_t ids[5] = { 0 };
+	struct work work[5], *all[5];
 
-	for (size_t i = 0; i < 4; i++) {
-		ids[i] = take_message(w, ADD, (int64_t)i + 1, "b").id;
-		if (i != 2)
-			move(w, DELIVERED, ids[i]);
+	for (size_t i = 0; i < 5; i++) {
+		int64_t id = 999;	/* and one that is not there */
+
+		if (i != 4)
+			id = take_message(w, ADD, (int64_t)i + 1, "b").id;
+		if (i != 2 && i != 4)
+			move(w, DELIVERED, id);
+		work[i] = work_of(w, id);
+		all[i] = &work[i];
 	}
-	ids[4] = 999;	/* and one that is not there */
-	assert_int_equal(store_acknowledged(w->store, ids, 5, &w->problem),
-	    ERR_OK);
+	assert_int_equal(store_acknowledged(w->store, all, 5, 0,
+	    &w->problem), ERR_OK);
 	assert_string_equal(look(w, "SELECT state, body FROM message"),
 	    "3|null|\n3|null|\n1|b|\n3|null|\n");
-	assert_int_equal(store_acknowledged(w->store, ids, 0, &w->problem),
-	    ERR_OK);
+	assert_int_equal(store_acknowledged(w->store, all, 0, 0,
+	    &w->problem), ERR_OK);
 }
 
 /* Erased is erased: the bytes are not in the file either. */
@@ -203,31 +202,36 @@ static void
 test_failure(void **state)
 {
 	struct world *w = *state;
-	int64_t id[2];
+	struct work work[2], *all[2] = { &work[0], &work[1] };
+	int64_t next = 0;
 	sqlite3 *db;
 
-	id[0] = take_message(w, ADD, 1, "b").id;
-	id[1] = take_message(w, ADD, 2, "b").id;
-	move(w, DELIVERED, id[0]);
-	move(w, DELIVERED, id[1]);
+	for (size_t i = 0; i < 2; i++) {
+		int64_t id = take_message(w, ADD, (int64_t)i + 1, "b").id;
+
+		move(w, DELIVERED, id);
+		work[i] = work_of(w, id);
+	}
 	db = outside(w);
 	outside_run(db, "CREATE TRIGGER t BEFORE UPDATE ON message WHEN"
 	    " new.id = 2 BEGIN SELECT RAISE(ABORT, 'stop'); END");
 	for (int i = 0; i < 3; i++) {
 		struct problem p = { 0 };
 
-		assert_int_equal(i == 0 ? store_acknowledged(w->store, id, 2,
-		    &p) : i == 1 ? store_refused(w->store, id[1], STEP_STATUS,
-		    "no", &p) : store_postponed(w->store, id[1], "no", &p),
-		    ERR_DISK);
+		assert_int_equal(i == 0 ? store_acknowledged(w->store, all, 2,
+		    0, &p) : i == 1 ? store_refused(w->store, all[1],
+		    STEP_STATUS, "no", &next, &p) : store_postponed(w->store,
+		    all, 2, 7, HOLD_NONE, "no", &p), ERR_DISK);
+		assert_int_equal(work[0].state, STATE_DELIVERED);
+		assert_int_equal(work[1].state, STATE_DELIVERED);
 		assert_string_equal(p.text, "the store failed: stop");
 		assert_string_equal(look(w, "SELECT state, body, tries FROM"
 		    " message"), "2|b|0|\n2|b|0|\n");
 	}
 	outside_run(db, "DROP TRIGGER t");
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(store_acknowledged(w->store, id, 2, &w->problem),
-	    ERR_OK);
+	assert_int_equal(store_acknowledged(w->store, all, 2, 0,
+	    &w->problem), ERR_OK);
 	assert_string_equal(look(w, "SELECT state FROM message"),
 	    "3|\n3|\n");
 }

@@ -40,9 +40,9 @@ expect_refused(struct world *w, bool create)
 }
 
 static void
-expect_one(struct sqlite *s, unsigned slot, const char *sql, const char *want)
+expect_one(struct sqlite *s, const char *sql, const char *want)
 {
-	struct sqlite3_stmt *st = sqlite_stmt(s, slot, sql);
+	struct sqlite3_stmt *st = sqlite_stmt(s, sql);
 
 	assert_non_null(st);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
@@ -56,11 +56,11 @@ test_settings(void **state)
 	struct sqlite *s = open_it(*state);
 
 	for (int again = 0; again < 2; again++) {
-		expect_one(s, 0, "PRAGMA journal_mode", sqlite_wal_is_safe(
+		expect_one(s, "PRAGMA journal_mode", sqlite_wal_is_safe(
 		    sqlite3_libversion_number()) ? "wal" : "truncate");
-		expect_one(s, 1, "PRAGMA synchronous", "2");
-		expect_one(s, 2, "PRAGMA user_version", "1");
-		expect_one(s, 3, "PRAGMA secure_delete", "1");
+		expect_one(s, "PRAGMA synchronous", "2");
+		expect_one(s, "PRAGMA user_version", "1");
+		expect_one(s, "PRAGMA secure_delete", "1");
 		sqlite_close(s);
 		s = open_it(*state);
 	}
@@ -123,7 +123,7 @@ test_journal_mode(void **state)
 	char journal[128];
 
 	assert_true(sqlite_begin(s));
-	assert_true(sqlite_done(s, sqlite_stmt(s, 0,
+	assert_true(sqlite_done(s, sqlite_stmt(s,
 	    "PRAGMA user_version = 1")));
 	assert_true(sqlite_commit(s));
 	(void)snprintf(journal, sizeof(journal), "%s-%s", w->path,
@@ -254,21 +254,78 @@ test_statements(void **state)
 {
 	struct sqlite *s = open_it(*state);
 	struct problem p = { 0 };
-	struct sqlite3_stmt *st = sqlite_stmt(s, 31, "SELECT ?1");
+	static const char sql[] = "SELECT ?1";
+	struct sqlite3_stmt *st = sqlite_stmt(s, sql);
 
 	assert_int_equal(sqlite3_bind_int(st, 1, 7), SQLITE_OK);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_int(st, 0), 7);
-	assert_ptr_equal(sqlite_stmt(s, 31, "SELECT ?1"), st);
+	assert_ptr_equal(sqlite_stmt(s, sql), st);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_type(st, 0), SQLITE_NULL);
-	assert_null(sqlite_stmt(s, 0, "SELECT x FROM nowhere"));
+	assert_null(sqlite_stmt(s, "SELECT x FROM nowhere"));
 	assert_int_equal(sqlite_fail(s, &p), ERR_DISK);
 	assert_string_equal(p.text, "the store failed: no such table: "
 	    "nowhere");
 	assert_false(sqlite_done(s, NULL));
 	/* one that gives a row is not done */
-	assert_false(sqlite_done(s, sqlite_stmt(s, 1, "SELECT 1")));
+	assert_false(sqlite_done(s, sqlite_stmt(s, "SELECT 1")));
+	sqlite_close(s);
+}
+
+/* The room for statements is bounded; what is there goes on working. */
+static void
+test_many_statements(void **state)
+{
+	static char sql[80][24];
+	struct sqlite *s = open_it(*state);
+
+	for (int i = 0; i < 80; i++) {
+		(void)snprintf(sql[i], sizeof(sql[i]), "SELECT %d", i);
+		assert_int_equal(sqlite_stmt(s, sql[i]) != NULL, i < 64);
+	}
+	expect_one(s, sql[0], "0");
+	expect_one(s, sql[63], "63");
+	sqlite_close(s);
+}
+
+static bool
+odd(void *ctx, int64_t owner, int64_t lease)
+{
+	int64_t *last = ctx;
+
+	*last = lease;
+	return owner % 2 != 0;
+}
+
+static void
+test_claimed(void **state)
+{
+	struct sqlite *s = open_it(*state);
+	int64_t lease = 0;
+
+	assert_true(sqlite_add_claimed(s, odd, &lease));
+	expect_one(s, "SELECT claimed(3, 9223372036854775807)", "1");
+	assert_int_equal(lease, INT64_MAX);
+	expect_one(s, "SELECT claimed(4, 5)", "0");
+	assert_int_equal(lease, 5);
+	/* nobody's: not even asked */
+	expect_one(s, "SELECT claimed(0, 6)", "0");
+	assert_int_equal(lease, 5);
+	sqlite_close(s);
+}
+
+static void
+test_changes(void **state)
+{
+	struct sqlite *s = open_it(*state);
+
+	assert_true(sqlite_done(s, sqlite_stmt(s,
+	    "INSERT INTO meter VALUES('a', 1), ('b', 1), ('c', 2)")));
+	assert_int_equal(sqlite_changes(s), 3);
+	assert_true(sqlite_done(s, sqlite_stmt(s,
+	    "DELETE FROM meter WHERE reset_ms = 1")));
+	assert_int_equal(sqlite_changes(s), 2);
 	sqlite_close(s);
 }
 
@@ -279,15 +336,15 @@ test_transactions(void **state)
 
 	assert_true(sqlite_begin(s));
 	assert_false(sqlite_begin(s));
-	assert_true(sqlite_done(s, sqlite_stmt(s, 0, "CREATE TABLE a(x)")));
+	assert_true(sqlite_done(s, sqlite_stmt(s, "CREATE TABLE a(x)")));
 	sqlite_rollback(s);
 	sqlite_rollback(s);	/* none is open: harmless */
-	assert_null(sqlite_stmt(s, 1, "SELECT * FROM a"));
+	assert_null(sqlite_stmt(s, "SELECT * FROM a"));
 	assert_false(sqlite_commit(s));
 	assert_true(sqlite_begin(s));
-	assert_true(sqlite_done(s, sqlite_stmt(s, 0, "CREATE TABLE a(x)")));
+	assert_true(sqlite_done(s, sqlite_stmt(s, "CREATE TABLE a(x)")));
 	assert_true(sqlite_commit(s));
-	assert_non_null(sqlite_stmt(s, 1, "SELECT * FROM a"));
+	assert_non_null(sqlite_stmt(s, "SELECT * FROM a"));
 	sqlite_close(s);
 }
 
@@ -329,6 +386,9 @@ main(void)
 		WORLD_TEST(test_other_schema),
 		WORLD_TEST(test_directory),
 		WORLD_TEST(test_statements),
+		WORLD_TEST(test_many_statements),
+		WORLD_TEST(test_claimed),
+		WORLD_TEST(test_changes),
 		WORLD_TEST(test_transactions),
 		WORLD_TEST(test_lock_stays),
 	};

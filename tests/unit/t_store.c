@@ -22,7 +22,7 @@ test_urls(void **state)
 {
 	static const char *const urls[] = { "", "/x", "sqlite:", "sqlite:x",
 		"sqlite", "postgresql://h/d", "SQLITE:/x", " sqlite:/x" };
-	struct store_opts o = { NULL, &clock_system, 100, true };
+	struct store_opts o = { .clock = &clock_system, .create = true };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(urls); i++) {
@@ -98,14 +98,16 @@ closed_folder(struct world *w)
 {
 	struct problem p = { 0 };
 	struct store *s = w->store;
-	char journal[128];
+	char journal[128], lock[128];
 
+	(void)snprintf(lock, sizeof(lock), "%s.lock", w->path);
 	/* one that is there already would serve, or be another user's */
 	(void)snprintf(journal, sizeof(journal), "%s-journal", w->path);
 	CHILD_CHECK(unlink(journal) == 0 || errno == ENOENT);
 	if (geteuid() == 0) {
 		CHILD_CHECK(chown(w->dir, 65534, 65534) == 0);
 		CHILD_CHECK(chown(w->path, 65534, 65534) == 0);
+		CHILD_CHECK(chown(lock, 65534, 65534) == 0);
 		CHILD_CHECK(setresgid(65534, 65534, 65534) == 0);
 		CHILD_CHECK(setresuid(65534, 65534, 65534) == 0);
 	}

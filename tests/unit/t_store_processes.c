@@ -25,7 +25,7 @@ store_the_same(struct world *w)
 		struct event ev;
 
 		make_one(&ev, ADD, i + 1, "b");
-		(void)store_take(s, &ev, NULL, &a, &p);
+		(void)store_take(s, &ev, &take_plain, &a, &p);
 		CHILD_OK(&p);
 		CHILD_CHECK(a.id > 0 && strlen(a.key) == 27);
 		CHILD_CHECK(a.state == STATE_RECEIVED);
@@ -81,7 +81,8 @@ store_for_ever(struct world *w)
 		for (int k = 0; k < 3; k++)
 			add_message(&ev, 3 * i + k, "body");
 		check_event(&ev);
-		CHILD_CHECK(store_take(s, &ev, NULL, a, &p) == ERR_OK);
+		CHILD_CHECK(store_take(s, &ev, &take_plain, a, &p) ==
+		    ERR_OK);
 		CHILD_CHECK(write(c->fd, &i, sizeof(i)) == sizeof(i));
 		event_free(&ev);
 	}
@@ -142,9 +143,9 @@ static bool
 die_within(struct store *s, void *ctx)
 {
 	(void)ctx;
-	CHILD_CHECK(sqlite_done(s->db, sqlite_stmt(s->db, 30,
+	CHILD_CHECK(sqlite_done(s->db, sqlite_stmt(s->db,
 	    "UPDATE message SET body = 'gone', state = 3")));
-	CHILD_CHECK(sqlite_done(s->db, sqlite_stmt(s->db, 31,
+	CHILD_CHECK(sqlite_done(s->db, sqlite_stmt(s->db,
 	    "INSERT INTO message(key, base, revision, content, state, event,"
 	    " member_id, connector, line, chat, chat_id, message_id, ts,"
 	    " body, received_us, changed_ms) WITH n(i) AS (SELECT 1 UNION ALL"

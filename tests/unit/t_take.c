@@ -11,7 +11,9 @@ static void
 take_all(struct world *w, struct event *ev, const char *reason,
     struct arrival *out)
 {
-	assert_int_equal(store_take(w->store, ev, reason, out, &w->problem),
+	const struct take_opts opts = { reason, 0 };
+
+	assert_int_equal(store_take(w->store, ev, &opts, out, &w->problem),
 	    ERR_OK);
 	assert_int_equal(w->problem.err, ERR_OK);
 	event_free(ev);
@@ -91,18 +93,15 @@ test_repeat_tells_the_state(void **state)
 {
 	struct world *w = *state;
 	struct arrival a = take_message(w, ADD, 1, "b");
-	struct problem *p = &w->problem;
 
-	assert_int_equal(store_delivered(w->store, a.id, "[\"x\"]", p),
-	    ERR_OK);
+	(void)deliver(w, a.id);
 	assert_int_equal(take_message(w, ADD, 1, "b").state,
 	    STATE_DELIVERED);
-	assert_int_equal(store_acknowledged(w->store, &a.id, 1, p), ERR_OK);
+	acknowledge(w, a.id);
 	assert_int_equal(take_message(w, ADD, 1, "b").state,
 	    STATE_ACKNOWLEDGED);
 	a = take_message(w, ADD, 2, "b");
-	assert_int_equal(store_refused(w->store, a.id, STEP_HAND_OVER, "no",
-	    p), ERR_OK);
+	(void)refuse(w, a.id, STEP_HAND_OVER, "no");
 	a = take_message(w, ADD, 2, "b");
 	assert_int_equal(a.state, STATE_REFUSED);
 	assert_false(a.fresh);
@@ -160,10 +159,9 @@ test_repeat_of_erased(void **state)
 {
 	struct world *w = *state;
 	struct arrival a = update(w, "A", "1");
-	struct problem *p = &w->problem;
 
-	assert_int_equal(store_delivered(w->store, a.id, "[]", p), ERR_OK);
-	assert_int_equal(store_acknowledged(w->store, &a.id, 1, p), ERR_OK);
+	(void)deliver(w, a.id);
+	acknowledge(w, a.id);
 	a = update(w, "A", "1");
 	assert_false(a.fresh);
 	assert_int_equal(a.state, STATE_ACKNOWLEDGED);
@@ -299,7 +297,8 @@ test_all_or_nothing(void **state)
 	for (int64_t i = 10; i <= 30; i += 10)
 		add_message(&ev, i, "b");
 	check_event(&ev);
-	assert_int_equal(store_take(w->store, &ev, NULL, a, &p), ERR_DISK);
+	assert_int_equal(store_take(w->store, &ev, &take_plain, a, &p),
+	    ERR_DISK);
 	assert_string_equal(p.text, "the store failed: stop");
 	assert_string_equal(look(w, "SELECT message_id FROM message"),
 	    "1|\n");

@@ -24,7 +24,7 @@ denied(const struct config *c, char *token)
 	    .member_id = (char []){ "m" } };
 	struct problem p = { 0 };
 
-	assert_int_equal(trust_event(c, &ev, &p), ERR_DENIED);
+	assert_int_equal(trust_event(c, NULL, &ev, &p), ERR_DENIED);
 	assert_int_equal(p.err, ERR_DENIED);
 	assert_int_equal(p.at, -1);
 	assert_string_equal(p.field, "auth.application_token");
@@ -51,7 +51,7 @@ test_token(void **state)
 	struct problem p = { 0 };
 
 	(void)state;
-	assert_int_equal(trust_event(c, &ev, &p), ERR_OK);
+	assert_int_equal(trust_event(c, NULL, &ev, &p), ERR_OK);
 	assert_int_equal(p.err, ERR_OK);
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		char copy[128];
@@ -110,7 +110,7 @@ goes(const struct config *c, const char *endpoint)
 {
 	const char *why = "x";
 
-	if (trust_endpoint(c, endpoint, &why) != endpoint)
+	if (trust_endpoint(c, NULL, endpoint, &why) != endpoint)
 		fail_msg("%s: %s", endpoint, why);
 	assert_null(why);
 }
@@ -120,7 +120,7 @@ goes_nowhere(const struct config *c, const char *endpoint)
 {
 	const char *why = NULL;
 
-	if (trust_endpoint(c, endpoint, &why) != NULL)
+	if (trust_endpoint(c, NULL, endpoint, &why) != NULL)
 		fail_msg("%s: a token went there", endpoint);
 	assert_non_null(why);
 	/* the reason goes into the log and must not carry input */
@@ -199,7 +199,7 @@ test_tricks(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++)
 		goes_nowhere(c, bad[i]);
-	assert_null(trust_endpoint(c, NULL, &why));
+	assert_null(trust_endpoint(c, NULL, NULL, &why));
 	assert_non_null(why);
 	config_free(c);
 }
@@ -231,12 +231,12 @@ test_configured_endpoint(void **state)
 	const char *why;
 
 	(void)state;
-	assert_string_equal(trust_endpoint(c, NULL, &why),
+	assert_string_equal(trust_endpoint(c, NULL, NULL, &why),
 	    "https://box.example.org/rest/");
 	assert_null(why);
-	assert_string_equal(trust_endpoint(c, "https://a.bitrix24.com/rest/",
+	assert_string_equal(trust_endpoint(c, NULL, "https://a.bitrix24.com/rest/",
 	    &why), "https://box.example.org/rest/");
-	assert_string_equal(trust_endpoint(c, "https://evil.org/", &why),
+	assert_string_equal(trust_endpoint(c, NULL, "https://evil.org/", &why),
 	    "https://box.example.org/rest/");
 	assert_int_equal(trust_check(c, &p), ERR_OK);
 	config_free(c);
@@ -253,7 +253,7 @@ test_insecure_http(void **state)
 	const char *why;
 
 	(void)state;
-	assert_null(trust_endpoint(c, "https://a.bitrix24.com/rest/", &why));
+	assert_null(trust_endpoint(c, NULL, "https://a.bitrix24.com/rest/", &why));
 	assert_non_null(strstr(why, "insecure_http"));
 	assert_int_equal(trust_check(c, &p), ERR_CONFIG);
 	assert_non_null(strstr(p.text, "[app] client_endpoint"));
@@ -262,7 +262,7 @@ test_insecure_http(void **state)
 	(void)snprintf(text, sizeof(text), "%sinsecure_http = yes\n", section);
 	c = config_of(text);
 	p = (struct problem){ 0 };
-	assert_string_equal(trust_endpoint(c, NULL, &why),
+	assert_string_equal(trust_endpoint(c, NULL, NULL, &why),
 	    "http://127.0.0.1:8080/rest/");
 	assert_int_equal(trust_check(c, &p), ERR_OK);
 	config_free(c);
