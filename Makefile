@@ -78,7 +78,7 @@ check-crash: deps-test
 	@$(MAKE) --no-print-directory FAULT=1 all
 	@IMCONNECTOR_BUILD=$B/fault PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
-	    tests/crash/test_points.py
+	    tests/crash/test_points.py tests/crash/test_probe.py
 
 # Load, kills and faults for a while; then the books must balance.
 SECONDS ?= 30
@@ -86,6 +86,12 @@ soak: deps-test
 	@$(MAKE) --no-print-directory all
 	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
 	    tests/soak/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Beside the handlers that people use; bench/run.py lists the short forms.
+bench: deps-bench
+	@$(MAKE) --no-print-directory all
+	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 bench/run.py
 
 # Leaks and wild reads in every unit test, without a special build.
 check-valgrind: deps-test
@@ -102,7 +108,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units check check-crash check-valgrind soak \
+.PHONY: all units bench check check-crash check-valgrind soak \
         demo install clean \
         deps-build deps-test deps-bench
 .SECONDARY:

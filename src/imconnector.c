@@ -134,6 +134,7 @@ main(int argc, char **argv)
 	int code;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);	/* a limit is an error, no death */
 #ifdef FAULT_POINTS
 	if (argc == 2 && strcmp(argv[1], "--fault-points") == 0) {
 		for (size_t i = 0; fault_names[i] != NULL; i++)

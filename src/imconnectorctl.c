@@ -271,12 +271,16 @@ find_command(const struct arguments *a)
 	return NULL;
 }
 
+/* An option that a command does not heed must not seem to narrow it. */
 static bool
 has_its_words(const struct command *c, const struct arguments *a)
 {
+	bool filter = a->filter.state != 0 || a->filter.member_id != NULL ||
+	    a->filter.chat != NULL;
 	bool key = c->key && !a->all_refused;
 
 	return a->words == 1 + (c->second != NULL) + key &&
+	    (!filter || c->run == do_list) &&
 	    (!a->all_refused || c->run == do_requeue);
 }
 
@@ -313,6 +317,7 @@ main(int argc, char **argv)
 	int code = read_arguments(argc, argv, &a);
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);	/* a limit is an error, no death */
 	if (code >= 0)
 		return code;
 	if (strcmp(a.word[0], "check") == 0)

@@ -64,7 +64,8 @@ for part in $parts; do
 		    tests/crash/test_apache.py
 		;;
 	crash)
-		python crash "$build/fault" tests/crash/test_points.py
+		python crash "$build/fault" tests/crash/test_points.py \
+		    tests/crash/test_probe.py
 		;;
 	soak)
 		IMCONNECTOR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 \

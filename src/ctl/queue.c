@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "codec/flat.h"
 #include "codec/json_write.h"
+#include "ctl/clean.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -120,38 +121,6 @@ render(struct buf *b, const struct stored *m, bool full)
 	return e == ERR_OK ? buf_addc(b, '}') : e;
 }
 
-/* The control character that a text begins with, or -1; *n: its bytes. */
-static int
-control(const char *s, size_t *n)
-{
-	unsigned char c = (unsigned char)s[0], next;
-
-	*n = 1;
-	if (c < 0x20 || c == 0x7f)
-		return c;
-	next = (unsigned char)s[1];
-	if (c != 0xc2 || next < 0x80 || next > 0x9f)
-		return -1;
-	*n = 2;		/* U+0080 to U+009F: some terminals obey them */
-	return next;
-}
-
-/* JSON leaves some controls as they are.  They stand in strings only. */
-static void
-print_escaped(const char *s)
-{
-	size_t n;
-
-	for (; *s != '\0'; s += n) {
-		int c = control(s, &n);
-
-		if (c >= 0)
-			printf("\\u%04x", (unsigned)c);
-		else
-			(void)putchar(*s);
-	}
-}
-
 static bool
 print_json(struct print *p, const struct stored *m)
 {
@@ -165,22 +134,12 @@ print_json(struct print *p, const struct stored *m)
 	if (p->err == ERR_OK) {
 		if (!p->full && p->n != 0)
 			(void)fputs(",\n", stdout);
-		print_escaped(text);
+		clean_json(text);
 		if (p->full)
 			(void)putchar('\n');
 	}
 	buf_free(&b);
 	return p->err == ERR_OK;
-}
-
-/* No byte of a foreign text may act on the terminal. */
-static void
-print_clean(const char *s)
-{
-	size_t n;
-
-	for (; *s != '\0'; s += n)
-		(void)putchar(control(s, &n) >= 0 ? '?' : *s);
 }
 
 static void
@@ -204,12 +163,12 @@ print_line(struct print *p, const struct stored *m)
 	printf("%-31s %-12s ", m->key, state_name(m->state));
 	print_when(m->received_us / 1000000);
 	printf(" %-26.26s ", m->event);
-	print_clean(m->connector);
+	clean_text(m->connector);
 	printf("/%" PRId64 " ", m->line);
-	print_clean(m->chat);
+	clean_text(m->chat);
 	if (m->reason[0] != '\0')
 		(void)putchar(' ');
-	print_clean(m->reason);
+	clean_text(m->reason);
 	(void)putchar('\n');
 	return true;
 }
@@ -220,7 +179,7 @@ print_pair(const char *name, const char *text)
 	if (text == NULL || text[0] == '\0')
 		return;
 	printf("%-12s", name);
-	print_clean(text);
+	clean_text(text);
 	(void)putchar('\n');
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "codec/json_write.h"
+#include "ctl/clean.h"
 #include "store/admin.h"
 
 #include <inttypes.h>
@@ -44,6 +45,16 @@ portal_json(struct buf *b, const struct portal *p)
 	return e == ERR_OK ? buf_addc(b, '}') : e;
 }
 
+static void
+print_line(const struct portal *p)
+{
+	clean_text(p->member_id);
+	(void)putchar(' ');
+	clean_text(p->endpoint);
+	(void)fputs(p->rejected != NULL ? " REJECTED: install again\n" :
+	    " ok\n", stdout);
+}
+
 static bool
 each_portal(void *ctx, const struct portal *p)
 {
@@ -52,11 +63,14 @@ each_portal(void *ctx, const struct portal *p)
 
 	buf_init(&b, OBJECT_MAX);
 	print->err = portal_json(&b, p);
-	if (print->err == ERR_OK && print->json)
-		printf("%s%.*s", print->n != 0 ? ",\n" : "", (int)b.len, b.p);
-	else if (print->err == ERR_OK)
-		printf("%-34s %-50s %s\n", p->member_id, p->endpoint,
-		    p->rejected != NULL ? "REJECTED: install again" : "ok");
+	if (print->err == ERR_OK && buf_str(&b) == NULL)
+		print->err = ERR_NOMEM;
+	if (print->err == ERR_OK && print->json) {
+		(void)fputs(print->n != 0 ? ",\n" : "", stdout);
+		clean_json(b.p);
+	} else if (print->err == ERR_OK) {
+		print_line(p);
+	}
 	buf_free(&b);
 	print->n++;
 	return print->err == ERR_OK;

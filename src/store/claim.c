@@ -298,7 +298,7 @@ load(struct store *s, void *ctx)
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, p->id);
-	return read_one(st, p->arena, p->work, &p->found) && p->found;
+	return read_one(st, p->arena, p->work, &p->found);
 }
 
 enum err
@@ -306,8 +306,10 @@ store_load(struct store *s, int64_t id, struct arena *a, struct work *w,
     struct problem *problem)
 {
 	struct pick p = { .arena = a, .work = w, .id = id };
+	enum err e = store_read(s, load, &p, problem);
 
-	return store_read(s, load, &p, problem);
+	return e != ERR_OK || p.found ? e : problem_set(problem, ERR_DISK, -1,
+	    NULL, "the message is gone");
 }
 
 struct batch {

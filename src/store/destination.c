@@ -133,16 +133,21 @@ forget(struct store *s, const char *name)
 	return sqlite_done(s->db, st);
 }
 
-/* Sets the due time of what waits for the same step and destination. */
+/*
+ * Sets the due time of what waits for the same step and destination.  A
+ * channel may serve several connectors and lines, which only the
+ * configuration knows: all that is held is due, and held again by its first
+ * try if its own destination is down.
+ */
 static bool
 set_due(struct store *s, const struct work *like, int64_t due_ms,
     enum hold from, enum hold to)
 {
 	sqlite3_stmt *st = like->state == STATE_RECEIVED ?
 	    sqlite_stmt(s->db, "UPDATE message SET next_ms = ?3, hold = ?5"
-	    " WHERE state = 1 AND connector = ?1 AND line = ?2"
-	    " AND next_ms IS NOT NULL AND hold = ?4"
-	    " AND (?5 = 0 OR next_ms < ?3) AND NOT claimed(owner, lease)") :
+	    " WHERE state = 1 AND next_ms IS NOT NULL AND hold = ?4"
+	    " AND (?5 = 0 OR (connector = ?1 AND line = ?2 AND next_ms < ?3))"
+	    " AND NOT claimed(owner, lease)") :
 	    sqlite_stmt(s->db, "UPDATE message SET next_ms = ?3, hold = ?5"
 	    " WHERE state = 2 AND member_id = ?1"
 	    " AND next_ms IS NOT NULL AND hold = ?4"

@@ -11,6 +11,10 @@
 #include "store/queue.h"
 
 #include <string.h>
+#include <time.h>
+
+#define RECORD_TRIES 8
+#define RECORD_PAUSE_MS 250
 
 struct move {
 	struct work *work;
@@ -71,6 +75,25 @@ delivered_and_done(struct store *s, void *ctx)
 	return ok;
 }
 
+/* What has happened outside is not given up at the first try: if it is not
+ * written down, the message is handed over once more. */
+static enum err
+record(struct store *s, bool (*work)(struct store *, void *),
+    const struct move *m, struct problem *p)
+{
+	static const struct timespec pause = { 0, RECORD_PAUSE_MS * 1000000 };
+	struct move copy = *m;
+	enum err e = ERR_DISK;
+
+	for (int i = 0; e != ERR_OK && i < RECORD_TRIES; i++) {
+		if (i != 0)
+			(void)nanosleep(&pause, NULL);
+		*p = (struct problem){ 0 };
+		e = store_transact(s, work, &copy, p);
+	}
+	return e;
+}
+
 enum err
 store_delivered(struct store *s, struct work *w, const char *ids,
     bool wants_status, int64_t *next, struct problem *p)
@@ -80,8 +103,7 @@ store_delivered(struct store *s, struct work *w, const char *ids,
 	enum err e;
 
 	*next = 0;
-	e = store_transact(s, wants_status ? delivered : delivered_and_done,
-	    &m, p);
+	e = record(s, wants_status ? delivered : delivered_and_done, &m, p);
 	fault_point("delivered-after-commit");
 	if (e == ERR_OK) {
 		w->state = wants_status ? STATE_DELIVERED :

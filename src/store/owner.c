@@ -18,6 +18,7 @@
 
 #define SCAN_BYTE 0		/* numbers begin at 1 */
 #define NUMBER_BITS 62		/* an offset in a file has 63 */
+#define TURN_BYTE (((int64_t)1 << NUMBER_BITS) + 1)
 
 struct owner {
 	int fd;
@@ -130,4 +131,16 @@ void
 owner_end_scan(struct owner *o)
 {
 	(void)lock_byte(o->fd, SCAN_BYTE, F_UNLCK);
+}
+
+bool
+owner_begin_turn(struct owner *o)
+{
+	return lock_byte(o->fd, TURN_BYTE, F_WRLCK);
+}
+
+void
+owner_end_turn(struct owner *o)
+{
+	(void)lock_byte(o->fd, TURN_BYTE, F_UNLCK);
 }

@@ -33,4 +33,11 @@ bool owner_lives(const struct owner *, int64_t number);
 bool owner_begin_scan(struct owner *);
 void owner_end_scan(struct owner *);
 
+/*
+ * The place of the process that writes next: who has just written must let
+ * it go first.  False: another process has it.  One thread at a time.
+ */
+bool owner_begin_turn(struct owner *);
+void owner_end_turn(struct owner *);
+
 #endif

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STMT_SLOTS 64
@@ -26,6 +27,7 @@ struct sqlite {
 	const char *sql[STMT_SLOTS];
 	bool (*claimed)(void *ctx, int64_t owner, int64_t lease);
 	void *ctx;
+	int busy_ms;
 };
 
 bool
@@ -165,13 +167,27 @@ make_file(const char *path, struct problem *p)
 	    "cannot open the store %s: %s", path, strerror(errno));
 }
 
+/* Looks each millisecond: SQLite's own pauses grow and miss short gaps. */
+static int
+wait_for_lock(void *ctx, int n)
+{
+	static const struct timespec pause = { 0, 1000000 };
+	const struct sqlite *s = ctx;
+
+	if (n >= s->busy_ms)
+		return 0;
+	(void)nanosleep(&pause, NULL);
+	return 1;
+}
+
 static enum err
 open_file(struct sqlite *s, const struct sqlite_opts *o, struct problem *p)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
+	s->busy_ms = o->busy_ms;
 	if (sqlite3_open_v2(o->path, &s->db, flags, NULL) != SQLITE_OK ||
-	    sqlite3_busy_timeout(s->db, o->busy_ms) != SQLITE_OK)
+	    sqlite3_busy_handler(s->db, wait_for_lock, s) != SQLITE_OK)
 		return sqlite_fail(s, p);
 	(void)sqlite3_extended_result_codes(s->db, 1);
 	return ERR_OK;

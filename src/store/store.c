@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const char *
 state_name(enum state state)
@@ -150,6 +151,28 @@ begin(struct store *s, bool *absent, struct problem *p)
 	return e;
 }
 
+/*
+ * SQLite's own waiting is a lottery that a busy process wins each time, and
+ * an event that was not stored is lost.  So one process waits in front, and
+ * the writer of now queues behind it.  Without the turn SQLite decides.
+ */
+static bool
+begin_in_turn(struct store *s)
+{
+	static const struct timespec pause = { 0, 1000000 };
+	bool turn = owner_begin_turn(s->owner);
+	bool ok;
+
+	for (int64_t i = 0; !turn && i < s->opts.busy_ms; i++) {
+		(void)nanosleep(&pause, NULL);
+		turn = owner_begin_turn(s->owner);
+	}
+	ok = sqlite_begin(s->db);
+	if (turn)
+		owner_end_turn(s->owner);
+	return ok;
+}
+
 enum err
 store_transact(struct store *s, bool (*work)(struct store *, void *),
     void *ctx, struct problem *p)
@@ -157,7 +180,7 @@ store_transact(struct store *s, bool (*work)(struct store *, void *),
 	bool absent;
 	enum err e = begin(s, &absent, p);
 
-	if (e == ERR_OK && !sqlite_begin(s->db))
+	if (e == ERR_OK && !begin_in_turn(s))
 		e = sqlite_fail(s->db, p);
 	else if (e == ERR_OK && !(work(s, ctx) && sqlite_commit(s->db))) {
 		e = sqlite_fail(s->db, p);

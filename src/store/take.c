@@ -117,59 +117,29 @@ enum place {
 	BEHIND
 };
 
-/*
- * The messages of one event have waited for nobody yet: the lowest of a chat
- * goes first, so it takes over the claim of an earlier element.
- */
 static bool
-take_over(struct store *s, const struct take *t, int64_t first,
-    enum place *place)
-{
-	size_t k = t->i;
-	sqlite3_stmt *st;
-
-	while (k > 0 && !(t->out[k - 1].claimed && t->out[k - 1].id == first))
-		k--;
-	if (k == 0)
-		return true;
-	*place = ALONE;
-	t->out[k - 1].claimed = false;
-	st = sqlite_stmt(s->db,
-	    "UPDATE message SET owner = 0, lease = 0 WHERE id = ?1");
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, first);
-	return sqlite_done(s->db, st);
-}
-
-static bool
-find_place(struct store *s, const struct take *t, const struct message *m,
+find_place(struct store *s, const struct event *ev, const struct message *m,
     enum place *place)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT id, message_id FROM message WHERE state = 1"
-	    " AND member_id = ?1 AND connector = ?2 AND line = ?3"
-	    " AND chat = ?4 ORDER BY message_id, id LIMIT 1");
-	int64_t id = 0;
-	int rc;
+	    "SELECT message_id FROM message WHERE state = 1 AND member_id = ?1"
+	    " AND connector = ?2 AND line = ?3 AND chat = ?4"
+	    " ORDER BY message_id, id LIMIT 1");
+	int64_t first;
+	bool ok;
 
 	if (st == NULL)
 		return false;
-	bind_text(st, 1, t->ev->member_id);
-	bind_text(st, 2, t->ev->connector);
-	bind_int(st, 3, t->ev->line);
+	bind_text(st, 1, ev->member_id);
+	bind_text(st, 2, ev->connector);
+	bind_int(st, 3, ev->line);
 	bind_text(st, 4, m->chat);
-	rc = sqlite3_step(st);
-	*place = ALONE;
-	if (rc == SQLITE_ROW) {
-		id = sqlite3_column_int64(st, 0);
-		*place = m->message_id < sqlite3_column_int64(st, 1) ?
-		    FIRST : BEHIND;
-	}
-	(void)sqlite3_reset(st);
-	if (*place == FIRST)
-		return take_over(s, t, id, place);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+	ok = ask_int(s, st, &first);
+	if (first == 0)		/* message ids begin at 1 */
+		*place = ALONE;
+	else
+		*place = m->message_id < first ? FIRST : BEHIND;
+	return ok;
 }
 
 static void
@@ -207,7 +177,7 @@ insert(struct store *s, const struct take *t, const struct message *m,
 		return false;
 	say_why(t, m, why, sizeof(why));
 	a->state = why[0] != '\0' ? STATE_REFUSED : STATE_RECEIVED;
-	if (a->state == STATE_RECEIVED && !find_place(s, t, m, &place))
+	if (a->state == STATE_RECEIVED && !find_place(s, t->ev, m, &place))
 		return false;
 	bind_text(st, 1, a->key);
 	bind_text(st, 2, who->base);
@@ -275,6 +245,9 @@ store_take(struct store *s, const struct event *ev,
 	struct take t = { ev, opts, out, p, store_now(s), 0 };
 	enum err e = store_transact(s, take_all, &t, p);
 
+	if (e == ERR_OK && t.i != ev->messages)
+		e = problem_set(p, ERR_DISK, -1, NULL,
+		    "there is no store %s", s->path);
 	fault_point("take-after-commit");
 	return e;
 }

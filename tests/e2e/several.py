@@ -134,7 +134,8 @@ def next_life(server, sig=signal.SIGKILL):
     """Ends the handler of an Fcgi and starts it again on the same site."""
     process = server.processes.pop("handler")
     process.send_signal(sig)
-    process.wait(STOP_WITHIN)
+    status = process.wait(STOP_WITHIN)
+    assert status == (-sig if sig == signal.SIGKILL else 0), server.log()
     wait_until(lambda: not server.site.handlers(), STOP_WITHIN)
     return server.start()
 

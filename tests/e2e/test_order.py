@@ -5,6 +5,7 @@ portal that never answers, a first message that nobody takes.
 """
 
 import collections
+import concurrent.futures
 import json
 import threading
 import time
@@ -198,15 +199,15 @@ def test_a_channel_that_hangs_is_felt_by_nobody_else(start, portals, picky):
         values = [of(portal, message(i, chat=f"c{i}"), connector="hangs")
                   for i in range(1, 31)]
         values += [of(p, message(i, chat=f"c{i}")) for p, i in
-                   zip((portal, other) * 30, range(101, 161))]
-        answers = post_all(server, values, 90)
+                   zip((portal, other) * 10, range(101, 121))]
+        answers = post_all(server, values, 50)
         assert [a.response.status for a in answers[:30]] == [202] * 30
         assert max(a.seconds for a in answers) < 4
         began = time.monotonic()
         for i in range(201, 211):
             assert post(server, of(other, message(i))).status == 200
         assert time.monotonic() - began < 2
-        wait_all(server, range(101, 161))
+        wait_all(server, range(101, 121))
         hangs.always(None)
         wait_all(server, range(1, 31))
         assert {o["im"]["message_id"] for o in hangs.objects} == \
@@ -220,11 +221,11 @@ def test_a_portal_that_never_answers(start, portals, picky):
                    server={"workers": 8, "answer_within": 1},
                    portal={"timeout": 3})
     answers = post_all(server, [of(p, message(i, chat=f"c{i}")) for p, i in
-                                zip((hangs, good) * 30, range(1, 61))], 60)
+                                zip((hangs, good) * 20, range(1, 41))], 40)
     assert max(a.seconds for a in answers) < 4
-    assert [a.response.status for a in answers[::2]] == [202] * 30
-    wait_all(server, range(2, 61, 2))
-    assert len(picky.calls) == 60
+    assert [a.response.status for a in answers[::2]] == [202] * 20
+    wait_all(server, range(2, 41, 2))
+    assert len(picky.calls) == 40
     # it is known to be down now: 202 at once, without another call
     wait_until(lambda: '"destinations_down":1' in
                server.site.ctl("stats", "--json").stdout)
@@ -234,11 +235,11 @@ def test_a_portal_that_never_answers(start, portals, picky):
     assert max(a.seconds for a in answers) < 0.9
     assert len(hangs.calls) <= calls + 2    # a probe at most
     hangs.always(None)
-    wait_all(server, [*range(1, 61), *range(101, 111)])
-    assert len(picky.calls) == 70
+    wait_all(server, [*range(1, 41), *range(101, 111)])
+    assert len(picky.calls) == 50
 
 
-def test_a_channel_that_is_down_and_comes_back(start, portals):
+def a_channel_that_is_down_and_comes_back(start, portals):
     """202 at once while it is down; a probe finds it up, and all of it
     drains, in order, other lines of the same channel as well."""
     portal = portals()
@@ -263,7 +264,7 @@ def test_a_channel_that_is_down_and_comes_back(start, portals):
     assert "down" in server.log() and "up" in server.log()
 
 
-def test_what_comes_while_a_probe_hangs_is_not_forgotten(start, portals):
+def what_comes_while_a_probe_hangs_is_not_forgotten(start, portals):
     """The probe waits for a silent channel; meanwhile another line's message
     comes. When the channel is well it must not wait for long."""
     portal = portals()
@@ -279,7 +280,7 @@ def test_what_comes_while_a_probe_hangs_is_not_forgotten(start, portals):
         wait_all(server, [1, 2], deadline=15)
 
 
-def test_the_crash_of_a_probing_process_is_no_delay(start, portals):
+def the_crash_of_a_probing_process_is_no_delay(start, portals):
     portal = portals()
     with Receiver() as channel:
         channel.always("silence")
@@ -294,7 +295,7 @@ def test_the_crash_of_a_probing_process_is_no_delay(start, portals):
         wait_all(server, [1, 2], deadline=15)
 
 
-def test_a_large_event_for_a_channel_that_hangs(start, portals):
+def a_large_event_for_a_channel_that_hangs(start, portals):
     """Its messages do not wait for their timeouts one after the other."""
     portal = portals()
     with Receiver() as channel:
@@ -307,3 +308,22 @@ def test_a_large_event_for_a_channel_that_hangs(start, portals):
         assert answers[0].seconds < 3
         channel.always(None)
         wait_all(server, range(1, 21), deadline=15)
+
+
+SIDE_BY_SIDE = [a_channel_that_is_down_and_comes_back,
+                what_comes_while_a_probe_hangs_is_not_forgotten,
+                the_crash_of_a_probing_process_is_no_delay,
+                a_large_event_for_a_channel_that_hangs]
+
+
+@pytest.fixture(scope="module")
+def side_by_side(start_once, portals_once):
+    """These mostly wait, so they do it together."""
+    with concurrent.futures.ThreadPoolExecutor(len(SIDE_BY_SIDE)) as pool:
+        yield {f: pool.submit(f, start_once, portals_once)
+               for f in SIDE_BY_SIDE}
+
+
+@pytest.mark.parametrize("what", SIDE_BY_SIDE, ids=lambda f: f.__name__)
+def test_destinations_that_were_down(side_by_side, what):
+    side_by_side[what].result()

@@ -94,6 +94,8 @@ reading_say(struct buf *b, const struct reading *r)
 	say_text(b, "member_id", ev->member_id);
 	say_text(b, "domain", ev->domain);
 	say_text(b, "client_endpoint", ev->client_endpoint);
+	say_text(b, "server_endpoint", ev->server_endpoint);
+	say_text(b, "refresh_token", ev->refresh_token);
 	for (size_t i = 0; i < ev->messages; i++) {
 		assert_int_equal(ev->message[i].seq, i);
 		say_message(b, &ev->message[i]);

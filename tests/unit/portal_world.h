@@ -30,8 +30,10 @@ struct said {
 	int delay_ms;
 };
 
+#define SAYS_MAX 8
+
 struct script {
-	const struct said *say;
+	struct said say[SAYS_MAX];	/* copies of our own */
 	size_t says;
 	size_t n;			/* requests so far */
 	char *head[HEARD_MAX];
@@ -89,26 +91,49 @@ copy_bytes(const char *p, size_t n)
 	return copy;
 }
 
+static inline char *
+copy_text(const char *text)
+{
+	return text != NULL ? copy_bytes(text, strlen(text)) : NULL;
+}
+
+static inline struct said
+copy_said(const struct said *say)
+{
+	return (struct said){ copy_text(say->status), copy_text(say->body),
+	    copy_text(say->more), say->delay_ms };
+}
+
+static inline void
+free_said(const struct said *say)
+{
+	free((void *)(uintptr_t)say->status);
+	free((void *)(uintptr_t)say->body);
+	free((void *)(uintptr_t)say->more);
+}
+
 static inline bool
 site_answer(void *ctx, int fd, const struct peer_request *rq)
 {
 	struct site *s = ctx;
 	struct said say = { "500 No script", "", NULL, 0 };
 	struct script *c;
+	bool ok;
 
 	(void)pthread_mutex_lock(&s->lock);
 	c = script_for(s, rq->path);
 	if (c->n == HEARD_MAX)
 		abort();
-	if (c->says != 0)
-		say = c->say[c->n < c->says ? c->n : c->says - 1];
+	say = copy_said(c->says == 0 ? &say :
+	    &c->say[c->n < c->says ? c->n : c->says - 1]);
 	c->head[c->n] = copy_bytes(rq->head, rq->head_len);
 	c->body[c->n++] = copy_bytes(rq->body, rq->body_len);
 	(void)pthread_mutex_unlock(&s->lock);
-	if (say.delay_ms != 0 && peer_idle(fd, say.delay_ms))
-		return false;
-	return say.status != NULL && peer_answer(fd, say.status,
+	ok = (say.delay_ms == 0 || !peer_idle(fd, say.delay_ms)) &&
+	    say.status != NULL && peer_answer(fd, say.status,
 	    say.more != NULL ? say.more : "", say.body, strlen(say.body));
+	free_said(&say);
+	return ok;
 }
 
 static inline void
@@ -116,7 +141,12 @@ script_set(struct site *s, struct script *c, const struct said *say,
     size_t says)
 {
 	(void)pthread_mutex_lock(&s->lock);
-	c->say = say;
+	if (says > SAYS_MAX)
+		abort();
+	for (size_t i = 0; i < c->says; i++)
+		free_said(&c->say[i]);
+	for (size_t i = 0; i < says; i++)
+		c->say[i] = copy_said(&say[i]);
 	c->says = says;
 	for (size_t i = 0; i < c->n; i++) {
 		free(c->head[i]);

@@ -29,6 +29,9 @@ body_of(struct fake *f, const char *status, const char *header)
 	return end + 4;
 }
 
+#define COUNTS(n, a, r) ((struct outcome){ .messages = (n), \
+	.acknowledged = (a), .refused = (r) })
+
 static void
 outcome_is(const struct outcome *o, int code, const char *status,
     const char *body)
@@ -44,10 +47,10 @@ static void
 test_acknowledged(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ NULL, NULL, 1, 1, 0 }, 200, "200 OK",
+	outcome_is(&COUNTS(1, 1, 0), 200, "200 OK",
 	    "{\"result\":\"acknowledged\",\"messages\":1,"
 	    "\"acknowledged\":1}");
-	outcome_is(&(struct outcome){ NULL, NULL, 16384, 16384, 0 }, 200, "200 OK",
+	outcome_is(&COUNTS(16384, 16384, 0), 200, "200 OK",
 	    "{\"result\":\"acknowledged\",\"messages\":16384,"
 	    "\"acknowledged\":16384}");
 }
@@ -56,16 +59,16 @@ static void
 test_queued(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ NULL, NULL, 1, 0, 0 }, 202, "202 Accepted",
+	outcome_is(&COUNTS(1, 0, 0), 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":1,\"acknowledged\":0,"
 	    "\"queued\":1}");
-	outcome_is(&(struct outcome){ NULL, NULL, 7, 4, 1 }, 202, "202 Accepted",
+	outcome_is(&COUNTS(7, 4, 1), 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":7,\"acknowledged\":4,"
 	    "\"queued\":2,\"refused\":1}");
-	outcome_is(&(struct outcome){ NULL, NULL, 3, 2, 1 }, 202, "202 Accepted",
+	outcome_is(&COUNTS(3, 2, 1), 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":3,\"acknowledged\":2,"
 	    "\"refused\":1}");
-	outcome_is(&(struct outcome){ NULL, NULL, 2, 0, 2 }, 202, "202 Accepted",
+	outcome_is(&COUNTS(2, 0, 2), 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"messages\":2,\"acknowledged\":0,"
 	    "\"refused\":2}");
 }
@@ -74,9 +77,11 @@ static void
 test_ignored(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ "ignored", "no use for it", 0, 0, 0 }, 200,
+	outcome_is(&(struct outcome){ "ignored", "no use for it", 0, 0, 0 },
+	    200,
 	    "200 OK", "{\"result\":\"ignored\",\"reason\":\"no use for it\"}");
-	outcome_is(&(struct outcome){ "ignored", "a \"b\"\n", 3, 0, 1 }, 200, "200 OK",
+	outcome_is(&(struct outcome){ "ignored", "a \"b\"\n", 3, 0, 1 }, 200,
+	    "200 OK",
 	    "{\"result\":\"ignored\",\"reason\":\"a \\\"b\\\"\\n\"}");
 }
 
@@ -201,7 +206,7 @@ test_nobody_there(void **state)
 	(void)state;
 	f.gone = true;
 	assert_int_equal(answer_outcome(&f.request,
-	    &(struct outcome){ NULL, NULL, 2, 1, 0 }), 202);
+	    &COUNTS(2, 1, 0)), 202);
 	assert_int_equal(f.finished, 1);
 	fake_free(&f);
 	f = fake_post((struct text){ "", 0 });

@@ -59,6 +59,35 @@ test_other(void **state)
 	}
 }
 
+/* The app comes and goes: no message, connector or line is asked for. */
+static void
+test_installation(void **state)
+{
+	static const struct {
+		const char *name;
+		enum event_kind kind;
+	} cases[] = {
+		{ "ONAPPINSTALL", EVENT_INSTALL },
+		{ "OnAppInstall", EVENT_INSTALL },
+		{ "ONAPPUNINSTALL", EVENT_UNINSTALL },
+		{ "onappuninstall", EVENT_UNINSTALL },
+		{ "ONAPPINSTALLED", EVENT_OTHER },
+		{ "ONAPPUPDATE", EVENT_OTHER },
+	};
+	struct event ev;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		event_init(&ev, MAKE_MAX);
+		ev.name = own(&ev, cases[i].name);
+		ev.ts_text = own(&ev, "1773759161");
+		check_event(&ev);
+		assert_int_equal(ev.kind, cases[i].kind);
+		assert_int_equal(ev.ts, 1773759161);
+		event_free(&ev);
+	}
+}
+
 /* What is missing is told in this order, one by one. */
 static void
 test_order_of_checks(void **state)
@@ -282,6 +311,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_other),
+		cmocka_unit_test(test_installation),
 		cmocka_unit_test(test_order_of_checks),
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_ts),

@@ -39,6 +39,11 @@ test_envelope(void **state)
 	    "connector=my\nline=107\napplication_token=app\n"
 	    "access_token=acc\nmember_id=mem\ndomain=dom\n"
 	    "client_endpoint=https://e/rest/\n" SAID("0", "1", "2", "c");
+	static const char full[] = "event=OnImConnectorMessageAdd\nts=177\n"
+	    "connector=my\nline=107\napplication_token=app\n"
+	    "access_token=acc\nmember_id=mem\ndomain=dom\n"
+	    "client_endpoint=https://e/rest/\nserver_endpoint=x\n"
+	    "refresh_token=r\n" SAID("0", "1", "2", "c");
 	static const struct same cases[] = {
 		{ "{'event':'OnImConnectorMessageAdd','event_handler_id':5,"
 		  "'data':{'CONNECTOR':'my','LINE':107,'MESSAGES':["
@@ -56,7 +61,7 @@ test_envelope(void **state)
 		  "auth[server_endpoint]=x&auth[status]=F&"
 		  "auth[client_endpoint]=https%3A%2F%2Fe%2Frest%2F&"
 		  "auth[member_id]=mem&auth[user_id]=27&"
-		  "auth[refresh_token]=r&auth[application_token]=app", want },
+		  "auth[refresh_token]=r&auth[application_token]=app", full },
 		/* keys sorted, and each container backwards */
 		{ "{'auth':{'application_token':'app','member_id':'mem',"
 		  "'client_endpoint':'https://e/rest/','domain':'dom',"

@@ -123,6 +123,9 @@ test_media(void **state)
 		"application/json; Charset=Utf8",
 		"application/json; charset=utf-8; q=1",
 		"application/json; q=1; charset=utf-8", "application/json;",
+		/* a parameter of another name */
+		"application/json; xcharset=latin1",
+		"application/json; q=charset=latin1",
 		"application/json; version=2", "application/json\t" };
 	static const char *const bad[] = { NULL, "", "text/plain",
 		"text/json", "application/jsonp", "application/jso",
@@ -135,6 +138,8 @@ test_media(void **state)
 		"application/json; charset=\"iso-8859-1\"",
 		"application/json; charset=", "application/json; charset=utf",
 		"application/json; charset=utf-88",
+		"application/json; charset=utf-8; charset=latin1",
+		"application/json; xcharset=utf-8;\tCharset=latin1",
 		"application/json; q=1; CHARSET=latin1",
 		"application/x-www-form-urlencoded; charset=cp1251" };
 

@@ -259,7 +259,8 @@ test_no_call_can_be_made(void **state)
 		    "no tokens of this portal" },
 		{ EVENT("OnImConnectorMessageAdd", "mine", ITEM_OF("5"),
 		    AUTH(TOKEN, ",\"access_token\":\"\",\"client_endpoint\":"
-		    "\"https://d.bitrix24.com/rest/\"")), "no tokens of this portal" },
+		    "\"https://d.bitrix24.com/rest/\"")),
+		    "no tokens of this portal" },
 	};
 	struct site *s = *state;
 

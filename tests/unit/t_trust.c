@@ -234,8 +234,9 @@ test_configured_endpoint(void **state)
 	assert_string_equal(trust_endpoint(c, NULL, NULL, &why),
 	    "https://box.example.org/rest/");
 	assert_null(why);
-	assert_string_equal(trust_endpoint(c, NULL, "https://a.bitrix24.com/rest/",
-	    &why), "https://box.example.org/rest/");
+	assert_string_equal(trust_endpoint(c, NULL,
+	    "https://a.bitrix24.com/rest/", &why),
+	    "https://box.example.org/rest/");
 	assert_string_equal(trust_endpoint(c, NULL, "https://evil.org/", &why),
 	    "https://box.example.org/rest/");
 	assert_int_equal(trust_check(c, &p), ERR_OK);
@@ -253,7 +254,8 @@ test_insecure_http(void **state)
 	const char *why;
 
 	(void)state;
-	assert_null(trust_endpoint(c, NULL, "https://a.bitrix24.com/rest/", &why));
+	assert_null(trust_endpoint(c, NULL, "https://a.bitrix24.com/rest/",
+	    &why));
 	assert_non_null(strstr(why, "insecure_http"));
 	assert_int_equal(trust_check(c, &p), ERR_CONFIG);
 	assert_non_null(strstr(p.text, "[app] client_endpoint"));
@@ -278,6 +280,82 @@ test_insecure_http(void **state)
 	config_free(c);
 }
 
+/* What an installation gave counts before the configuration. */
+static void
+test_stored_token(void **state)
+{
+	struct config *c = config_of("[app]\napplication_token = " TOKEN "\n");
+	struct config *bare = config_of("");
+	struct event ev = { .application_token = (char []){ TOKEN } };
+	struct problem p = { 0 };
+
+	(void)state;
+	assert_int_equal(trust_event(c, "stored", &ev, &p), ERR_DENIED);
+	assert_int_equal(trust_event(bare, TOKEN, &ev, &p), ERR_OK);
+	ev.application_token = (char []){ "stored" };
+	assert_int_equal(trust_event(c, "stored", &ev, &p), ERR_OK);
+	assert_int_equal(trust_event(c, "stored0", &ev, &p), ERR_DENIED);
+	/* an empty one equals nothing, and is no way round it */
+	assert_int_equal(trust_event(c, "", &ev, &p), ERR_DENIED);
+	ev.application_token = (char []){ "" };
+	assert_int_equal(trust_event(c, "", &ev, &p), ERR_DENIED);
+	ev.application_token = (char []){ TOKEN };
+	assert_int_equal(trust_event(c, "", &ev, &p), ERR_DENIED);
+	config_free(c);
+	config_free(bare);
+}
+
+static void
+test_stored_endpoint(void **state)
+{
+	static const char stored[] = "https://proven.example.org/rest/";
+	struct config *c = config_of("[app]\n"
+	    "client_endpoint = https://box.example.org/rest/\n");
+	const char *why;
+
+	(void)state;
+	/* proven, so no pattern is asked; the event has no say */
+	assert_string_equal(trust_endpoint(c, stored,
+	    "https://a.bitrix24.com/rest/", &why), stored);
+	assert_null(why);
+	assert_null(trust_endpoint(c, "http://proven.example.org/rest/",
+	    "https://a.bitrix24.com/rest/", &why));
+	assert_non_null(strstr(why, "insecure_http"));
+	assert_null(trust_endpoint(c, "", NULL, &why));
+	assert_null(trust_endpoint(c, "https://a/?x=1", NULL, &why));
+	config_free(c);
+}
+
+static void
+test_new_home(void **state)
+{
+	static const struct {
+		const char *location;
+		bool secure, insecure;	/* with app.insecure_http */
+	} cases[] = {
+		{ "https://new.bitrix24.com/rest/x", true, true },
+		{ "https://NEW.bitrix24.COM:8443/rest/x?y=z", true, true },
+		{ "http://new.bitrix24.com/rest/x", false, true },
+		{ "https://evil.org/rest/x", false, false },
+		{ "https://new.bitrix24.com@evil.org/x", false, false },
+		{ "https://new.bitrix24.com.evil.org/x", false, false },
+		{ "https://evil.org\\.bitrix24.com/x", false, false },
+		{ "//new.bitrix24.com/rest/x", false, false },
+		{ "/rest/x", false, false }, { "", false, false },
+	};
+	struct config *no = config_of(""), *yes = config_of("[app]\n"
+	    "insecure_http = yes\n");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (trust_new_home(no, cases[i].location) !=
+		    cases[i].secure || trust_new_home(yes,
+		    cases[i].location) != cases[i].insecure)
+			fail_msg("%s", cases[i].location);
+	config_free(no);
+	config_free(yes);
+}
+
 int
 main(void)
 {
@@ -290,6 +368,9 @@ main(void)
 		cmocka_unit_test(test_own_patterns),
 		cmocka_unit_test(test_configured_endpoint),
 		cmocka_unit_test(test_insecure_http),
+		cmocka_unit_test(test_stored_token),
+		cmocka_unit_test(test_stored_endpoint),
+		cmocka_unit_test(test_new_home),
 	};
 
 	return cmocka_run_group_tests_name("portal/trust", tests, make_folder,

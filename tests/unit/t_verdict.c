@@ -172,6 +172,9 @@ test_no_success(void **state)
 		"{\"result\":{\"SUCCESS\":\"FALSE\"}}",
 		"{\"result\":{\"SUCCESS\":\"\"}}",
 		"{\"result\":{\"SUCCESS\":null}}",
+		/* the documented answer always has it */
+		"{\"result\":{\"DATA\":[\"x\"]}}",
+		"{\"result\":{\"DATA\":{\"SUCCESS\":true}}}",
 		"{\"result\":false}", "{\"result\":0}", "{\"result\":null}",
 		"{\"result\":\"\"}", "{\"result\":[]}", "{\"result\":{}}",
 		"{\"results\":true}", "{\"resultset\":{\"SUCCESS\":true}}",
@@ -281,7 +284,10 @@ test_reset_at(void **state)
 	} cases[] = {
 		{ "1773759762", 1773759762 }, { "1773759762.75", 1773759762 },
 		{ "\"1773759762\"", 1773759762 }, { "null", 0 }, { "\"\"", 0 },
-		{ "\"soon\"", 0 }, { "[1]", 0 },
+		{ "\"soon\"", 0 }, { "[1]", 0 }, { "-5", 0 },
+		/* no time: it must not run over when it is milliseconds */
+		{ "99999999999", 99999999999 }, { "100000000000", 0 },
+		{ "9223372036854775807", 0 }, { "9999999999999999999999", 0 },
 	};
 
 	(void)state;

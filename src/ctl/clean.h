@@ -1,0 +1,11 @@
+#ifndef CTL_CLEAN_H
+#define CTL_CLEAN_H
+
+/*
+ * Print to standard output so that no byte of a foreign text acts on the
+ * terminal: a control character becomes a '?', in a JSON text an escape.
+ */
+void clean_text(const char *);
+void clean_json(const char *);
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * When a claim is void: its process is gone, its lease is over, or its lease
+ * is longer than any lease can be.
+ *
+ * Run by make check.
+ */
+#include "claim_world.h"
+
+#include <signal.h>
+
+/* What a child needs to tell that it is ready; the world comes first. */
+struct telling {
+	struct world world;
+	int fd;
+};
+
+/* Claims 1 on arrival and 3 by the scan, tells it, and waits for its end. */
+static void
+claim_and_wait(struct world *w)
+{
+	const struct telling *t = (const void *)w;
+	struct store *s = store_of(w, 5000, true);
+	struct problem p = { 0 };
+	struct work work;
+	bool found;
+
+	CHILD_CHECK(take_opts_in(w, s, "107", "A", 1, 0).claimed);
+	CHILD_CHECK(!take_opts_in(w, s, "107", "A", 2, 0).claimed);
+	CHILD_CHECK(!take_opts_in(w, s, "107", "B", 30, w->now_ms).claimed);
+	CHILD_CHECK(!take_opts_in(w, s, "107", "B", 40, w->now_ms).claimed);
+	(void)store_claim_due(s, NULL, &w->arena, &work, &found, &p);
+	CHILD_OK(&p);
+	CHILD_CHECK(found && work.id == 3);
+	CHILD_CHECK(write(t->fd, "x", 1) == 1);
+	(void)pause();
+}
+
+static void
+exit_at_once(struct world *w)
+{
+	struct store *s = store_of(w, 5000, true);
+
+	CHILD_CHECK(take_opts_in(w, s, "107", "A", 1, 0).claimed);
+	_exit(0);
+}
+
+static pid_t
+owner_start(struct world *w)
+{
+	struct telling t = { .world = *w };
+	int fd[2];
+	char c;
+	pid_t pid;
+
+	t.world.clock.ctx = &t.world;
+	assert_int_equal(pipe(fd), 0);
+	t.fd = fd[1];
+	pid = child_start(claim_and_wait, &t.world);
+	(void)close(fd[1]);
+	assert_int_equal(read(fd[0], &c, 1), 1);
+	(void)close(fd[0]);
+	return pid;
+}
+
+static void
+owner_kill(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+/* No time passes: the kernel says that the owner is gone. */
+static void
+test_killed(void **state)
+{
+	struct world *w = *state;
+	pid_t pid = owner_start(w);
+
+	assert_int_equal(claim_due(w), 0);
+	owner_kill(pid);
+	assert_int_equal(claim_due(w), 1);
+	assert_int_equal(claim_due(w), 3);
+	assert_int_equal(claim_due(w), 0);
+	assert_int_equal(deliver(w, 1), 2);
+	assert_int_equal(deliver(w, 3), 4);
+}
+
+static void
+test_exited(void **state)
+{
+	struct world *w = *state;
+
+	child_succeeds(child_start(exit_at_once, w));
+	assert_int_equal(column(w, "owner <> 0", 1), 1);
+	assert_int_equal(claim_due(w), 1);
+}
+
+/* An owner that closed its store has ended its claims. */
+static void
+test_closed(void **state)
+{
+	struct world *w = *state;
+	struct store *other = store_of(w, 5000, true);
+
+	(void)take_opts_in(w, other, "107", "A", 1, 0);
+	assert_int_equal(claim_due(w), 0);
+	store_close(other);
+	assert_int_equal(claim_due(w), 1);
+}
+
+/* A dead process's message counts as busy for nobody that arrives. */
+static void
+test_arrival_after_death(void **state)
+{
+	struct world *w = *state;
+
+	owner_kill(owner_start(w));
+	/* 1 waits: it still goes before any that comes now */
+	assert_false(take_in(w, "A", 9).claimed);
+	/* and a lower one before it */
+	(void)take_in(w, "B", 20);
+	assert_int_equal(claim_due(w), 1);
+	assert_int_equal(claim_due(w), 6);
+	assert_int_equal(claim_due(w), 0);
+	assert_int_equal(deliver(w, 6), 3);
+}
+
+/* The lease is the end of a living one's claim, and not a moment before. */
+static void
+test_lease(void **state)
+{
+	struct world *w = *state;
+	pid_t pid = owner_start(w);
+
+	w->now_ms += (int64_t)365 * 86400 * 1000;	/* not its clock */
+	w->mono_ms += LEASE - 1;
+	assert_int_equal(claim_due(w), 0);
+	w->mono_ms += 1;
+	assert_int_equal(claim_due(w), 1);
+	assert_int_equal(claim_due(w), 3);
+	assert_int_equal(claim_due(w), 0);
+	owner_kill(pid);
+	/* ours now, so his end frees nothing */
+	assert_int_equal(claim_due(w), 0);
+}
+
+/* As after a reboot: the monotonic clock began anew. */
+static void
+test_lease_too_long(void **state)
+{
+	struct world *w = *state;
+	pid_t pid = owner_start(w);
+
+	assert_int_equal(claim_due(w), 0);
+	w->mono_ms -= 1;
+	assert_int_equal(claim_due(w), 1);
+	w->mono_ms = 0;
+	assert_int_equal(claim_due(w), 1);
+	assert_int_equal(claim_due(w), 3);
+	owner_kill(pid);
+}
+
+/* A batch and the next of a chat leave alone what a living one has. */
+static void
+test_living(void **state)
+{
+	struct world *w = *state;
+	struct store *other = store_of(w, 5000, true);
+	struct work work, out[4];
+	size_t n = 9;
+
+	(void)take_in(w, "A", 1);
+	(void)take_opts_in(w, other, "107", "B", 2, 0);
+	(void)deliver(w, 1);
+	work = work_of(w, 1);
+	assert_int_equal(deliver(w, 2), 0);
+	assert_int_equal(store_claim_batch(w->store, &work, &w->arena, out, 4,
+	    &n, &w->problem), ERR_OK);
+	assert_int_equal(n, 0);
+	store_close(other);
+	assert_int_equal(store_claim_batch(w->store, &work, &w->arena, out, 4,
+	    &n, &w->problem), ERR_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(out[0].id, 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(test_killed),
+		WORLD_TEST(test_exited),
+		WORLD_TEST(test_closed),
+		WORLD_TEST(test_arrival_after_death),
+		WORLD_TEST(test_lease),
+		WORLD_TEST(test_lease_too_long),
+		WORLD_TEST(test_living),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
