@@ -67,7 +67,7 @@ try_hand_over(struct trying *t, bool probe)
 
 	hand_over(t->r, w, &t->arena, probe, &patience, &next);
 	if (w->state == STATE_DELIVERED && w->ids != NULL)
-		tell(t->r, &w, 1, false, &patience);
+		tell_if_up(t->r, &w, 1, &patience);
 	if (next != 0)
 		travel_on(t->r, next);
 	return w->state == STATE_RECEIVED ? DUE_FAILED : DUE_DONE;
@@ -132,12 +132,13 @@ due_try_one(const struct relay *r, bool scan, struct problem *p)
 	struct trying t = { .r = r };
 	enum due end = DUE_NONE;
 
+	/* first: a long queue must not outlive an installation's hour */
+	if (install_retry(&r->env))
+		return DUE_DONE;
 	arena_init(&t.arena, ARENA_MAX);
 	if (claim(&t, scan, p)) {
 		place_of(r, &t.first, t.place);
 		end = try_claimed(&t);
-	} else if (p->err == ERR_OK && install_retry(&r->env)) {
-		end = DUE_DONE;
 	}
 	arena_free(&t.arena);
 	return end;

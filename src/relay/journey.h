@@ -24,6 +24,10 @@ void hand_over(const struct relay *, struct work *, struct arena *,
 void tell(const struct relay *, struct work *const *, size_t n, bool probe,
     struct patience *);
 
+/* tell(), unless the portal is known to be down: then they are held. */
+void tell_if_up(const struct relay *, struct work *const *, size_t n,
+    struct patience *);
+
 /*
  * Both steps for a message that this process has claimed in the store, and
  * for those that its chat has ready behind it.  Nobody waits for it.

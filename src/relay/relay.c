@@ -238,23 +238,14 @@ tell_all(struct trip *t)
 {
 	struct work **ready = arena_alloc(&t->ev->arena,
 	    (t->works + 1) * sizeof(struct work *));
-	struct failure f = { .reason = "the portal is down", .wait_s = -1,
-	    .hold = HOLD_DOWN };
-	char place[PLACE_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; ready != NULL && i < t->works; i++)
 		if (t->work[i].state == STATE_DELIVERED &&
 		    t->work[i].ids != NULL)
 			ready[n++] = &t->work[i];
-	if (n == 0)
-		return;
-	place_of_portal(t->ev->member_id, place);
-	f.until_ms = place_down_until(t->r, place);
-	if (f.until_ms == 0)
-		tell(t->r, ready, n, false, t->patience);
-	else
-		attempt_failed(t->r, ready, n, STEP_STATUS, &f, NULL);
+	if (n != 0)
+		tell_if_up(t->r, ready, n, t->patience);
 }
 
 static enum err

@@ -334,3 +334,19 @@ tell(const struct relay *r, struct work *const *work, size_t n, bool probe,
 	arena_free(&t.arena);
 	free(item);
 }
+
+void
+tell_if_up(const struct relay *r, struct work *const *work, size_t n,
+    struct patience *patience)
+{
+	struct failure f = { .reason = "the portal is down", .wait_s = -1,
+	    .hold = HOLD_DOWN };
+	char place[PLACE_MAX];
+
+	place_of_portal(work[0]->member_id, place);
+	f.until_ms = place_down_until(r, place);
+	if (f.until_ms == 0)
+		tell(r, work, n, false, patience);
+	else
+		attempt_failed(r, work, n, STEP_STATUS, &f, NULL);
+}

@@ -33,7 +33,7 @@ travel_one(const struct relay *r, int64_t id, struct arena *a, int64_t *next)
 	if (w.state == STATE_RECEIVED)
 		hand_over(r, &w, a, false, &patience, next);
 	if (w.state == STATE_DELIVERED && w.ids != NULL)
-		tell(r, &one, 1, false, &patience);
+		tell_if_up(r, &one, 1, &patience);
 }
 
 void

@@ -160,8 +160,9 @@ static bool
 postpone_one(struct store *s, const struct move *m, const struct work *w)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET reason = ?2, tries = tries + 1,"
-	    " changed_ms = ?3, first_ms = coalesce(first_ms, ?3),"
+	    "UPDATE message SET reason = ?2, tries = tries + (?5 <> 1),"
+	    " changed_ms = ?3, first_ms = CASE WHEN ?5 = 1 THEN first_ms"
+	    " ELSE coalesce(first_ms, ?3) END,"
 	    " next_ms = ?4, hold = ?5, owner = 0, lease = 0"
 	    " WHERE id = ?1 AND state IN (1, 2)");
 

@@ -77,7 +77,8 @@ enum err store_take(struct store *, const struct event *,
  * ids.  The claim stays for the status, unless none is wanted (then it is
  * acknowledged).
  * store_refused: a step said no for good; the message waits for a person.
- * store_postponed: they are tried again at `next_ms`, or held until then.
+ * store_postponed: they are tried again at `next_ms`, or held until then;
+ * HOLD_DOWN tells that they were not tried at all.
  */
 enum err store_delivered(struct store *, struct work *, const char *ids,
     bool wants_status, int64_t *next, struct problem *);

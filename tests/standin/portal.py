@@ -219,7 +219,7 @@ class Portal(Peer):
 
     def _method(self, call):
         if call.rest == DELIVERY:
-            if self.unwanted & message_ids(call.params):
+            if self.unwanted and self.unwanted & message_ids(call.params):
                 return error("ERROR_ARGUMENT")
             problem = self._deliver(call.params)
             if problem:

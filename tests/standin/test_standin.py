@@ -72,6 +72,15 @@ def test_delivery_is_recorded_and_first_ids_stay(portal):
     assert portal.violations == []
 
 
+def test_an_unwanted_message_spoils_its_call(portal):
+    portal.unwanted = {7}
+    token = portal.add_token()
+    status, text, _ = call(portal, body(token, message_id=7))
+    assert status == 400 and json.loads(text)["error"] == "ERROR_ARGUMENT"
+    assert call(portal, body(token, message_id=8))[0] == 200
+    assert portal.violations == [] and len(portal.first_ids) == 1
+
+
 def test_tokens(portal):
     good, old = portal.add_token(), portal.add_token(expires_in=-1)
     hook = portal.add_token(kind="webhook")
