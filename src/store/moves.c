@@ -34,13 +34,9 @@ begin_next(struct store *s, const struct move *m)
 }
 
 static bool
-delivered(struct store *s, void *ctx)
+note_delivery(struct store *s, const struct move *m, const char *sql)
 {
-	const struct move *m = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
-	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0, next_ms = ?3 WHERE id = ?1 AND state = 1");
+	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
 	bool ok = st != NULL;
 
 	if (ok) {
@@ -53,26 +49,24 @@ delivered(struct store *s, void *ctx)
 	return ok;
 }
 
+static bool
+delivered(struct store *s, void *ctx)
+{
+	return note_delivery(s, ctx,
+	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
+	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
+	    " hold = 0, next_ms = ?3 WHERE id = ?1 AND state = 1");
+}
+
 /* Of an event that needs no status: done as soon as the channel took it. */
 static bool
 delivered_and_done(struct store *s, void *ctx)
 {
-	const struct move *m = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
+	return note_delivery(s, ctx,
 	    "UPDATE message SET state = 3, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, body = NULL, token = NULL,"
 	    " endpoint = NULL, hold = 0, next_ms = NULL, owner = 0, lease = 0"
 	    " WHERE id = ?1 AND state = 1");
-	bool ok = st != NULL;
-
-	if (ok) {
-		bind_int(st, 1, m->work->id);
-		bind_text(st, 2, m->text);
-		bind_int(st, 3, m->now_ms);
-		ok = sqlite_done(s->db, st) && begin_next(s, m);
-	}
-	fault_point("delivered-before-commit");
-	return ok;
 }
 
 /* What has happened outside is not given up at the first try: if it is not
