@@ -50,10 +50,12 @@ test_what_a_chat_is(void **state)
 		assert_true(a.claimed);
 	}
 	assert_false(take_in(w, "A", 13).claimed);
-	/* and none of them is the next of another */
+	/* and none of them is the next of another, though it is free */
+	postpone(w, 1, 0, HOLD_NONE);
 	assert_int_equal(deliver(w, 2), 0);
 	assert_int_equal(deliver(w, 3), 0);
 	assert_int_equal(deliver(w, 4), 0);
+	assert_int_equal(claim_due(w), 1);
 	assert_int_equal(deliver(w, 1), 5);
 }
 
@@ -176,6 +178,7 @@ static void
 test_equal_ids(void **state)
 {
 	struct world *w = *state;
+	int64_t n;
 
 	assert_true(take_message(w, ADD, 1, "a").claimed);
 	assert_false(take_message(w, DELETE, 2, "b").claimed);
@@ -186,6 +189,40 @@ test_equal_ids(void **state)
 	assert_int_equal(deliver(w, 5), 2);
 	assert_int_equal(deliver(w, 2), 3);
 	assert_int_equal(deliver(w, 3), 4);
+	/* also where the later one has been due for longer */
+	(void)take_message(w, ADD, 3, "f");
+	(void)take_message(w, DELETE, 3, "g");
+	assert_int_equal(deliver(w, 4), 6);
+	assert_int_equal(refuse(w, 6, STEP_HAND_OVER, "no"), 7);
+	postpone(w, 7, 0, HOLD_NONE);
+	w->now_ms += 5;
+	assert_int_equal(store_retry(w->store, NULL, &n, &w->problem),
+	    ERR_OK);
+	assert_int_equal(claim_due(w), 6);
+}
+
+/* An end that comes twice, after the lease, starts the next but once. */
+static void
+test_late_end(void **state)
+{
+	struct world *w = *state;
+	struct store *other = store_of(w, 1000, true);
+	struct work late;
+	int64_t next = -1;
+
+	(void)take_in(w, "A", 1);
+	(void)take_in(w, "A", 2);
+	(void)take_in(w, "A", 3);
+	late = work_of(w, 1);
+	w->mono_ms += LEASE;
+	assert_int_equal(claim_by(w, other, NULL), 1);
+	assert_int_equal(deliver(w, 1), 2);
+	assert_int_equal(store_delivered(other, &late, "[]", true, &next,
+	    &w->problem), ERR_OK);
+	assert_int_equal(next, 0);
+	assert_string_equal(look(w, "SELECT state, ids FROM message WHERE"
+	    " id = 1"), "2|[\"x\"]|\n");
+	store_close(other);
 }
 
 /* The elements of one event, in any order: the lowest of a chat is first. */
@@ -291,6 +328,7 @@ main(void)
 		WORLD_TEST(test_lower_than_waiting),
 		WORLD_TEST(test_behind_waiting),
 		WORLD_TEST(test_equal_ids),
+		WORLD_TEST(test_late_end),
 		WORLD_TEST(test_one_event),
 		WORLD_TEST(test_taken_while_down),
 		WORLD_TEST(test_all_or_nothing),

@@ -126,6 +126,15 @@ test_no_room(void **state)
 	assert_int_equal(claim_due(w), 1);
 }
 
+static int64_t
+next_due(struct world *w)
+{
+	int64_t ms = -1;
+
+	assert_int_equal(store_next_due(w->store, &ms, &w->problem), ERR_OK);
+	return ms;
+}
+
 /* Whom the filter blocks, as "state member connector line". */
 struct blocking {
 	const char *who;
@@ -166,6 +175,7 @@ test_filter(void **state)
 	assert_int_equal(claim_by(w, w->store, &f), 1);
 	assert_int_equal(claim_by(w, w->store, &f), 0);
 	/* it was of that scan only */
+	assert_true(next_due(w) == w->now_ms);
 	assert_int_equal(claim_due(w), 3);
 }
 
@@ -276,15 +286,9 @@ test_batch(void **state)
 	postpone(w, 2, 100, HOLD_PARKED);
 	postpone(w, 3, 100, HOLD_DOWN);
 	assert_int_equal(batch(w, 1, out, 8), 0);
-}
-
-static int64_t
-next_due(struct world *w)
-{
-	int64_t ms = -1;
-
-	assert_int_equal(store_next_due(w->store, &ms, &w->problem), ERR_OK);
-	return ms;
+	/* it is never its own company */
+	postpone(w, 1, 0, HOLD_NONE);
+	assert_int_equal(batch(w, 1, out, 8), 0);
 }
 
 /* What cannot be claimed now must not keep a scanner running. */

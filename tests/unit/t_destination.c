@@ -167,6 +167,28 @@ test_hold_channel(void **state)
 	    "8|999|0|\n");
 }
 
+/* A channel may serve many lines: when it is up, all that is held is due. */
+static void
+test_up_for_all(void **state)
+{
+	struct world *w = *state;
+	int64_t held = w->now_ms + 5000;
+
+	(void)take_opts_in(w, w->store, "107", "A", 1, held);
+	(void)take_opts_in(w, w->store, "108", "A", 2, held);
+	(void)take_in(w, "B", 3);
+	(void)take_in(w, "C", 4);
+	(void)deliver(w, 4);
+	postpone(w, 3, 5000, HOLD_NONE);
+	postpone(w, 4, 5000, HOLD_DOWN);
+	w->now_ms += 7;
+	set_up(w, "p", 1);
+	/* its own wait is another thing, and so is a portal's */
+	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000, hold"
+	    " FROM message ORDER BY id"),
+	    "1|7|0|\n2|7|0|\n3|5000|0|\n4|5000|1|\n");
+}
+
 /* Holding a status call: those of the same portal. */
 static void
 test_hold_portal(void **state)
@@ -250,6 +272,7 @@ main(void)
 		WORLD_TEST(test_one_probe),
 		WORLD_TEST(test_long_wait),
 		WORLD_TEST(test_hold_channel),
+		WORLD_TEST(test_up_for_all),
 		WORLD_TEST(test_hold_portal),
 		WORLD_TEST(test_failure),
 	};

@@ -147,6 +147,34 @@ test_others_stay(void **state)
 	    "2|null|\n4|no|\n1|later|\n");
 }
 
+/* An attempt counts from its own first; to be held is none. */
+static void
+test_attempts(void **state)
+{
+	static const char sql[] = "SELECT tries,"
+	    " first_ms - 1773759162000, next_ms - 1773759162000, hold FROM"
+	    " message";
+	struct world *w = *state;
+	int64_t id = take_message(w, ADD, 1, "b").id;
+
+	postpone(w, id, 9, HOLD_DOWN);
+	assert_string_equal(look(w, sql), "0|null|9|1|\n");
+	w->now_ms += 5;
+	postpone(w, id, 9, HOLD_NONE);
+	assert_string_equal(look(w, sql), "1|5|14|0|\n");
+	w->now_ms += 5;
+	postpone(w, id, 9, HOLD_DOWN);
+	assert_string_equal(look(w, sql), "1|5|19|1|\n");
+	postpone(w, id, 9, HOLD_NONE);
+	assert_string_equal(look(w, sql), "2|5|19|0|\n");
+	/* the next step has its own */
+	(void)deliver(w, id);
+	assert_string_equal(look(w, sql), "0|null|10|0|\n");
+	w->now_ms += 5;
+	postpone(w, id, 9, HOLD_PARKED);
+	assert_string_equal(look(w, sql), "1|15|24|2|\n");
+}
+
 static void
 test_acknowledged_together(void **state)
 {
@@ -244,6 +272,7 @@ main(void)
 		WORLD_TEST(test_transitions),
 		WORLD_TEST(test_refused),
 		WORLD_TEST(test_others_stay),
+		WORLD_TEST(test_attempts),
 		WORLD_TEST(test_acknowledged_together),
 		WORLD_TEST(test_erased),
 		WORLD_TEST(test_failure),

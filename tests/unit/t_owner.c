@@ -153,6 +153,26 @@ test_scan(void **state)
 	owner_close(a);
 }
 
+/* The turn to write is one process's, and no number and no scan. */
+static void
+test_turn(void **state)
+{
+	struct world *w = *state;
+	struct owner *a = open_one(w), *b = open_one(w);
+
+	assert_true(owner_begin_turn(a));
+	assert_false(owner_begin_turn(b));
+	assert_true(owner_begin_scan(b));
+	owner_end_turn(b);
+	assert_false(owner_begin_turn(b));
+	owner_end_turn(a);
+	assert_true(owner_begin_turn(b));
+	owner_close(b);
+	assert_true(owner_begin_turn(a));
+	assert_true(owner_begin_scan(a));
+	owner_close(a);
+}
+
 /* One scanner in all, and one thread of its process. */
 static void
 test_store_scan(void **state)
@@ -238,6 +258,7 @@ main(void)
 		WORLD_TEST(test_processes),
 		WORLD_TEST(test_not_inherited),
 		WORLD_TEST(test_scan),
+		WORLD_TEST(test_turn),
 		WORLD_TEST(test_store_scan),
 		WORLD_TEST(test_mode),
 		WORLD_TEST(test_failure),
