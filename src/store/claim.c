@@ -218,16 +218,21 @@ struct given {
 	size_t n;
 };
 
-/* The list is emptied under the lock: nobody gives a claim back twice. */
+/*
+ * The list is emptied under the lock: nobody gives a claim back twice.  On a
+ * further run it is in our hands already.
+ */
 static bool
 give_back(struct store *s, void *ctx)
 {
 	struct given *g = ctx;
 	bool ok = true;
 
-	memcpy(g->id, s->orphan, s->orphans * sizeof(g->id[0]));
-	g->n = s->orphans;
-	s->orphans = 0;
+	if (g->n == 0) {
+		memcpy(g->id, s->orphan, s->orphans * sizeof(g->id[0]));
+		g->n = s->orphans;
+		s->orphans = 0;
+	}
 	for (size_t i = 0; ok && i < g->n; i++) {
 		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
 		    " SET owner = 0, lease = 0 WHERE id = ?1 AND owner = ?2");
@@ -348,7 +353,10 @@ static bool
 claim_batch(struct store *s, void *ctx)
 {
 	struct batch *b = ctx;
-	bool ok = read_batch(s, b);
+	bool ok;
+
+	b->n = 0;
+	ok = read_batch(s, b);
 
 	for (size_t i = 0; ok && i < b->n; i++)
 		ok = claim(s, b->out[i].id);

@@ -1,6 +1,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include "store/commit.h"
 #include "store/owner.h"
 #include "store/sqlite.h"
 #include "store/store.h"
@@ -14,7 +15,8 @@
  * What the files of the store share.  Private to store/.
  */
 struct store {
-	pthread_mutex_t lock;
+	struct commits commits;
+	pthread_mutex_t lock;	/* guards the rest */
 	struct sqlite *db;	/* NULL: not open now */
 	struct owner *owner;	/* from the first transaction on */
 	char *path;
@@ -33,7 +35,17 @@ struct store {
 enum err store_lock(struct store *, bool *absent, struct problem *);
 enum err store_unlock(struct store *, enum err e);
 
-/* Runs `work` in one transaction; its false rolls everything back. */
+/*
+ * store_lock() for work on what there is: where no file is and none is to be
+ * made, the store is empty, *absent says so, and `*p` stays as it was.
+ */
+enum err store_begin(struct store *, bool *absent, struct problem *);
+
+/*
+ * Runs `work` in a transaction that it may share with others' work; its false
+ * rolls it back.  It may run several times before it counts, in any thread,
+ * under the store's lock: it must start from nothing each time.
+ */
 enum err store_transact(struct store *,
     bool (*work)(struct store *, void *ctx), void *ctx, struct problem *);
 

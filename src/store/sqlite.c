@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STMT_SLOTS 64
+#define STMT_SLOTS 96
 
 struct sqlite {
 	sqlite3 *db;
@@ -297,15 +297,21 @@ sqlite_changes(struct sqlite *s)
 }
 
 bool
+sqlite_is_busy(struct sqlite *s)
+{
+	return (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
+}
+
+bool
 sqlite_begin(struct sqlite *s)
 {
-	return run(s, "BEGIN IMMEDIATE");
+	return sqlite_done(s, sqlite_stmt(s, "BEGIN IMMEDIATE"));
 }
 
 bool
 sqlite_commit(struct sqlite *s)
 {
-	return run(s, "COMMIT");
+	return sqlite_done(s, sqlite_stmt(s, "COMMIT"));
 }
 
 void

@@ -35,7 +35,7 @@ bool sqlite_wal_is_safe(int version);
 
 /*
  * The prepared statement of this SQL, a string literal, reset and without
- * bindings; at most 64 of them.  NULL on failure: sqlite_fail() tells why.
+ * bindings; at most 96 of them.  NULL on failure: sqlite_fail() tells why.
  */
 struct sqlite3_stmt *sqlite_stmt(struct sqlite *, const char *sql);
 
@@ -59,6 +59,9 @@ int64_t sqlite_changes(struct sqlite *);
 bool sqlite_begin(struct sqlite *);
 bool sqlite_commit(struct sqlite *);
 void sqlite_rollback(struct sqlite *);
+
+/* Whether the last call failed because another has the file. */
+bool sqlite_is_busy(struct sqlite *);
 
 /* Records why the last call failed; always ERR_DISK. */
 enum err sqlite_fail(struct sqlite *, struct problem *);

@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *
 state_name(enum state state)
@@ -47,6 +46,7 @@ store_new(const char *path)
 		free(s);
 		return NULL;
 	}
+	commits_init(&s->commits);
 	return s;
 }
 
@@ -75,6 +75,7 @@ store_close(struct store *s)
 		return;
 	sqlite_close(s->db);
 	owner_close(s->owner);
+	commits_free(&s->commits);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s->path);
 	free(s);
@@ -136,12 +137,8 @@ store_unlock(struct store *s, enum err e)
 	return e;
 }
 
-/*
- * Where no file is and none is to be made, the store is empty: there is
- * nothing to do, and that is no failure.
- */
-static enum err
-begin(struct store *s, bool *absent, struct problem *p)
+enum err
+store_begin(struct store *s, bool *absent, struct problem *p)
 {
 	struct problem local = { 0 };
 	enum err e = store_lock(s, absent, &local);
@@ -151,51 +148,12 @@ begin(struct store *s, bool *absent, struct problem *p)
 	return e;
 }
 
-/*
- * SQLite's own waiting is a lottery that a busy process wins each time, and
- * an event that was not stored is lost.  So one process waits in front, and
- * the writer of now queues behind it.  Without the turn SQLite decides.
- */
-static bool
-begin_in_turn(struct store *s)
-{
-	static const struct timespec pause = { 0, 1000000 };
-	bool turn = owner_begin_turn(s->owner);
-	bool ok;
-
-	for (int64_t i = 0; !turn && i < s->opts.busy_ms; i++) {
-		(void)nanosleep(&pause, NULL);
-		turn = owner_begin_turn(s->owner);
-	}
-	ok = sqlite_begin(s->db);
-	if (turn)
-		owner_end_turn(s->owner);
-	return ok;
-}
-
-enum err
-store_transact(struct store *s, bool (*work)(struct store *, void *),
-    void *ctx, struct problem *p)
-{
-	bool absent;
-	enum err e = begin(s, &absent, p);
-
-	if (e == ERR_OK && !begin_in_turn(s))
-		e = sqlite_fail(s->db, p);
-	else if (e == ERR_OK && !(work(s, ctx) && sqlite_commit(s->db))) {
-		e = sqlite_fail(s->db, p);
-		sqlite_rollback(s->db);
-	}
-	e = store_unlock(s, e);
-	return absent ? ERR_OK : e;
-}
-
 enum err
 store_read(struct store *s, bool (*work)(struct store *, void *), void *ctx,
     struct problem *p)
 {
 	bool absent;
-	enum err e = begin(s, &absent, p);
+	enum err e = store_begin(s, &absent, p);
 
 	if (e == ERR_OK && !work(s, ctx))
 		e = sqlite_fail(s->db, p);

@@ -60,7 +60,7 @@ test_same_at_once(void **state)
 }
 
 /* What the child that is killed needs; the world comes first. */
-struct commits {
+struct counted {
 	struct world world;
 	int fd;
 };
@@ -69,7 +69,7 @@ struct commits {
 static void
 store_for_ever(struct world *w)
 {
-	const struct commits *c = (const void *)w;
+	const struct counted *c = (const void *)w;
 	struct store *s = store_of(w, 5000, true);
 
 	for (int64_t i = 1;; i++) {
@@ -92,7 +92,7 @@ store_for_ever(struct world *w)
 static int64_t
 kill_after(struct world *w, int commits)
 {
-	struct commits c = { .world = *w };
+	struct counted c = { .world = *w };
 	int64_t last = 0;
 	int fd[2], status;
 	pid_t pid;

@@ -1,0 +1,23 @@
+#ifndef STORE_COMMIT_H
+#define STORE_COMMIT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+/* The writes that wait for the next commit.  Private to store/. */
+struct write;
+STAILQ_HEAD(writes, write);
+
+struct commits {
+	pthread_mutex_t lock;	/* guards the rest */
+	struct writes queue;
+	size_t waiting;		/* how many are in it */
+	bool led;		/* somebody commits now, or is about to */
+};
+
+void commits_init(struct commits *);
+void commits_free(struct commits *);
+
+#endif
