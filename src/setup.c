@@ -8,6 +8,7 @@
 
 #include "portal/trust.h"
 #include "relay/late.h"
+#include "relay/waiting.h"
 
 #include <string.h>
 
@@ -38,6 +39,10 @@ open_store(struct setup *s, bool create, struct problem *p)
 		.longest_ms = s->config->retry.longest * 1000,
 		.give_up_ms = s->config->retry.give_up_after * 1000,
 		.create = create,
+		.burst = s->config->portal.burst,
+		.rate = s->config->portal.rate,
+		.calls_in_flight = s->config->portal.calls_in_flight,
+		.batch = s->config->portal.status_batch,
 	};
 
 	return store_open(&s->store, &opts, p);
@@ -74,6 +79,9 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		e = open_channels(s, p);
 	if (e == ERR_OK && late_new(&s->late) != ERR_OK)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e == ERR_OK && waiting_new(&s->waiting, s->store,
+	    &clock_system) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	s->relay = (struct relay){
 		.env = {
 			.config = s->config,
@@ -84,6 +92,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		},
 		.channels = s->channels,
 		.late = s->late,
+		.waiting = s->waiting,
 	};
 	return e;
 }
@@ -91,6 +100,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 void
 setup_free(struct setup *s)
 {
+	waiting_free(s->waiting);
 	late_free(s->late);
 	channels_close(s->channels);
 	http_client_free(s->http);

@@ -13,6 +13,7 @@ struct setup {
 	struct channels *channels;
 	struct store *store;
 	struct late *late;
+	struct waiting *waiting;
 	struct relay relay;
 };
 

@@ -26,4 +26,11 @@ patience_end(struct patience *p)
 	p->run_out(p->ctx);
 }
 
+/* Of somebody who does not wait: nobody is told. */
+static inline struct patience
+patience_none(void)
+{
+	return (struct patience){ .over = true };
+}
+
 #endif

@@ -164,17 +164,11 @@ keep(const struct env *env, const struct event *ev, struct install *in,
 	    &in->id, kept, p);
 }
 
-static void
-nothing(void *ctx)
-{
-	(void)ctx;
-}
-
 enum err
 install_take(const struct env *env, const struct event *ev,
     struct patience *patience, enum install_end *end, struct problem *p)
 {
-	struct patience forever = { .run_out = nothing, .over = true };
+	struct patience forever = patience_none();
 	char why[OAUTH_REASON_MAX];
 	struct install in;
 	struct arena a;
@@ -205,7 +199,7 @@ install_take(const struct env *env, const struct event *ev,
 bool
 install_retry(const struct env *env)
 {
-	struct patience patience = { .run_out = nothing, .over = true };
+	struct patience patience = patience_none();
 	char why[OAUTH_REASON_MAX];
 	struct problem p = { 0 };
 	struct install in;

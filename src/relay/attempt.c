@@ -162,16 +162,24 @@ place_was(const struct relay *r, const char *place, const struct work *w,
 }
 
 int64_t
-place_down_until(const struct relay *r, const char *place)
+place_late_until(const struct relay *r, const char *place)
 {
-	struct problem p = { 0 };
-	int64_t until = 0;
-
 	/* half of the workers may wait for one destination that is slow */
 	if (late_is(r->late, place, r->env.config->server.workers / 2 + 1))
 		return clock_wall(r->env.clock) +
 		    r->env.config->retry.first * 1000;
+	return 0;
+}
+
+int64_t
+place_down_until(const struct relay *r, const char *place)
+{
+	struct problem p = { 0 };
+	int64_t until = place_late_until(r, place);
+
 	/* if the store cannot say, the next step will */
-	(void)store_down_until(r->env.store, place, false, &until, &p);
+	if (until == 0)
+		(void)store_down_until(r->env.store, place, false, &until,
+		    &p);
 	return until;
 }

@@ -36,8 +36,10 @@ void place_was(const struct relay *, const char *place,
     const struct work *, bool down, bool probe);
 
 /*
- * When a place that this process finds down may be tried: 0 if it is up.
+ * When a place may be tried that holds too many workers of this process, and
+ * one that is down for that or for all processes: 0 if it may be now.
  */
+int64_t place_late_until(const struct relay *, const char *place);
 int64_t place_down_until(const struct relay *, const char *place);
 
 #endif

@@ -11,8 +11,6 @@
 #include "relay/journey.h"
 #include "store/destination.h"
 
-#include <stdlib.h>
-
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
 
 struct trying {
@@ -21,12 +19,6 @@ struct trying {
 	struct work first;
 	char place[PLACE_MAX];
 };
-
-static void
-nothing(void *ctx)
-{
-	(void)ctx;
-}
 
 /* Places where enough of us wait already are passed over. */
 static bool
@@ -61,42 +53,40 @@ claim(struct trying *t, bool scan, struct problem *p)
 static enum due
 try_hand_over(struct trying *t, bool probe)
 {
-	struct patience patience = { .run_out = nothing, .over = true };
-	struct work *w = &t->first;
+	struct patience patience = patience_none();
+	struct call call;
 	int64_t next;
 
-	hand_over(t->r, w, &t->arena, probe, &patience, &next);
-	if (w->state == STATE_DELIVERED && w->ids != NULL)
-		tell_if_up(t->r, &w, 1, &patience);
+	call_init(&call);
+	hand_over(t->r, &t->first, probe, &patience, &next, &call);
+	(void)tell_on(t->r, &call, false, &patience);
 	if (next != 0)
 		travel_on(t->r, next);
-	return w->state == STATE_RECEIVED ? DUE_FAILED : DUE_DONE;
+	return t->first.state == STATE_RECEIVED ? DUE_FAILED : DUE_DONE;
 }
 
 static enum due
 try_tell(struct trying *t, bool probe)
 {
-	struct patience patience = { .run_out = nothing, .over = true };
-	size_t max = (size_t)t->r->env.config->portal.status_batch, n = 0;
-	struct work *more = calloc(max, sizeof(*more));
-	struct work **all = calloc(max, sizeof(struct work *));
+	struct patience patience = patience_none();
 	struct problem p = { 0 };
-	enum due end = DUE_FAILED;
+	char place[PLACE_MAX];
+	struct line line;
+	struct call call;
 
-	if (more != NULL && all != NULL) {
-		all[0] = &t->first;
-		/* a probe goes alone */
-		(void)store_claim_batch(t->r->env.store, &t->first,
-		    &t->arena, more, probe ? 0 : max - 1, &n, &p);
-		for (size_t i = 0; i < n; i++)
-			all[i + 1] = &more[i];
-		tell(t->r, all, n + 1, probe, &patience);
-		end = t->first.state == STATE_DELIVERED ? DUE_FAILED :
-		    DUE_DONE;
+	call_init(&call);
+	line_of(&t->first, &line, place);
+	if (store_call_begin(t->r->env.store, &line, &t->first, probe, &call,
+	    &p) != ERR_OK) {
+		log_error(t->r->env.log, "store-failed", F_STR("key",
+		    t->first.key), F_STR("reason", p.text));
+		return DUE_FAILED;
 	}
-	free(more);
-	free(all);
-	return end;
+	if (call.leave != LEAVE_GRANTED) {
+		call_free(&call);
+		return DUE_HELD;
+	}
+	return tell_on(t->r, &call, probe, &patience) ? DUE_DONE : DUE_FAILED;
 }
 
 static enum due

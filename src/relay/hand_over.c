@@ -40,20 +40,31 @@ wants_status(const struct work *w)
 	return strcmp(w->event, "ONIMCONNECTORMESSAGEDELETE") != 0;
 }
 
+static enum err
+note(const struct relay *r, struct work *w, const char *ids, int64_t *next,
+    struct call *call, struct problem *p)
+{
+	char place[PLACE_MAX];
+	struct line line;
+
+	if (!wants_status(w))
+		return store_done(r->env.store, w, ids, next, p);
+	line_of(w, &line, place);
+	return store_delivered(r->env.store, w, ids, next, &line, call, p);
+}
+
 static void
-took_it(const struct relay *r, struct work *w, struct arena *a,
-    struct receipt *receipt, int64_t *next)
+took_it(const struct relay *r, struct work *w, struct receipt *receipt,
+    int64_t *next, struct call *call)
 {
 	const char *ids = buf_str(&receipt->ids);
 	struct problem p = { 0 };
 
-	if (ids == NULL || store_delivered(r->env.store, w, ids,
-	    wants_status(w), next, &p) != ERR_OK) {
+	if (ids == NULL || note(r, w, ids, next, call, &p) != ERR_OK) {
 		log_error(r->env.log, "store-failed", F_STR("key", w->key),
 		    F_STR("reason", ids != NULL ? p.text : "out of memory"));
 		return;
 	}
-	w->ids = arena_dup(a, ids, strlen(ids));
 	log_info(r->env.log, "delivered", F_STR("key", w->key));
 	if (w->state == STATE_ACKNOWLEDGED)
 		log_info(r->env.log, "acknowledged", F_STR("key", w->key),
@@ -79,8 +90,8 @@ send_object(const struct relay *r, struct work *w, const struct buf *object,
 }
 
 void
-hand_over(const struct relay *r, struct work *w, struct arena *a,
-    bool probe, struct patience *patience, int64_t *next)
+hand_over(const struct relay *r, struct work *w, bool probe,
+    struct patience *patience, int64_t *next, struct call *call)
 {
 	char place[PLACE_MAX];
 	struct receipt receipt;
@@ -99,7 +110,7 @@ hand_over(const struct relay *r, struct work *w, struct arena *a,
 	f = (struct failure){ .final = receipt.err == ERR_REFUSED,
 	    .reason = receipt.reason, .wait_s = receipt.retry_after_s };
 	if (receipt.err == ERR_OK)
-		took_it(r, w, a, &receipt, next);
+		took_it(r, w, &receipt, next, call);
 	else
 		attempt_failed(r, &w, 1, STEP_HAND_OVER, &f, next);
 	buf_free(&object);

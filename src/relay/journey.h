@@ -1,8 +1,9 @@
 #ifndef RELAY_JOURNEY_H
 #define RELAY_JOURNEY_H
 
+#include "relay/late.h"
 #include "relay/relay.h"
-#include "store/work.h"
+#include "store/calls.h"
 
 /*
  * The steps of claimed messages.  `probe`: the destination was down, and
@@ -11,22 +12,32 @@
 
 /*
  * received -> delivered (or acknowledged, if no status is wanted): one
- * message to its channel, and that durable.  Its ids go into the arena.
- * *next: the chat's next message, claimed for us, or 0.
+ * message to its channel, and that durable.  *next: the chat's next message,
+ * claimed for us, or 0.  `call`, unless NULL, is asked for in the same
+ * transaction; without one the message waits for whoever calls.
  */
-void hand_over(const struct relay *, struct work *, struct arena *,
-    bool probe, struct patience *, int64_t *next);
+void hand_over(const struct relay *, struct work *, bool probe,
+    struct patience *, int64_t *next, struct call *);
 
 /*
- * delivered -> acknowledged: one status call for messages of one portal,
- * connector and line.  Each message's state tells what became of it.
+ * delivered -> acknowledged: makes a call that was granted, with each rung of
+ * the ladder of tokens.  What was not accepted has moved when it returns;
+ * store_call_end() must follow.  Those who wait are told.
  */
-void tell(const struct relay *, struct work *const *, size_t n, bool probe,
+void tell(const struct relay *, struct call *, bool probe, struct patience *,
+    struct call_end *);
+
+/*
+ * tell(), to the end in the store, and on with what has come to wait on the
+ * line meanwhile, until nothing does, or no further call may be made, or an
+ * answer's time is over.  Frees the call.  Whether the first one was good.
+ * Does nothing with a call that was not granted.
+ */
+bool tell_on(const struct relay *, struct call *, bool probe,
     struct patience *);
 
-/* tell(), unless the portal is known to be down: then they are held. */
-void tell_if_up(const struct relay *, struct work *const *, size_t n,
-    struct patience *);
+/* The line of a message; `place` is room for a text of it. */
+void line_of(const struct work *, struct line *, char place[PLACE_MAX]);
 
 /*
  * Both steps for a message that this process has claimed in the store, and

@@ -10,12 +10,14 @@
 #include <stddef.h>
 
 struct late;
+struct waiting;
 
 /* What the relay works with; all of it outlives the relay. */
 struct relay {
 	struct env env;
 	struct channels *channels;
 	struct late *late;	/* relay/late.h */
+	struct waiting *waiting;	/* relay/waiting.h */
 };
 
 /* What became of an event, as far as it has come. */
@@ -28,17 +30,29 @@ struct outcome {
 };
 
 /*
+ * Who waits for the answer.  `patience` ends once, in any thread, when all
+ * that he waits for is done or the time is over, with the outcome as what can
+ * be answered.  `gone` is called last, once: the event, the outcome and the
+ * sender are used no more.  `thread` ends if the calling thread is kept for
+ * longer than an answer may take.
+ */
+struct sender {
+	struct patience patience;
+	void (*gone)(struct sender *);
+	struct patience *thread;
+};
+
+/*
  * Takes an event that was read to its end: checks who sent it, stores its
- * messages, hands them over and tells Bitrix24.  When all that the sender
- * waits for is done, or the time for the answer is over, the patience ends
- * (once), with `out` as what can be answered; what is left to do for other
- * messages of the same chats goes on behind it.
+ * messages, hands them over and sees to it that Bitrix24 is told.  With
+ * ERR_OK `gone` has been called or will be; the calling thread goes on with
+ * what is left to do for other messages of the same chats and portals.
  *
  * ERR_DENIED, ERR_UNUSABLE (bad elements are kept as refused) and ERR_DISK
- * with the problem set: then nothing was handed over, and the patience has
- * not ended.
+ * with the problem set: then nothing was handed over, the patience has not
+ * ended (but that of a long proof may have), and `gone` is never called.
  */
-enum err relay_take(const struct relay *, struct event *, struct patience *,
+enum err relay_take(const struct relay *, struct event *, struct sender *,
     struct outcome *out, struct problem *);
 
 #endif

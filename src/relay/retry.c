@@ -109,6 +109,8 @@ work(void *ctx)
 			(void)pthread_cond_signal(&r->wake);
 		else
 			purge(r);
+		if (end == DUE_NONE)
+			store_tidy(r->relay->env.store);
 	}
 	/* under the lock to the end: whoever sees zero may free it */
 	(void)pthread_mutex_lock(&r->lock);

@@ -1,9 +1,11 @@
 /*
  * delivered -> acknowledged: Bitrix24 is told.
  *
- * Called by the relay for what was just handed over, and by the retry.  Owns
- * nothing.  The ladder of tokens (design, trust): an event's own token first,
- * refused or expired the stored one, and only the stored one's end causes a
+ * Called by the relay for what was just handed over, and by the retry, with a
+ * call that the store has granted.  Owns nothing.  The ladder of tokens
+ * (design, trust): a message that is told alone goes with its event's own
+ * token first, then the stored one; a batch with the stored one first, then
+ * the events' own, the newest first; and only the stored one's end causes a
  * refresh.  Which answer means what is the verdict's to say (contract,
  * section 5); what follows from it is here.
  */
@@ -13,33 +15,48 @@
 #include "portal/tokens.h"
 #include "portal/trust.h"
 #include "relay/attempt.h"
-#include "store/portals.h"
+#include "relay/waiting.h"
+#include "store/calls.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define ARENA_MAX ((size_t)4 * 1024 * 1024)
-#define CALLS_MAX 5	/* own, stored, newer, refreshed, moved: once each */
+#define CALLS_MAX 5	/* of one ladder; a move to a new address included */
+#define GATHER_MS 25	/* the longest wait for more to go with a call */
 
 struct telling {
 	const struct relay *r;
-	struct work *const *work;
-	size_t n;
-	struct arena arena;
+	struct call *call;
 	struct patience *patience;
-	struct portal portal;
-	bool installed;
 	const char *endpoint;
 	const char *token;
-	const char *own;	/* the event's own that was tried, or NULL */
-	bool stored;		/* the token is the stored one */
+	bool stored;		/* it is the stored one, */
 	bool renewed;		/* and was refreshed by this telling */
+	bool stored_over;	/* that one is of no use (any more) */
+	int64_t own_id;		/* the message whose own token was tried last */
 	bool moved;
+	int64_t took_ms;	/* of the last call */
 	struct verdict v;
-	enum tokens_end none;	/* why there is no further token */
+	enum tokens_end none;	/* why there is no stored token */
 	char reason[PROBLEM_TEXT_MAX];
+	struct call_end *end;
 };
+
+static const char *
+member_of(const struct telling *t)
+{
+	return t->call->work[0]->member_id;
+}
+
+/* Whoever waits for them learns what they are now. */
+static void
+tell_waiting(const struct telling *t)
+{
+	for (size_t i = 0; i < t->call->n; i++)
+		waiting_tell(t->r->waiting, &t->call->work[i], 1,
+		    t->call->work[i]->state);
+}
 
 static void
 fail(struct telling *t, bool final, enum hold hold, const char *reason)
@@ -49,11 +66,12 @@ fail(struct telling *t, bool final, enum hold hold, const char *reason)
 	const struct env *env = &t->r->env;
 
 	if (t->v.kind == VERDICT_OPERATING)
-		f.until_ms = store_reset_ms(env->store,
-		    t->work[0]->member_id);
+		f.until_ms = store_reset_ms(env->store, member_of(t));
 	if (t->v.kind == VERDICT_OVERLOAD)	/* blocked by hand */
 		f.wait_s = env->config->retry.longest;
-	attempt_failed(t->r, t->work, t->n, STEP_STATUS, &f, NULL);
+	attempt_failed(t->r, t->call->work, t->call->n, STEP_STATUS, &f,
+	    NULL);
+	tell_waiting(t);
 }
 
 static bool
@@ -63,42 +81,77 @@ is_token(const char *token)
 	    strcmp(token, "undefined") != 0;
 }
 
-/* The first token: the newest event's own, else the stored one. */
+/* The newest event's own token that was not tried yet.  False: none. */
 static bool
-first_token(struct telling *t)
+own_token(struct telling *t)
 {
 	const struct work *newest = NULL;
 
-	for (size_t i = 0; i < t->n; i++)
-		if (is_token(t->work[i]->token) && (newest == NULL ||
-		    t->work[i]->id > newest->id))
-			newest = t->work[i];
-	t->token = t->own = newest != NULL ? newest->token : NULL;
-	if (t->token != NULL) {
-		t->stored = t->installed &&
-		    strcmp(t->token, t->portal.access_token) == 0;
+	for (size_t i = 0; i < t->call->n; i++) {
+		const struct work *w = t->call->work[i];
+
+		if (is_token(w->token) && w->id < t->own_id &&
+		    (newest == NULL || w->id > newest->id) &&
+		    (t->token == NULL || strcmp(w->token, t->token) != 0))
+			newest = w;
+	}
+	if (newest == NULL)
+		return false;
+	t->own_id = newest->id;
+	t->token = newest->token;
+	t->stored = t->call->installed &&
+	    strcmp(t->token, t->call->portal.access_token) == 0;
+	return true;
+}
+
+/* The stored token, other than `failed`.  False: there is none. */
+static bool
+stored_token(struct telling *t, const char *failed, bool refresh)
+{
+	const char *token;
+
+	t->none = tokens_get(&t->r->env, member_of(t), failed, refresh,
+	    &t->call->arena, t->patience, &token, t->reason);
+	t->stored_over = t->none != TOKENS_OK;
+	if (t->none == TOKENS_OK) {
+		t->token = token;
+		t->stored = true;
+		t->renewed = refresh;
+	}
+	return t->none == TOKENS_OK;
+}
+
+static bool
+first_token(struct telling *t)
+{
+	const struct portal *p = &t->call->portal;
+	bool stored = t->call->installed && p->access_token[0] != '\0';
+
+	t->own_id = INT64_MAX;
+	/* a rejected pair still may work, but nothing can renew it */
+	if (t->call->n > 1 && stored && p->rejected == NULL) {
+		t->token = p->access_token;
+		t->stored = true;
 		return true;
 	}
-	t->stored = true;
-	t->none = tokens_get(&t->r->env, t->work[0]->member_id, NULL, false,
-	    &t->arena, t->patience, &t->token, t->reason);
-	return t->none == TOKENS_OK;
+	return own_token(t) || stored_token(t, NULL, false);
 }
 
 /* The next rung of the ladder.  False: there is none. */
 static bool
 next_token(struct telling *t)
 {
-	bool refresh = t->stored;
-
-	/* a stored token whose user may not is a person's business */
-	if (t->stored && (t->v.kind == VERDICT_ACCESS || t->renewed))
-		return false;
-	t->none = tokens_get(&t->r->env, t->work[0]->member_id, t->token,
-	    refresh, &t->arena, t->patience, &t->token, t->reason);
-	t->stored = true;
-	t->renewed = refresh;
-	return t->none == TOKENS_OK;
+	if (t->stored) {
+		/* one whose user may not is a person's business */
+		if (t->v.kind != VERDICT_ACCESS && !t->renewed &&
+		    stored_token(t, t->token, true))
+			return true;
+		t->stored_over = true;
+		return own_token(t);
+	}
+	if (t->call->n > 1 && own_token(t))
+		return true;
+	return !t->stored_over && stored_token(t, t->token, false);
 }
 
 /* The REST endpoint in the address that our call was sent on to, or NULL. */
@@ -113,7 +166,7 @@ home_of(struct telling *t, const char *location)
 	    strcmp(location + n - method, STATUS_METHOD) != 0 ||
 	    !trust_new_home(t->r->env.config, location))
 		return NULL;
-	return arena_dup(&t->arena, location, n - method);
+	return arena_dup(&t->call->arena, location, n - method);
 }
 
 /* The portal was renamed: its new endpoint, once.  False: not there. */
@@ -130,12 +183,12 @@ move(struct telling *t)
 		return false;
 	t->moved = true;
 	t->endpoint = home;
-	log_warning(env->log, "moved", F_STR("member_id",
-	    t->work[0]->member_id), F_STR("endpoint", home),
-	    F_STR("advice", t->installed ? "the stored endpoint is replaced" :
+	log_warning(env->log, "moved", F_STR("member_id", member_of(t)),
+	    F_STR("endpoint", home),
+	    F_STR("advice", t->call->installed ? "the stored endpoint is replaced" :
 	    "change app.client_endpoint if it is set"));
-	if (t->installed && store_portal_moved(env->store,
-	    t->work[0]->member_id, home, &p) != ERR_OK)
+	if (t->call->installed && store_portal_moved(env->store,
+	    member_of(t), home, &p) != ERR_OK)
 		log_error(env->log, "store-failed", F_STR("reason", p.text));
 	return true;
 }
@@ -151,21 +204,30 @@ call(struct telling *t, struct status_item *item)
 		.timeout_ms = env->config->portal.timeout * 1000,
 		.endpoint = t->endpoint,
 		.token = t->token,
-		.connector = t->work[0]->connector,
-		.line = t->work[0]->line,
+		.connector = t->call->work[0]->connector,
+		.line = t->call->work[0]->line,
 		.item = item,
-		.items = t->n,
+		.items = t->call->n,
 	};
 
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->call->n; i++) {
+		const struct work *w = t->call->work[i];
+
 		item[i] = (struct status_item){
-			.chat_id = t->work[i]->chat_id,
-			.message_id = t->work[i]->message_id,
-			.chat = t->work[i]->chat,
-			.ids = t->work[i]->ids,
-			.date = t->work[i]->delivered_ms / 1000,
+			.chat_id = w->chat_id,
+			.message_id = w->message_id,
+			.chat = w->chat,
+			.ids = w->ids,
+			.date = w->delivered_ms / 1000,
 		};
+	}
 	status_send(&c, t->patience, &t->v);
+}
+
+static int64_t
+mono(const struct telling *t)
+{
+	return t->r->env.clock->mono_ms(t->r->env.clock->ctx);
 }
 
 /* Calls until Bitrix24 accepts or no rung is left. */
@@ -175,7 +237,10 @@ climb(struct telling *t, struct status_item *item)
 	bool again = true;
 
 	for (int i = 0; again && i < CALLS_MAX; i++) {
+		t->end->more_calls += i != 0;
+		t->took_ms = mono(t);
 		call(t, item);
+		t->took_ms = mono(t) - t->took_ms;
 		switch (t->v.kind) {
 		case VERDICT_EXPIRED:
 		case VERDICT_TOKEN:
@@ -191,22 +256,20 @@ climb(struct telling *t, struct status_item *item)
 	}
 }
 
+/* Whoever waits is told before that is written: a crash only repeats it. */
 static void
 acknowledged(struct telling *t)
 {
-	const struct env *env = &t->r->env;
-	struct problem p = { 0 };
-
-	if (store_acknowledged(env->store, t->work, t->n,
-	    t->v.reset_at * 1000, &p) != ERR_OK) {
-		/* it is told again after the lease: harmless */
-		log_error(env->log, "store-failed", F_STR("key",
-		    t->work[0]->key), F_STR("reason", p.text));
-		return;
+	t->end->acknowledged = true;
+	t->end->took_ms = t->took_ms;
+	t->end->reset_ms = t->v.reset_at * 1000;
+	for (size_t i = 0; i < t->call->n; i++) {
+		t->call->work[i]->state = STATE_ACKNOWLEDGED;
+		log_info(t->r->env.log, "acknowledged", F_STR("key",
+		    t->call->work[i]->key));
 	}
-	for (size_t i = 0; i < t->n; i++)
-		log_info(env->log, "acknowledged", F_STR("key",
-		    t->work[i]->key));
+	waiting_tell(t->r->waiting, t->call->work, t->call->n,
+	    STATE_ACKNOWLEDGED);
 }
 
 /* A batch that is refused for its content, or for the want of a token that
@@ -214,29 +277,32 @@ acknowledged(struct telling *t)
 static void
 one_by_one(struct telling *t)
 {
-	for (size_t i = 0; i < t->n; i++)
-		tell(t->r, &t->work[i], 1, false, t->patience);
+	struct problem p = { 0 };
+
+	log_warning(t->r->env.log, "batch-refused", F_STR("member_id",
+	    member_of(t)), F_INT("messages", t->call->n),
+	    F_STR("reason", t->v.reason));
+	if (store_alone(t->r->env.store, t->call->work, t->call->n, &p) !=
+	    ERR_OK)
+		log_error(t->r->env.log, "store-failed",
+		    F_STR("reason", p.text));
 }
 
-/* Whether a message of the batch came with another token of its own. */
+/* Whether some message came with a token of its own that was not tried. */
 static bool
-has_other_token(const struct telling *t)
+has_untried(struct telling *t)
 {
-	for (size_t i = 0; t->own != NULL && i < t->n; i++)
-		if (is_token(t->work[i]->token) &&
-		    strcmp(t->work[i]->token, t->own) != 0)
-			return true;
-	return false;
+	return t->call->n > 1 && own_token(t);
 }
 
 static void
 refused_token(struct telling *t)
 {
-	bool user_may_not = t->v.kind == VERDICT_ACCESS && t->stored &&
+	bool user_may_not = t->v.kind == VERDICT_ACCESS && t->stored_over &&
 	    t->none == TOKENS_OK;
 
 	/* never where each of them would refresh once more */
-	if ((t->none == TOKENS_NONE || user_may_not) && has_other_token(t))
+	if (t->none != TOKENS_AGAIN && has_untried(t))
 		one_by_one(t);
 	else if (user_may_not)
 		fail(t, true, HOLD_NONE, t->v.reason);
@@ -253,7 +319,7 @@ judge(struct telling *t)
 		acknowledged(t);
 		break;
 	case VERDICT_REFUSED:
-		if (t->n > 1)
+		if (t->call->n > 1)
 			one_by_one(t);
 		else
 			fail(t, true, HOLD_NONE, t->v.reason);
@@ -265,12 +331,16 @@ judge(struct telling *t)
 		break;
 	case VERDICT_PORTAL:
 		log_error(t->r->env.log, "portal-lost", F_STR("member_id",
-		    t->work[0]->member_id), F_STR("reason", t->v.reason));
+		    member_of(t)), F_STR("reason", t->v.reason));
 		fail(t, false, HOLD_PARKED, t->v.reason);
 		break;
 	case VERDICT_OVERLOAD:
 		log_error(t->r->env.log, "overload", F_STR("member_id",
-		    t->work[0]->member_id), F_STR("reason", t->v.reason));
+		    member_of(t)), F_STR("reason", t->v.reason));
+		fail(t, false, HOLD_NONE, t->v.reason);
+		break;
+	case VERDICT_LIMIT:
+		t->end->refused = true;
 		fail(t, false, HOLD_NONE, t->v.reason);
 		break;
 	default:
@@ -282,17 +352,14 @@ judge(struct telling *t)
 static bool
 prepare(struct telling *t)
 {
-	const struct env *env = &t->r->env;
-	struct problem p = { 0 };
+	const struct call *c = t->call;
 	const char *why;
 
-	if (store_portal(env->store, t->work[0]->member_id, &t->arena,
-	    &t->portal, &t->installed, &p) != ERR_OK) {
-		fail(t, false, HOLD_NONE, p.text);
-		return false;
-	}
-	t->endpoint = trust_endpoint(env->config, t->installed ?
-	    t->portal.endpoint : NULL, t->work[0]->endpoint, &why);
+	/* an endpoint of any of these events serves, the newest's first */
+	t->endpoint = NULL;
+	for (size_t i = c->n; t->endpoint == NULL && i-- > 0;)
+		t->endpoint = trust_endpoint(t->r->env.config, c->installed ?
+		    c->portal.endpoint : NULL, c->work[i]->endpoint, &why);
 	if (t->endpoint == NULL) {
 		fail(t, false, HOLD_NONE, why);
 		return false;
@@ -306,47 +373,84 @@ prepare(struct telling *t)
 }
 
 void
-tell(const struct relay *r, struct work *const *work, size_t n, bool probe,
-    struct patience *patience)
+tell(const struct relay *r, struct call *c, bool probe,
+    struct patience *patience, struct call_end *end)
 {
-	struct telling t = { .r = r, .work = work, .n = n,
-	    .v = { .retry_after_s = -1 } };
-	struct status_item *item = calloc(n, sizeof(*item));
-	struct late_watch watch;
+	struct telling t = { .r = r, .call = c, .patience = patience,
+	    .v = { .retry_after_s = -1 }, .end = end };
+	struct status_item *item = arena_alloc(&c->arena,
+	    c->n * sizeof(*item));
 	char place[PLACE_MAX];
 
-	if (item == NULL)
-		return;		/* the lease ends the claim */
-	place_of_portal(work[0]->member_id, place);
-	late_watch_begin(&watch, r->late, place, patience, r->env.clock,
-	    r->env.config->server.answer_within * 1000);
-	t.patience = &watch.inner;
-	arena_init(&t.arena, ARENA_MAX);
-	if (prepare(&t)) {
+	*end = (struct call_end){ .acknowledged = false };
+	if (item == NULL) {
+		fail(&t, false, HOLD_NONE, "out of memory");
+	} else if (prepare(&t)) {
+		place_of_portal(member_of(&t), place);
 		climb(&t, item);
-		late_watch_end(&watch);
-		t.patience = patience;	/* the watch's own is over */
-		place_was(r, place, work[0], t.v.down, probe);
+		place_was(r, place, c->work[0], t.v.down, probe);
 		judge(&t);
-	} else {
-		late_watch_end(&watch);
 	}
-	arena_free(&t.arena);
-	free(item);
 }
 
 void
-tell_if_up(const struct relay *r, struct work *const *work, size_t n,
+line_of(const struct work *w, struct line *line, char place[PLACE_MAX])
+{
+	place_of_portal(w->member_id, place);
+	*line = (struct line){ w->member_id, w->connector, w->line, place };
+}
+
+/*
+ * An idle portal is called at once.  But while another call is on its way,
+ * those that it answers soon send their next events: an eighth of the time
+ * that a call takes costs little, and saves most of them a whole one.
+ */
+static void
+wait_for_more(const struct relay *r, const struct line *line, struct call *c)
+{
+	int64_t ms = c->took_ms / 8 < GATHER_MS ? c->took_ms / 8 : GATHER_MS;
+	const struct timespec t = { 0, (long)ms * 1000000 };
+	struct problem p = { 0 };
+
+	if (c->others == 0 || ms == 0 || c->work[0]->alone)
+		return;
+	(void)nanosleep(&t, NULL);
+	if (store_call_more(r->env.store, line, c, &p) != ERR_OK)
+		log_error(r->env.log, "store-failed", F_STR("reason",
+		    p.text));
+}
+
+bool
+tell_on(const struct relay *r, struct call *c, bool probe,
     struct patience *patience)
 {
-	struct failure f = { .reason = "the portal is down", .wait_s = -1,
-	    .hold = HOLD_DOWN };
-	char place[PLACE_MAX];
+	struct deadline until = deadline_in(r->env.clock,
+	    r->env.config->server.answer_within * 1000);
+	bool good = false, first = true;
 
-	place_of_portal(work[0]->member_id, place);
-	f.until_ms = place_down_until(r, place);
-	if (f.until_ms == 0)
-		tell(r, work, n, false, patience);
-	else
-		attempt_failed(r, work, n, STEP_STATUS, &f, NULL);
+	while (c->leave == LEAVE_GRANTED) {
+		bool more = deadline_left(&until) > 0;
+		char place[PLACE_MAX];
+		struct problem p = { 0 };
+		struct call_end end;
+		struct call next;
+		struct line line;
+
+		line_of(c->work[0], &line, place);
+		if (!probe)
+			wait_for_more(r, &line, c);
+		tell(r, c, probe, patience, &end);
+		good = first ? end.acknowledged : good;
+		first = probe = false;
+		call_init(&next);
+		end.at_leisure = !waiting_any(r->waiting);
+		if (store_call_end(r->env.store, c, &end, &line, more ?
+		    &next : NULL, &p) != ERR_OK)
+			log_error(r->env.log, "store-failed", F_STR("key",
+			    c->work[0]->key), F_STR("reason", p.text));
+		call_free(c);
+		*c = next;
+	}
+	call_free(c);
+	return good;
 }

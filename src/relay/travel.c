@@ -6,34 +6,27 @@
  */
 #include "relay/journey.h"
 
-#include "relay/attempt.h"
-
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
-
-static void
-nothing(void *ctx)
-{
-	(void)ctx;
-}
 
 /* One message; *next as hand_over() gives it. */
 static void
 travel_one(const struct relay *r, int64_t id, struct arena *a, int64_t *next)
 {
-	struct patience patience = { .run_out = nothing, .over = true };
+	struct patience patience = patience_none();
 	struct problem p = { 0 };
-	struct work w, *one = &w;
+	struct call call;
+	struct work w;
 
 	*next = 0;
+	call_init(&call);
 	if (store_load(r->env.store, id, a, &w, &p) != ERR_OK) {
 		log_error(r->env.log, "store-failed", F_INT("id", id),
 		    F_STR("reason", p.text));
 		return;
 	}
 	if (w.state == STATE_RECEIVED)
-		hand_over(r, &w, a, false, &patience, next);
-	if (w.state == STATE_DELIVERED && w.ids != NULL)
-		tell_if_up(r, &one, 1, &patience);
+		hand_over(r, &w, false, &patience, next, &call);
+	(void)tell_on(r, &call, false, &patience);
 }
 
 void

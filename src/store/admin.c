@@ -59,7 +59,7 @@ free_chat_of(struct store *s, const char *key)
 	    " WHERE id = (SELECT n.id FROM message m JOIN message n"
 	    " ON n.member_id = m.member_id AND n.connector = m.connector"
 	    " AND n.line = m.line AND n.chat = m.chat"
-	    " WHERE m.key = ?1 AND m.state = 1"
+	    " WHERE " KEY_IS_1("m.") " AND m.state = 1"
 	    " AND NOT claimed(m.owner, m.lease)"
 	    " AND n.state = 1 AND n.key <> ?1"
 	    " ORDER BY n.message_id, n.id LIMIT 1)");
@@ -76,7 +76,7 @@ drop(struct store *s, void *ctx)
 {
 	struct wish *w = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db, "DELETE FROM message"
-	    " WHERE key = ?1 AND NOT claimed(owner, lease)");
+	    " WHERE " KEY_IS_1("") " AND NOT claimed(owner, lease)");
 
 	if (st == NULL || !free_chat_of(s, w->key))
 		return false;

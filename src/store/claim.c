@@ -8,81 +8,12 @@
 #include "store/store.h"
 
 #include "store/queue.h"
+#include "store/row.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define COLUMNS "id, key, state, event, member_id, domain, connector, chat," \
-	" line, chat_id, message_id, ts, received_us, body, endpoint, token," \
-	" ids, delivered_ms, tries, first_ms"
-
-static char *
-copy_text(struct arena *a, sqlite3_stmt *st, int i, bool *ok)
-{
-	const unsigned char *text;
-	char *copy = NULL;
-
-	if (sqlite3_column_type(st, i) == SQLITE_NULL)
-		return NULL;
-	text = sqlite3_column_text(st, i);
-	if (text != NULL)
-		copy = arena_dup(a, (const char *)text,
-		    (size_t)sqlite3_column_bytes(st, i));
-	if (copy == NULL)
-		*ok = false;
-	return copy;
-}
-
-static bool
-read_row(sqlite3_stmt *st, struct arena *a, struct work *w)
-{
-	const unsigned char *key = sqlite3_column_text(st, 1);
-	bool ok = key != NULL;
-
-	*w = (struct work){
-		.id = sqlite3_column_int64(st, 0),
-		.state = (enum state)sqlite3_column_int(st, 2),
-		.event = copy_text(a, st, 3, &ok),
-		.member_id = copy_text(a, st, 4, &ok),
-		.domain = copy_text(a, st, 5, &ok),
-		.connector = copy_text(a, st, 6, &ok),
-		.chat = copy_text(a, st, 7, &ok),
-		.line = sqlite3_column_int64(st, 8),
-		.chat_id = sqlite3_column_int64(st, 9),
-		.message_id = sqlite3_column_int64(st, 10),
-		.ts = sqlite3_column_int64(st, 11),
-		.received_us = sqlite3_column_int64(st, 12),
-		.body = copy_text(a, st, 13, &ok),
-		.body_len = (size_t)sqlite3_column_bytes(st, 13),
-		.endpoint = copy_text(a, st, 14, &ok),
-		.token = copy_text(a, st, 15, &ok),
-		.ids = copy_text(a, st, 16, &ok),
-		.delivered_ms = sqlite3_column_int64(st, 17),
-		.tries = sqlite3_column_int64(st, 18),
-		.first_ms = sqlite3_column_int64(st, 19),
-	};
-	if (key != NULL)
-		(void)snprintf(w->key, sizeof(w->key), "%s",
-		    (const char *)key);
-	return ok;
-}
-
-/* Steps once; *found and the row if there is one. */
-static bool
-read_one(sqlite3_stmt *st, struct arena *a, struct work *w, bool *found)
-{
-	int rc = sqlite3_step(st);
-	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
-
-	*found = rc == SQLITE_ROW;
-	if (*found)
-		ok = read_row(st, a, w);
-	(void)sqlite3_reset(st);
-	return ok;
-}
-
-static bool
-claim(struct store *s, int64_t id)
+bool
+claim_row(struct store *s, int64_t id)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "UPDATE message SET owner = ?2, lease = ?3, hold = 0,"
@@ -115,7 +46,7 @@ claim_next_of_chat(struct store *s, const struct work *of, int64_t *next)
 	bind_int(st, 3, of->line);
 	bind_text(st, 4, of->chat);
 	bind_int(st, 5, store_now(s));
-	return ask_int(s, st, next) && (*next == 0 || claim(s, *next));
+	return ask_int(s, st, next) && (*next == 0 || claim_row(s, *next));
 }
 
 struct pick {
@@ -164,21 +95,21 @@ claim_add_blocked(struct store *s)
 static bool
 pick_due(struct store *s, struct pick *p)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " COLUMNS
+	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " ROW_COLUMNS
 	    " FROM message m WHERE next_ms IS NOT NULL AND next_ms <= ?1"
 	    MAY_GO);
 
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, store_now(s));
-	return read_one(st, p->arena, p->work, &p->found);
+	return row_read_one(st, p->arena, p->work, &p->found);
 }
 
 /* Further ahead than any wait: a clock has jumped, and it is due now. */
 static bool
 pick_lost(struct store *s, struct pick *p)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " COLUMNS
+	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " ROW_COLUMNS
 	    " FROM message m WHERE next_ms IS NOT NULL AND next_ms > ?1"
 	    " AND (hold <> 2 OR next_ms > ?2)" MAY_GO);
 
@@ -188,7 +119,7 @@ pick_lost(struct store *s, struct pick *p)
 	bind_int(st, 1, store_now(s) + 2 * s->opts.longest_ms);
 	bind_int(st, 2, store_now(s) + s->opts.give_up_ms +
 	    s->opts.longest_ms);
-	return read_one(st, p->arena, p->work, &p->found);
+	return row_read_one(st, p->arena, p->work, &p->found);
 }
 
 static bool
@@ -234,8 +165,10 @@ give_back(struct store *s, void *ctx)
 		s->orphans = 0;
 	}
 	for (size_t i = 0; ok && i < g->n; i++) {
-		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
-		    " SET owner = 0, lease = 0 WHERE id = ?1 AND owner = ?2");
+		sqlite3_stmt *st = sqlite_stmt(s->db, g->id[i] < 0 ?
+		    "DELETE FROM call WHERE id = -?1 AND owner = ?2" :
+		    "UPDATE message SET owner = 0, lease = 0"
+		    " WHERE id = ?1 AND owner = ?2");
 
 		ok = st != NULL;
 		if (ok) {
@@ -272,7 +205,7 @@ claim_due(struct store *s, void *ctx)
 	struct pick *p = ctx;
 	bool ok = look(s, p);
 
-	return ok && (!p->found || claim(s, p->work->id));
+	return ok && (!p->found || claim_row(s, p->work->id));
 }
 
 enum err
@@ -298,12 +231,12 @@ load(struct store *s, void *ctx)
 {
 	struct pick *p = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT " COLUMNS " FROM message WHERE id = ?1");
+	    "SELECT " ROW_COLUMNS " FROM message WHERE id = ?1");
 
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, p->id);
-	return read_one(st, p->arena, p->work, &p->found);
+	return row_read_one(st, p->arena, p->work, &p->found);
 }
 
 enum err
@@ -315,80 +248,4 @@ store_load(struct store *s, int64_t id, struct arena *a, struct work *w,
 
 	return e != ERR_OK || p.found ? e : problem_set(problem, ERR_DISK, -1,
 	    NULL, "the message is gone");
-}
-
-struct batch {
-	const struct work *like;
-	struct arena *arena;
-	struct work *out;
-	size_t max, n;
-};
-
-static bool
-read_batch(struct store *s, struct batch *b)
-{
-	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT " COLUMNS
-	    " FROM message WHERE state = 2 AND member_id = ?1"
-	    " AND connector = ?2 AND line = ?3 AND id <> ?4"
-	    " AND next_ms <= ?5 AND NOT claimed(owner, lease)"
-	    " ORDER BY id LIMIT ?6");
-	int rc = SQLITE_DONE;
-
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, b->like->member_id);
-	bind_text(st, 2, b->like->connector);
-	bind_int(st, 3, b->like->line);
-	bind_int(st, 4, b->like->id);
-	bind_int(st, 5, store_now(s));
-	bind_int(st, 6, (int64_t)b->max);
-	while (b->n < b->max && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		if (!read_row(st, b->arena, &b->out[b->n++]))
-			rc = SQLITE_NOMEM;
-	(void)sqlite3_reset(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE;
-}
-
-static bool
-claim_batch(struct store *s, void *ctx)
-{
-	struct batch *b = ctx;
-	bool ok;
-
-	b->n = 0;
-	ok = read_batch(s, b);
-
-	for (size_t i = 0; ok && i < b->n; i++)
-		ok = claim(s, b->out[i].id);
-	return ok;
-}
-
-enum err
-store_claim_batch(struct store *s, const struct work *like, struct arena *a,
-    struct work *out, size_t max, size_t *n, struct problem *problem)
-{
-	struct batch b = { like, a, out, max, 0 };
-	enum err e = max == 0 ? ERR_OK : store_transact(s, claim_batch, &b,
-	    problem);
-
-	*n = e == ERR_OK ? b.n : 0;
-	return e;
-}
-
-static bool
-next_due(struct store *s, void *ctx)
-{
-	/* what is claimed is worked on; a dead owner's is found by the scan */
-	return ask_int(s, sqlite_stmt(s->db, "SELECT next_ms FROM message m"
-	    " WHERE next_ms IS NOT NULL" MAY_GO), ctx);
-}
-
-enum err
-store_next_due(struct store *s, int64_t *out, struct problem *p)
-{
-	enum err e = store_read(s, next_due, out, p);
-
-	if (e == ERR_OK && *out == 0)
-		*out = INT64_MAX;
-	return e;
 }

@@ -15,17 +15,20 @@
 
 #include "store/queue.h"
 
-#include <stdlib.h>
+#include <semaphore.h>
 #include <time.h>
+
+#define SOON_US 100	/* between looks at another process's commit, */
+#define SOON_LOOKS 50	/* so many times; then each millisecond */
 
 struct write {
 	bool (*work)(struct store *, void *ctx);
 	void *ctx;
 	struct problem *problem;
-	pthread_cond_t wake;
-	enum err end;
-	bool over;		/* `end` is set */
+	sem_t wake;		/* posted when one of the next two is set */
+	bool over;		/* `end` is */
 	bool leads;		/* it is this one's turn to commit */
+	enum err end;
 	STAILQ_ENTRY(write) link;
 };
 
@@ -44,26 +47,42 @@ commits_free(struct commits *c)
 	(void)pthread_mutex_destroy(&c->lock);
 }
 
-/*
- * SQLite's own waiting is a lottery that a busy process wins each time, and
- * an event that was not stored is lost.  So one process waits in front, and
- * the writer of now queues behind it.  Without the turn SQLite decides.
- */
-static bool
-begin_in_turn(struct store *s)
+static void
+pause_us(long us)
 {
-	static const struct timespec pause = { 0, 1000000 };
-	bool turn = owner_begin_turn(s->owner);
-	bool ok;
+	const struct timespec t = { 0, us * 1000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/*
+ * A race for one lock is a lottery that a busy process wins each time, and an
+ * event that was not stored is lost.  So one process waits in front, and the
+ * writer of now queues behind it.
+ */
+bool
+store_begin_write(struct store *s)
+{
+	bool turn = owner_begin_turn(s->owner), ok;
 
 	for (int64_t i = 0; !turn && i < s->opts.busy_ms; i++) {
-		(void)nanosleep(&pause, NULL);
+		pause_us(1000);
 		turn = owner_begin_turn(s->owner);
 	}
-	ok = sqlite_begin(s->db);
+	ok = owner_begin_write(s->owner);
+	for (int64_t i = 0; !ok && i < s->opts.busy_ms + SOON_LOOKS; i++) {
+		pause_us(i < SOON_LOOKS ? SOON_US : 1000);
+		ok = owner_begin_write(s->owner);
+	}
 	if (turn)
 		owner_end_turn(s->owner);
 	return ok;
+}
+
+void
+store_end_write(struct store *s)
+{
+	owner_end_write(s->owner);
 }
 
 static bool
@@ -77,26 +96,40 @@ work_all(struct store *s, const struct writes *all)
 	return ok;
 }
 
-/*
- * All of them in one transaction; *alone: it failed in a way that may be one
- * write's fault, and there are several.
- */
+/* One transaction; *fault: it may be one write's own fault that it failed. */
 static enum err
-try_all(struct store *s, const struct writes *all, bool *alone,
+transact(struct store *s, const struct writes *all, bool *fault,
+    struct problem *p)
+{
+	enum err e = ERR_OK;
+
+	if (!sqlite_begin(s->db))
+		return sqlite_fail(s->db, p);
+	if (!(work_all(s, all) && sqlite_commit(s->db))) {
+		*fault = !sqlite_is_busy(s->db);
+		e = sqlite_fail(s->db, p);
+		sqlite_rollback(s->db);
+	} else {
+		s->written_ms = store_now(s);
+		sqlite_checkpoint(s->db, false);
+	}
+	return e;
+}
+
+static enum err
+try_all(struct store *s, const struct writes *all, bool *fault,
     struct problem *p)
 {
 	bool absent;
 	enum err e = store_begin(s, &absent, p);
 
-	*alone = false;
-	if (e == ERR_OK && !begin_in_turn(s)) {
-		e = sqlite_fail(s->db, p);
-	} else if (e == ERR_OK && !(work_all(s, all) &&
-	    sqlite_commit(s->db))) {
-		*alone = !sqlite_is_busy(s->db) &&
-		    STAILQ_NEXT(STAILQ_FIRST(all), link) != NULL;
-		e = sqlite_fail(s->db, p);
-		sqlite_rollback(s->db);
+	*fault = false;
+	if (e == ERR_OK && !store_begin_write(s)) {
+		e = problem_set(p, ERR_DISK, -1, NULL,
+		    "another process keeps the store locked");
+	} else if (e == ERR_OK) {
+		e = transact(s, all, fault, p);
+		store_end_write(s);
 	}
 	e = store_unlock(s, e);
 	return absent ? ERR_OK : e;
@@ -107,10 +140,10 @@ commit_one(struct store *s, struct write *w)
 {
 	struct writes one = STAILQ_HEAD_INITIALIZER(one);
 	struct write *next = STAILQ_NEXT(w, link);
-	bool alone;
+	bool fault;
 
 	STAILQ_INSERT_TAIL(&one, w, link);
-	w->end = try_all(s, &one, &alone, w->problem);
+	w->end = try_all(s, &one, &fault, w->problem);
 	STAILQ_NEXT(w, link) = next;
 }
 
@@ -119,17 +152,17 @@ commit_all(struct store *s, struct writes *all)
 {
 	struct problem p = { 0 };
 	struct write *w;
-	bool alone;
+	bool fault;
 	enum err e;
 
 	if (STAILQ_NEXT(STAILQ_FIRST(all), link) == NULL) {
 		commit_one(s, STAILQ_FIRST(all));
 		return;
 	}
-	e = try_all(s, all, &alone, &p);
+	e = try_all(s, all, &fault, &p);
 	STAILQ_FOREACH(w, all, link) {
 		w->end = e;
-		if (alone)
+		if (fault)
 			commit_one(s, w);
 		else if (e != ERR_OK)
 			(void)problem_set(w->problem, e, -1, NULL, "%s",
@@ -137,7 +170,10 @@ commit_all(struct store *s, struct writes *all)
 	}
 }
 
-/* Takes what waits, commits it, and lets the first of the others lead. */
+/*
+ * Takes what waits, commits it, and lets the first of the others lead.  Is
+ * called under the lock, which it gives back.
+ */
 static void
 lead(struct store *s, const struct write *mine)
 {
@@ -150,38 +186,83 @@ lead(struct store *s, const struct write *mine)
 	(void)pthread_mutex_unlock(&c->lock);
 	commit_all(s, &all);
 	(void)pthread_mutex_lock(&c->lock);
-	for (w = STAILQ_FIRST(&all); w != NULL; w = next) {
-		next = STAILQ_NEXT(w, link);	/* once over, it may be gone */
+	STAILQ_FOREACH(w, &all, link)
 		w->over = true;
-		if (w != mine)
-			(void)pthread_cond_signal(&w->wake);
-	}
 	w = STAILQ_FIRST(&c->queue);
 	c->led = w != NULL;
 	if (w != NULL) {
 		w->leads = true;
-		(void)pthread_cond_signal(&w->wake);
+		(void)sem_post(&w->wake);
 	}
+	(void)pthread_mutex_unlock(&c->lock);
+	for (w = STAILQ_FIRST(&all); w != NULL; w = next) {
+		next = STAILQ_NEXT(w, link);	/* once woken, it is gone */
+		if (w != mine)
+			(void)sem_post(&w->wake);
+	}
+}
+
+/*
+ * For a while, unless somebody commits already; whoever begins to takes this
+ * one along.  Under the lock, before and after.
+ */
+static bool
+wait_for_company(struct commits *c, struct write *w, int64_t ms)
+{
+	struct timespec until;
+	bool woken;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)ms * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	(void)pthread_mutex_unlock(&c->lock);
+	woken = sem_clockwait(&w->wake, CLOCK_MONOTONIC, &until) == 0;
+	(void)pthread_mutex_lock(&c->lock);
+	return woken;
+}
+
+/* Waits until it is over, or its turn to lead.  Under the lock. */
+static void
+wait_for_turn(struct commits *c, struct write *w)
+{
+	(void)pthread_mutex_unlock(&c->lock);
+	while (sem_wait(&w->wake) != 0)
+		continue;	/* a signal */
+	(void)pthread_mutex_lock(&c->lock);
+}
+
+enum err
+store_transact_with(struct store *s, bool (*work)(struct store *, void *),
+    void *ctx, int64_t wait_ms, struct problem *p)
+{
+	struct write w = { .work = work, .ctx = ctx, .problem = p };
+	struct commits *c = &s->commits;
+	bool woken = false;
+
+	(void)sem_init(&w.wake, 0, 0);
+	(void)pthread_mutex_lock(&c->lock);
+	STAILQ_INSERT_TAIL(&c->queue, &w, link);
+	c->waiting++;
+	if (wait_ms != 0 && !c->led)
+		woken = wait_for_company(c, &w, wait_ms);
+	if (!woken && (c->led || w.over))
+		wait_for_turn(c, &w);
+	if (w.over) {
+		(void)pthread_mutex_unlock(&c->lock);
+	} else {
+		c->led = true;
+		lead(s, &w);
+	}
+	(void)sem_destroy(&w.wake);
+	return w.end;
 }
 
 enum err
 store_transact(struct store *s, bool (*work)(struct store *, void *),
     void *ctx, struct problem *p)
 {
-	struct write w = { .work = work, .ctx = ctx, .problem = p,
-	    .wake = PTHREAD_COND_INITIALIZER };
-	struct commits *c = &s->commits;
-
-	(void)pthread_mutex_lock(&c->lock);
-	STAILQ_INSERT_TAIL(&c->queue, &w, link);
-	c->waiting++;
-	w.leads = !c->led;
-	c->led = true;
-	while (!w.over && !w.leads)
-		(void)pthread_cond_wait(&w.wake, &c->lock);
-	if (!w.over)
-		lead(s, &w);
-	(void)pthread_mutex_unlock(&c->lock);
-	(void)pthread_cond_destroy(&w.wake);
-	return w.end;
+	return store_transact_with(s, work, ctx, 0, p);
 }

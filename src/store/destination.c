@@ -17,19 +17,26 @@ struct place {
 	int64_t tries;
 };
 
-static bool
-down_until(struct store *s, void *ctx)
+bool
+destination_until(struct store *s, const char *name, int64_t *until_ms)
 {
-	struct place *d = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "SELECT CASE WHEN claimed(owner, lease) THEN ?2 ELSE probe_ms END"
 	    " FROM destination WHERE name = ?1");
 
 	if (st != NULL) {
-		bind_text(st, 1, d->name);
+		bind_text(st, 1, name);
 		bind_int(st, 2, store_now(s) + PROBING_MS);
 	}
-	return ask_int(s, st, &d->ms);
+	return ask_int(s, st, until_ms);
+}
+
+static bool
+down_until(struct store *s, void *ctx)
+{
+	struct place *d = ctx;
+
+	return destination_until(s, d->name, &d->ms);
 }
 
 static bool
@@ -139,8 +146,8 @@ forget(struct store *s, const char *name)
  * configuration knows: all that is held is due, and held again by its first
  * try if its own destination is down.
  */
-static bool
-set_due(struct store *s, const struct work *like, int64_t due_ms,
+bool
+destination_wait(struct store *s, const struct work *like, int64_t due_ms,
     enum hold from, enum hold to)
 {
 	sqlite3_stmt *st = like->state == STATE_RECEIVED ?
@@ -170,7 +177,7 @@ set_up(struct store *s, void *ctx)
 	const struct place *d = ctx;
 
 	return forget(s, d->name) &&
-	    set_due(s, d->like, store_now(s), HOLD_DOWN, HOLD_NONE);
+	    destination_wait(s, d->like, store_now(s), HOLD_DOWN, HOLD_NONE);
 }
 
 enum err
@@ -193,8 +200,8 @@ hold(struct store *s, void *ctx)
 		return false;
 	bind_int(st, 1, d->like->id);
 	return sqlite_done(s->db, st) &&
-	    set_due(s, d->like, d->ms, HOLD_NONE, HOLD_DOWN) &&
-	    set_due(s, d->like, d->ms, HOLD_DOWN, HOLD_DOWN);
+	    destination_wait(s, d->like, d->ms, HOLD_NONE, HOLD_DOWN) &&
+	    destination_wait(s, d->like, d->ms, HOLD_DOWN, HOLD_DOWN);
 }
 
 enum err

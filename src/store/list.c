@@ -93,7 +93,8 @@ store_each(struct store *s, const struct filter *f,
 
 	if (e == ERR_OK) {
 		st = f->key != NULL ?
-		    sqlite_stmt(s->db, COLUMNS "WHERE key = ?1" AND_OTHERS) :
+		    sqlite_stmt(s->db, COLUMNS "WHERE " KEY_IS_1("")
+		    AND_OTHERS) :
 		    sqlite_stmt(s->db, COLUMNS "WHERE ?1 IS NULL" AND_OTHERS
 		    " ORDER BY id");
 		if (st != NULL)

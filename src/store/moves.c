@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 #include "base/fault.h"
+#include "store/calls.h"
 #include "store/queue.h"
 
 #include <string.h>
@@ -25,6 +26,8 @@ struct move {
 	const char *text;	/* ids or reason */
 	int64_t now_ms, next_ms;
 	int64_t *next;		/* where the chat's next goes, or NULL */
+	const struct line *line;
+	struct call *call;	/* that is asked for, or NULL */
 };
 
 static bool
@@ -49,13 +52,33 @@ note_delivery(struct store *s, const struct move *m, const char *sql)
 	return ok;
 }
 
+/* It waits for whoever calls next; if nobody does, for the retry. */
 static bool
 delivered(struct store *s, void *ctx)
 {
 	return note_delivery(s, ctx,
 	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0, next_ms = ?3 WHERE id = ?1 AND state = 1");
+	    " hold = 0, next_ms = ?3 + 1000, owner = 0, lease = 0"
+	    " WHERE id = ?1 AND state = 1");
+}
+
+/* If it may be told now, it stays claimed. */
+static bool
+delivered_and_called(struct store *s, void *ctx)
+{
+	const struct move *m = ctx;
+	struct work told = *m->work;
+
+	told.state = STATE_DELIVERED;
+	told.ids = m->text;
+	told.delivered_ms = m->now_ms;
+	told.tries = told.first_ms = 0;
+	return note_delivery(s, m,
+	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
+	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
+	    " hold = 0 WHERE id = ?1 AND state = 1") &&
+	    call_begin(s, m->line, &told, m->call);
 }
 
 /* Of an event that needs no status: done as soon as the channel took it. */
@@ -88,27 +111,50 @@ record(struct store *s, bool (*work)(struct store *, void *),
 	return e;
 }
 
-enum err
-store_delivered(struct store *s, struct work *w, const char *ids,
-    bool wants_status, int64_t *next, struct problem *p)
+static enum err
+move_on(struct store *s, bool (*work)(struct store *, void *),
+    struct move *m, enum state state, struct problem *p)
 {
-	struct move m = { .work = w, .text = ids, .now_ms = store_now(s),
-	    .next = next };
+	struct work *w = m->work;
 	enum err e;
 
-	*next = 0;
-	e = record(s, wants_status ? delivered : delivered_and_done, &m, p);
+	m->now_ms = store_now(s);
+	*m->next = 0;
+	e = record(s, work, m, p);
 	fault_point("delivered-after-commit");
 	if (e == ERR_OK) {
-		w->state = wants_status ? STATE_DELIVERED :
-		    STATE_ACKNOWLEDGED;
-		w->delivered_ms = m.now_ms;
+		w->state = state;
+		w->delivered_ms = m->now_ms;
 		w->tries = w->first_ms = 0;
 	} else {
-		*next = 0;
+		*m->next = 0;
 		claim_orphan(s, w->id);
 	}
 	return e;
+}
+
+enum err
+store_delivered(struct store *s, struct work *w, const char *ids,
+    int64_t *next, const struct line *line, struct call *call,
+    struct problem *p)
+{
+	struct move m = { .work = w, .text = ids, .next = next,
+	    .line = line, .call = call };
+	enum err e = move_on(s, call != NULL ? delivered_and_called :
+	    delivered, &m, STATE_DELIVERED, p);
+
+	if (e != ERR_OK && call != NULL)
+		call->leave = LEAVE_NOTHING;
+	return e;
+}
+
+enum err
+store_done(struct store *s, struct work *w, const char *ids, int64_t *next,
+    struct problem *p)
+{
+	struct move m = { .work = w, .text = ids, .next = next };
+
+	return move_on(s, delivered_and_done, &m, STATE_ACKNOWLEDGED, p);
 }
 
 static bool
@@ -192,96 +238,4 @@ store_postponed(struct store *s, struct work *const *w, size_t n,
 	for (size_t i = 0; e != ERR_OK && i < n; i++)
 		claim_orphan(s, w[i]->id);
 	return e;
-}
-
-struct done {
-	struct work *const *work;
-	size_t n;
-	int64_t now_ms, reset_ms;
-};
-
-static bool
-note_reset(struct store *s, const struct done *d)
-{
-	sqlite3_stmt *st;
-
-	if (d->reset_ms == 0)
-		return true;
-	st = sqlite_stmt(s->db, "INSERT OR REPLACE INTO meter(member_id,"
-	    " reset_ms) VALUES(?1, ?2)");
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, d->work[0]->member_id);
-	bind_int(st, 2, d->reset_ms);
-	return sqlite_done(s->db, st);
-}
-
-static bool
-acknowledge_one(struct store *s, const struct work *w, int64_t now_ms)
-{
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET state = 3, body = NULL, token = NULL,"
-	    " endpoint = NULL, reason = NULL, changed_ms = ?2, hold = 0,"
-	    " next_ms = NULL, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 2");
-
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, w->id);
-	bind_int(st, 2, now_ms);
-	return sqlite_done(s->db, st);
-}
-
-static bool
-acknowledged(struct store *s, void *ctx)
-{
-	const struct done *d = ctx;
-	bool ok = note_reset(s, d);
-
-	for (size_t i = 0; ok && i < d->n; i++)
-		ok = acknowledge_one(s, d->work[i], d->now_ms);
-	fault_point("acknowledged-before-commit");
-	return ok;
-}
-
-enum err
-store_acknowledged(struct store *s, struct work *const *w, size_t n,
-    int64_t reset_ms, struct problem *p)
-{
-	struct done d = { w, n, store_now(s), reset_ms };
-	enum err e = n == 0 ? ERR_OK : store_transact(s, acknowledged, &d, p);
-
-	fault_point("acknowledged-after-commit");
-	for (size_t i = 0; i < n; i++)
-		if (e == ERR_OK)
-			w[i]->state = STATE_ACKNOWLEDGED;
-		else
-			claim_orphan(s, w[i]->id);
-	return e;
-}
-
-struct reset {
-	const char *member_id;
-	int64_t ms;
-};
-
-static bool
-read_reset(struct store *s, void *ctx)
-{
-	struct reset *r = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT reset_ms FROM meter WHERE member_id = ?1");
-
-	if (st != NULL)
-		bind_text(st, 1, r->member_id);
-	return ask_int(s, st, &r->ms);
-}
-
-int64_t
-store_reset_ms(struct store *s, const char *member_id)
-{
-	struct reset r = { member_id, 0 };
-	struct problem p = { 0 };
-
-	return store_read(s, read_reset, &r, &p) == ERR_OK ? r.ms : 0;
 }

@@ -19,6 +19,7 @@
 #define SCAN_BYTE 0		/* numbers begin at 1 */
 #define NUMBER_BITS 62		/* an offset in a file has 63 */
 #define TURN_BYTE (((int64_t)1 << NUMBER_BITS) + 1)
+#define WRITE_BYTE (TURN_BYTE + 1)
 
 struct owner {
 	int fd;
@@ -143,4 +144,16 @@ void
 owner_end_turn(struct owner *o)
 {
 	(void)lock_byte(o->fd, TURN_BYTE, F_UNLCK);
+}
+
+bool
+owner_begin_write(struct owner *o)
+{
+	return lock_byte(o->fd, WRITE_BYTE, F_WRLCK);
+}
+
+void
+owner_end_write(struct owner *o)
+{
+	(void)lock_byte(o->fd, WRITE_BYTE, F_UNLCK);
 }

@@ -40,4 +40,11 @@ void owner_end_scan(struct owner *);
 bool owner_begin_turn(struct owner *);
 void owner_end_turn(struct owner *);
 
+/*
+ * The place of the one process that writes or checkpoints now.  False:
+ * another process has it.  One thread at a time.
+ */
+bool owner_begin_write(struct owner *);
+void owner_end_write(struct owner *);
+
 #endif

@@ -66,26 +66,34 @@ struct lookup {
 	bool found;
 };
 
-static bool
-lookup(struct store *s, void *ctx)
+bool
+portal_read(struct store *s, const char *member_id, struct arena *a,
+    struct portal *out, bool *found)
 {
-	struct lookup *l = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db, COLUMNS "WHERE member_id = ?1");
 	bool ok;
 	int rc;
 
 	if (st == NULL)
 		return false;
-	bind_text(st, 1, l->member_id);
+	bind_text(st, 1, member_id);
 	rc = sqlite3_step(st);
 	ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
-	l->found = rc == SQLITE_ROW;
-	if (l->found) {
-		*l->portal = row(st);
-		ok = keep(l->portal, l->arena);
+	*found = rc == SQLITE_ROW;
+	if (*found) {
+		*out = row(st);
+		ok = keep(out, a);
 	}
 	(void)sqlite3_reset(st);
 	return ok;
+}
+
+static bool
+lookup(struct store *s, void *ctx)
+{
+	struct lookup *l = ctx;
+
+	return portal_read(s, l->member_id, l->arena, l->portal, &l->found);
 }
 
 enum err

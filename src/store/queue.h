@@ -25,7 +25,15 @@ struct store {
 	bool scanning;		/* a thread of this process has the scan */
 	int64_t orphan[ORPHANS_MAX];	/* claimed, but nobody works on it */
 	size_t orphans;
+	int64_t written_ms;	/* Unix time of the last commit */
 };
+
+/*
+ * In SQL: the key is ?1.  It has no index of its own: it is the base, or the
+ * base with "-n" behind it (event/identity.h), and that one is indexed.
+ */
+#define KEY_IS_1(of) of "base IN (?1, substr(?1, 1, length(rtrim(?1," \
+	" '0123456789')) - 1)) AND " of "key = ?1"
 
 /*
  * Takes the lock and has the file open.  store_unlock() must follow in any
@@ -34,6 +42,13 @@ struct store {
  */
 enum err store_lock(struct store *, bool *absent, struct problem *);
 enum err store_unlock(struct store *, enum err e);
+
+/*
+ * Only one process at a time opens, writes or checkpoints (store/sqlite.h):
+ * waits for the place, at most for busy_ms.  Under the lock.
+ */
+bool store_begin_write(struct store *);
+void store_end_write(struct store *);
 
 /*
  * store_lock() for work on what there is: where no file is and none is to be
@@ -48,6 +63,14 @@ enum err store_begin(struct store *, bool *absent, struct problem *);
  */
 enum err store_transact(struct store *,
     bool (*work)(struct store *, void *ctx), void *ctx, struct problem *);
+
+/*
+ * The same for a write that is in no hurry: alone, it waits up to `wait_ms`
+ * for another to share the commit with.
+ */
+enum err store_transact_with(struct store *,
+    bool (*work)(struct store *, void *ctx), void *ctx, int64_t wait_ms,
+    struct problem *);
 
 /* Runs `work` on a consistent view without writing. */
 enum err store_read(struct store *,
@@ -69,19 +92,42 @@ int64_t store_now(const struct store *);
 int64_t store_lease(const struct store *);
 
 /*
- * A move could not be written: the message is claimed and nobody works on it
- * any more.  The claim is given back as soon as the store can be written; of
- * more than ORPHANS_MAX, the lease ends the rest.
+ * A move could not be written: the message (or, if negative, the call) is
+ * claimed and nobody works on it any more.  The claim is given back as soon
+ * as the store can be written; of more than ORPHANS_MAX, the lease ends the
+ * rest.
  */
 void claim_orphan(struct store *, int64_t id);
 
 /* Makes blocked(state, member_id, connector, line) known in SQL. */
 bool claim_add_blocked(struct store *);
 
+/* Claims a message for this process.  Within a transaction. */
+bool claim_row(struct store *, int64_t id);
+
 /*
  * The first of a chat may go on: claims it if it is free and not postponed
  * to later.  *next gets its id, or 0.  Within a transaction.
  */
 bool claim_next_of_chat(struct store *, const struct work *of, int64_t *next);
+
+/* store_call_begin() for what was delivered in this transaction. */
+struct call;
+struct line;
+bool call_begin(struct store *, const struct line *,
+    const struct work *first, struct call *);
+
+/* store_down_until() and store_portal() within one; 0: it is up. */
+bool destination_until(struct store *, const char *name, int64_t *until_ms);
+struct portal;
+bool portal_read(struct store *, const char *member_id, struct arena *,
+    struct portal *, bool *found);
+
+/*
+ * Sets the due time and hold of what waits for the same step and destination
+ * as `like`, unless it is later already.  Within a transaction.
+ */
+bool destination_wait(struct store *, const struct work *like,
+    int64_t due_ms, enum hold from, enum hold to);
 
 #endif

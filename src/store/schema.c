@@ -1,5 +1,5 @@
 /*
- * The schema of the store, version 1.
+ * The schema of the store, version 2, and the way there from version 1.
  *
  * Run by store/sqlite.c in the transaction that makes the file.
  */
@@ -14,16 +14,29 @@
  *                            chat's first, or nothing is left to do
  *   hold                     0, or why it is not tried (store/work.h)
  *   owner, lease             the claim (store/owner.h; monotonic ms)
+ *   alone                    1: told by a call of its own, for a batch with
+ *                            it was refused
  *
  * portal: what an installation gave (contract, section 6).
  * install: installations that could not be proven yet, inert.
  * destination: channels and portals that are down.
- * meter: what a portal's limits said last.
+ * meter: what a portal's limits said last, and how full its bucket of calls
+ *   was at level_ms (Unix time): level is in thousandths of a call; took_ms
+ *   is how long the last good call took.
+ * call: status calls that are on their way, each a claim.
  */
+#define CALL_TABLE \
+    "CREATE TABLE call(" \
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, member_id TEXT NOT NULL," \
+    " owner INTEGER NOT NULL, lease INTEGER NOT NULL);" \
+    "CREATE INDEX call_portal ON call(member_id);"
+#define BASE_INDEX \
+    "CREATE UNIQUE INDEX message_base ON message(base, revision);"
+
 const char schema_sql[] =
     "CREATE TABLE message("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " key TEXT NOT NULL UNIQUE,"
+    " key TEXT NOT NULL,"
     " base TEXT NOT NULL, revision INTEGER NOT NULL, content TEXT NOT NULL,"
     " state INTEGER NOT NULL, step INTEGER, reason TEXT,"
     " event TEXT NOT NULL, member_id TEXT NOT NULL, domain TEXT,"
@@ -34,8 +47,9 @@ const char schema_sql[] =
     " received_us INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
     " delivered_ms INTEGER, tries INTEGER NOT NULL DEFAULT 0,"
     " first_ms INTEGER, next_ms INTEGER, hold INTEGER NOT NULL DEFAULT 0,"
-    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX message_base ON message(base, revision);"
+    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
+    " alone INTEGER NOT NULL DEFAULT 0);"
+    BASE_INDEX
     "CREATE INDEX message_chat ON message(member_id, connector, line, chat,"
     " message_id, id) WHERE state = 1;"
     "CREATE INDEX message_told ON message(member_id, connector, line, id)"
@@ -67,6 +81,21 @@ const char schema_sql[] =
     " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);"
 
     "CREATE TABLE meter("
-    " member_id TEXT PRIMARY KEY, reset_ms INTEGER NOT NULL);"
+    " member_id TEXT PRIMARY KEY, reset_ms INTEGER NOT NULL DEFAULT 0,"
+    " level INTEGER NOT NULL DEFAULT 0,"
+    " level_ms INTEGER NOT NULL DEFAULT 0,"
+    " took_ms INTEGER NOT NULL DEFAULT 0);"
+    CALL_TABLE
 
+    "PRAGMA user_version = " SCHEMA_VERSION ";";
+
+/* reset_ms has no default there: it is always given. */
+const char schema_from_1[] =
+    "ALTER TABLE message ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX message_base;"
+    BASE_INDEX
+    "ALTER TABLE meter ADD COLUMN level INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meter ADD COLUMN level_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meter ADD COLUMN took_ms INTEGER NOT NULL DEFAULT 0;"
+    CALL_TABLE
     "PRAGMA user_version = " SCHEMA_VERSION ";";

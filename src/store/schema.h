@@ -1,9 +1,12 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-#define SCHEMA_VERSION "1"
+#define SCHEMA_VERSION "2"
 
 /* The SQL that makes an empty store, version included. */
 extern const char schema_sql[];
+
+/* The SQL that brings a store of version 1 to this one. */
+extern const char schema_from_1[];
 
 #endif

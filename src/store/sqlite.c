@@ -20,6 +20,10 @@
 #include <unistd.h>
 
 #define STMT_SLOTS 96
+/* sqlite.org/fileformat2.html: the header, and user_version's last byte */
+#define HEAD_SIZE 100
+#define VERSION_AT 63
+#define LOG_PAGES 2000	/* 8 MiB: a page that changes often is moved once */
 
 struct sqlite {
 	sqlite3 *db;
@@ -28,15 +32,8 @@ struct sqlite {
 	bool (*claimed)(void *ctx, int64_t owner, int64_t lease);
 	void *ctx;
 	int busy_ms;
+	int pages;		/* in the log, after our last commit */
 };
-
-bool
-sqlite_wal_is_safe(int version)
-{
-	return version >= 3051003 ||
-	    (version >= 3050007 && version < 3051000) ||
-	    (version >= 3044006 && version < 3045000);
-}
 
 enum err
 sqlite_fail(struct sqlite *s, struct problem *p)
@@ -91,12 +88,13 @@ set_pragma(struct sqlite *s, const char *set, const char *get,
 static enum err
 set_durability(struct sqlite *s, struct problem *p)
 {
-	bool wal = sqlite_wal_is_safe(sqlite3_libversion_number());
-	enum err e;
+	struct problem refused = { 0 };
+	enum err e = set_pragma(s, "PRAGMA journal_mode=WAL",
+	    "PRAGMA journal_mode", "wal", &refused);
 
-	e = set_pragma(s, wal ? "PRAGMA journal_mode=WAL" :
-	    "PRAGMA journal_mode=TRUNCATE", "PRAGMA journal_mode",
-	    wal ? "wal" : "truncate", p);
+	if (e != ERR_OK)
+		e = set_pragma(s, "PRAGMA journal_mode=TRUNCATE",
+		    "PRAGMA journal_mode", "truncate", p);
 	if (e == ERR_OK)
 		e = set_pragma(s, "PRAGMA synchronous=FULL",
 		    "PRAGMA synchronous", "2", p);
@@ -117,6 +115,7 @@ make_schema(struct sqlite *s, struct problem *p)
 	/* another process may have made it while we waited for the lock */
 	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
 	    (strcmp(version, "0") != 0 || run(s, schema_sql)) &&
+	    (strcmp(version, "1") != 0 || run(s, schema_from_1)) &&
 	    sqlite_commit(s))
 		return ERR_OK;
 	(void)sqlite_fail(s, p);
@@ -124,9 +123,41 @@ make_schema(struct sqlite *s, struct problem *p)
 	return ERR_DISK;
 }
 
+/*
+ * With a log SQLite may not look at the file itself for long, and what is
+ * stored would go into something else than a store.
+ */
+static enum err
+check_head(struct sqlite *s, bool may_be_new, struct problem *p)
+{
+	static const char magic[] = "SQLite format 3";
+	unsigned char head[HEAD_SIZE] = { 0 };
+	sqlite3_file *f = NULL;
+	sqlite3_int64 size = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER,
+	    &f) != SQLITE_OK || f->pMethods->xFileSize(f, &size) != SQLITE_OK)
+		return sqlite_fail(s, p);
+	if (size == 0 && may_be_new)
+		return ERR_OK;
+	/* a short one leaves zeros */
+	(void)f->pMethods->xRead(f, head, HEAD_SIZE, 0);
+	if (memcmp(head, magic, sizeof(magic)) == 0 && (may_be_new ||
+	    head[VERSION_AT] == SCHEMA_VERSION[0] - '0'))
+		return ERR_OK;
+	return problem_set(p, ERR_DISK, -1, NULL, "the store failed: the "
+	    "file is not a database, or not this program's any more");
+}
+
+enum err
+sqlite_check(struct sqlite *s, struct problem *p)
+{
+	return check_head(s, false, p);
+}
+
 /* Before anything is set: a file that is not ours stays as it is. */
 static enum err
-check_schema(struct sqlite *s, bool *empty, struct problem *p)
+check_schema(struct sqlite *s, bool *old, struct problem *p)
 {
 	char version[16], tables[16];
 
@@ -135,8 +166,9 @@ check_schema(struct sqlite *s, bool *empty, struct problem *p)
 	    sizeof(tables)) ||
 	    !ask(s, "PRAGMA user_version", version, sizeof(version)))
 		return sqlite_fail(s, p);
-	*empty = strcmp(version, "0") == 0 && strcmp(tables, "0") == 0;
-	if (*empty || strcmp(version, SCHEMA_VERSION) == 0)
+	*old = strcmp(version, "1") == 0 ||
+	    (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0);
+	if (*old || strcmp(version, SCHEMA_VERSION) == 0)
 		return ERR_OK;
 	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
 	    "version %s, this program knows version " SCHEMA_VERSION ": it is "
@@ -187,7 +219,10 @@ open_file(struct sqlite *s, const struct sqlite_opts *o, struct problem *p)
 
 	s->busy_ms = o->busy_ms;
 	if (sqlite3_open_v2(o->path, &s->db, flags, NULL) != SQLITE_OK ||
-	    sqlite3_busy_handler(s->db, wait_for_lock, s) != SQLITE_OK)
+	    sqlite3_busy_handler(s->db, wait_for_lock, s) != SQLITE_OK ||
+	    /* what failed may have failed because the file is not ours */
+	    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+	    NULL) != SQLITE_OK)
 		return sqlite_fail(s, p);
 	(void)sqlite3_extended_result_codes(s->db, 1);
 	return ERR_OK;
@@ -215,35 +250,75 @@ sqlite_add_claimed(struct sqlite *s,
 	    sql_claimed, NULL, NULL) == SQLITE_OK;
 }
 
+/* Checkpoints are made by sqlite_checkpoint() only. */
+static int
+note_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite *s = ctx;
+
+	(void)db;
+	(void)name;
+	s->pages = pages;
+	return SQLITE_OK;
+}
+
 enum err
-sqlite_open(struct sqlite **out, const struct sqlite_opts *o, bool *absent,
+sqlite_make(const struct sqlite_opts *o, bool *absent, struct problem *p)
+{
+	*absent = !o->create && access(o->path, F_OK) != 0 && errno == ENOENT;
+	if (*absent)
+		return problem_set(p, ERR_DISK, -1, NULL,
+		    "there is no store %s", o->path);
+	return o->create ? make_file(o->path, p) : ERR_OK;
+}
+
+enum err
+sqlite_open(struct sqlite **out, const struct sqlite_opts *o,
     struct problem *p)
 {
 	struct sqlite *s = calloc(1, sizeof(*s));
-	bool empty = false;
+	bool old = false;
 	enum err e = s != NULL ? ERR_OK : problem_set(p, ERR_NOMEM, -1, NULL,
 	    "out of memory");
 
 	*out = NULL;
-	*absent = !o->create && access(o->path, F_OK) != 0 && errno == ENOENT;
-	if (*absent)
-		e = problem_set(p, ERR_DISK, -1, NULL, "there is no store %s",
-		    o->path);
-	if (e == ERR_OK && o->create)
-		e = make_file(o->path, p);
 	if (e == ERR_OK)
 		e = open_file(s, o, p);
 	if (e == ERR_OK)
-		e = check_schema(s, &empty, p);
+		e = check_head(s, true, p);
+	if (e == ERR_OK)
+		e = check_schema(s, &old, p);
 	if (e == ERR_OK)
 		e = set_durability(s, p);
-	if (e == ERR_OK && empty)
+	if (e == ERR_OK) {
+		/* what another process left may be in the log yet */
+		s->pages = 1;
+		(void)sqlite3_wal_hook(s->db, note_pages, s);
+	}
+	if (e == ERR_OK && old)
 		e = make_schema(s, p);
+	if (e == ERR_OK && old)
+		sqlite_checkpoint(s, true);	/* for sqlite_check() */
 	if (e == ERR_OK)
 		*out = s;
 	else
 		sqlite_close(s);
 	return e;
+}
+
+void
+sqlite_checkpoint(struct sqlite *s, bool all)
+{
+	int busy_ms = s->busy_ms;
+
+	if (s->pages < (all ? 1 : LOG_PAGES))
+		return;
+	s->busy_ms = 0;
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, all ?
+	    SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL,
+	    NULL) == SQLITE_OK && all)
+		s->pages = 0;
+	s->busy_ms = busy_ms;
 }
 
 void

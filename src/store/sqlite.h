@@ -21,17 +21,23 @@ struct sqlite_opts {
 };
 
 /*
- * Opens the file, creates or checks its schema, and sets and reads back what
- * durability needs: synchronous=FULL, and WAL only where the library is free
- * of the WAL-reset bug (sqlite.org/wal.html), else journal_mode=TRUNCATE.
- * ERR_DISK with the reason.  *absent: there is no file, and none was made.
+ * Makes the file and the last folder above it, unless it is there already.
+ * *absent: it is not there, and is not to be made.  ERR_DISK.
+ */
+enum err sqlite_make(const struct sqlite_opts *, bool *absent,
+    struct problem *);
+
+/*
+ * Opens a file that is there, creates or checks its schema, and sets and
+ * reads back what durability needs: synchronous=FULL, and journal_mode=WAL,
+ * or TRUNCATE where the file system bears no shared memory.  Whoever opens,
+ * writes or checkpoints must be the only one among all processes: versions
+ * of SQLite before 3.51.3 can lose commits else (sqlite.org/wal.html, the
+ * WAL-reset bug).  ERR_DISK with the reason.
  */
 enum err sqlite_open(struct sqlite **, const struct sqlite_opts *,
-    bool *absent, struct problem *);
+    struct problem *);
 void sqlite_close(struct sqlite *);	/* NULL is fine */
-
-/* Whether WAL cannot lose committed data in this version of the library. */
-bool sqlite_wal_is_safe(int version);
 
 /*
  * The prepared statement of this SQL, a string literal, reset and without
@@ -62,6 +68,19 @@ void sqlite_rollback(struct sqlite *);
 
 /* Whether the last call failed because another has the file. */
 bool sqlite_is_busy(struct sqlite *);
+
+/*
+ * Whether the file still is this program's store: ERR_DISK if somebody has
+ * written something else there meanwhile.
+ */
+enum err sqlite_check(struct sqlite *, struct problem *);
+
+/*
+ * Moves what is in the log into the file once there is much of it; or, if
+ * `all`, also whatever there is, and leaves the log empty: what was erased
+ * is gone from the disk then.  Never waits for readers: they only put it off.
+ */
+void sqlite_checkpoint(struct sqlite *, bool all);
 
 /* Records why the last call failed; always ERR_DISK. */
 enum err sqlite_fail(struct sqlite *, struct problem *);

@@ -68,11 +68,35 @@ store_open(struct store **out, const struct store_opts *o, struct problem *p)
 	return ERR_OK;
 }
 
+/* Under the lock.  What another process is at, it will tidy up itself. */
+static void
+empty_log(struct store *s)
+{
+	struct problem p = { 0 };
+
+	if (s->db == NULL || !owner_begin_write(s->owner))
+		return;
+	if (sqlite_check(s->db, &p) == ERR_OK)
+		sqlite_checkpoint(s->db, true);
+	owner_end_write(s->owner);
+}
+
+void
+store_tidy(struct store *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	/* a second without a write: nobody is held up */
+	if (store_now(s) - s->written_ms >= 1000)
+		empty_log(s);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
 void
 store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	empty_log(s);
 	sqlite_close(s->db);
 	owner_close(s->owner);
 	commits_free(&s->commits);
@@ -98,16 +122,31 @@ is_claimed(void *ctx, int64_t number, int64_t lease)
 }
 
 static enum err
-open_db(struct store *s, bool *absent, struct problem *p)
+open_alone(struct store *s, const struct sqlite_opts *o, struct problem *p)
 {
-	const struct sqlite_opts o = { s->path, (int)s->opts.busy_ms,
-	    s->opts.create };
-	enum err e = sqlite_open(&s->db, &o, absent, p);
+	enum err e;
 
+	if (!store_begin_write(s))
+		return problem_set(p, ERR_DISK, -1, NULL,
+		    "another process keeps the store locked");
+	e = sqlite_open(&s->db, o, p);
+	store_end_write(s);
 	if (e == ERR_OK && !(sqlite_add_claimed(s->db, is_claimed, s) &&
 	    claim_add_blocked(s)))
 		e = sqlite_fail(s->db, p);
 	return e;
+}
+
+static enum err
+open_db(struct store *s, bool *absent, struct problem *p)
+{
+	const struct sqlite_opts o = { s->path, (int)s->opts.busy_ms,
+	    s->opts.create };
+	enum err e = sqlite_make(&o, absent, p);
+
+	if (e == ERR_OK && s->owner == NULL)
+		e = owner_open(&s->owner, s->path, p);
+	return e == ERR_OK ? open_alone(s, &o, p) : e;
 }
 
 enum err
@@ -119,8 +158,6 @@ store_lock(struct store *s, bool *absent, struct problem *p)
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->db == NULL)
 		e = open_db(s, &none, p);
-	if (e == ERR_OK && s->owner == NULL)
-		e = owner_open(&s->owner, s->path, p);
 	if (absent != NULL)
 		*absent = none;
 	return e;
@@ -143,6 +180,8 @@ store_begin(struct store *s, bool *absent, struct problem *p)
 	struct problem local = { 0 };
 	enum err e = store_lock(s, absent, &local);
 
+	if (e == ERR_OK)
+		e = sqlite_check(s->db, &local);
 	if (e != ERR_OK && !*absent)
 		*p = local;
 	return e;

@@ -32,6 +32,8 @@ struct store_opts {
 	int64_t longest_ms;	/* no try is further ahead than this, */
 	int64_t give_up_ms;	/* and of a parked message than this */
 	bool create;		/* make the file where there is none */
+	int64_t burst, rate, calls_in_flight;	/* what a portal bears, */
+	int64_t batch;		/* and messages in a status call */
 };
 
 /*
@@ -56,15 +58,24 @@ struct arrival {
 /* How an event is stored. */
 struct take_opts {
 	const char *reason;	/* why none of it can be used, or NULL */
-	int64_t hold_ms;	/* 0, or until when its channel is down */
+	int64_t hold_ms;	/* 0, or until when it is not handed over */
+	const char *place;	/* its channel as a destination, or NULL */
+	/*
+	 * Whether its sender may be believed, if not NULL: gets the
+	 * application token stored for the portal, or NULL, and sets the
+	 * problem.  Called within the transaction.
+	 */
+	bool (*may_send)(void *ctx, const char *stored_token,
+	    struct problem *);
+	void *ctx;
 };
 
 /*
  * Stores all messages of a checked event in one transaction: good ones as
  * received with the event's own token and endpoint, bad ones (with a reason:
  * all) as refused.  A message is claimed unless its chat is busy or waiting,
- * or the channel is down.  out[i] tells of ev->message[i].  ERR_DISK: nothing
- * was stored.
+ * or the channel is down.  out[i] tells of ev->message[i].  ERR_DISK, or what
+ * may_send() said: nothing was stored.
  */
 enum err store_take(struct store *, const struct event *,
     const struct take_opts *, struct arrival *out, struct problem *);
@@ -74,27 +85,23 @@ enum err store_take(struct store *, const struct event *,
  * id of the chat's next message, claimed in the same transaction, or 0.
  *
  * store_delivered: the channel took it; `ids` is the JSON list of external
- * ids.  The claim stays for the status, unless none is wanted (then it is
- * acknowledged).
+ * ids.  With a `call` (store/calls.h) one for its line is asked for in the
+ * same transaction; if that is not granted, the message waits, unclaimed.
+ * store_done: the same for a message that wants no status.
  * store_refused: a step said no for good; the message waits for a person.
  * store_postponed: they are tried again at `next_ms`, or held until then;
  * HOLD_DOWN tells that they were not tried at all.
  */
+struct line;
+struct call;
 enum err store_delivered(struct store *, struct work *, const char *ids,
-    bool wants_status, int64_t *next, struct problem *);
+    int64_t *next, const struct line *, struct call *, struct problem *);
+enum err store_done(struct store *, struct work *, const char *ids,
+    int64_t *next, struct problem *);
 enum err store_refused(struct store *, struct work *, enum step,
     const char *reason, int64_t *next, struct problem *);
 enum err store_postponed(struct store *, struct work *const *, size_t n,
     int64_t next_ms, enum hold, const char *reason, struct problem *);
-
-/*
- * Bitrix24 accepted the status of these messages: body, token and endpoint
- * are erased, key, ids and times stay.  `reset_ms`, unless 0, is when the
- * portal's operating time starts anew, for store_reset_ms().
- */
-enum err store_acknowledged(struct store *, struct work *const *, size_t n,
-    int64_t reset_ms, struct problem *);
-int64_t store_reset_ms(struct store *, const char *member_id);
 
 /* Whom a scan passes over for now.  Must be quick; may take its own lock. */
 struct scan_filter {
@@ -116,22 +123,17 @@ enum err store_load(struct store *, int64_t id, struct arena *,
     struct work *, struct problem *);
 
 /*
- * Claims up to `max` more delivered messages that are due and can go into
- * one status call with `like`; out[] gets them, *n how many.
- */
-enum err store_claim_batch(struct store *, const struct work *like,
-    struct arena *, struct work *out, size_t max, size_t *n,
-    struct problem *);
-
-/*
  * The destination of `like` is down: it and all that are due for the same
  * step and destination are held until `until_ms`.
  */
 enum err store_hold(struct store *, struct work *like, int64_t until_ms,
     struct problem *);
 
-/* When the next message is due: Unix ms, INT64_MAX if none. */
-enum err store_next_due(struct store *, int64_t *out, struct problem *);
+/*
+ * When nothing was written for a second: what was erased is made to vanish
+ * from the disk, too.
+ */
+void store_tidy(struct store *);
 
 /* One scanner among all processes; false: somebody else scans. */
 bool store_begin_scan(struct store *);

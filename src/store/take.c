@@ -19,8 +19,9 @@ struct take {
 	const struct take_opts *opts;
 	struct arrival *out;
 	struct problem *problem;
-	int64_t now_ms;
+	int64_t now_ms, hold_ms;
 	size_t i;		/* the message at hand */
+	bool denied;		/* the sender may not */
 };
 
 /*
@@ -147,11 +148,11 @@ bind_place(struct store *s, sqlite3_stmt *st, const struct take *t,
     enum place place, struct arrival *a)
 {
 	bool held = (place == ALONE || place == FIRST) &&
-	    t->opts->hold_ms != 0;
+	    t->hold_ms != 0;
 
 	a->claimed = place == ALONE && !held;
 	if (place == ALONE || place == FIRST)
-		bind_int(st, 22, held ? t->opts->hold_ms : t->now_ms);
+		bind_int(st, 22, held ? t->hold_ms : t->now_ms);
 	bind_int(st, 23, held ? HOLD_DOWN : HOLD_NONE);
 	bind_int(st, 24, a->claimed ? owner_number(s->owner) : 0);
 	bind_int(st, 25, a->claimed ? store_lease(s) : 0);
@@ -226,13 +227,43 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 	return insert(s, t, m, &who, n.revision + 1, a);
 }
 
+/* What is stored of the portal decides whose word counts. */
+static bool
+ask_sender(struct store *s, struct take *t)
+{
+	struct problem why = { 0 };
+	const char *token = NULL;
+	sqlite3_stmt *st;
+	int rc;
+
+	if (t->opts->may_send == NULL)
+		return true;
+	st = sqlite_stmt(s->db,
+	    "SELECT application_token FROM portal WHERE member_id = ?1");
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, t->ev->member_id);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		token = (const char *)sqlite3_column_text(st, 0);
+	t->denied = !t->opts->may_send(t->opts->ctx, token, &why);
+	if (t->denied)
+		*t->problem = why;
+	(void)sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
 static bool
 take_all(struct store *s, void *ctx)
 {
 	struct take *t = ctx;
-	bool ok = true;
+	bool ok = ask_sender(s, t);
 
-	for (t->i = 0; ok && t->i < t->ev->messages; t->i++)
+	t->hold_ms = t->opts->hold_ms;
+	if (ok && !t->denied && t->hold_ms == 0 && t->opts->place != NULL)
+		ok = destination_until(s, t->opts->place, &t->hold_ms);
+	for (t->i = 0; ok && !t->denied &&
+	    t->i < t->ev->messages; t->i++)
 		ok = take_one(s, t, &t->ev->message[t->i], &t->out[t->i]);
 	fault_point("take-before-commit");
 	return ok;
@@ -242,10 +273,13 @@ enum err
 store_take(struct store *s, const struct event *ev,
     const struct take_opts *opts, struct arrival *out, struct problem *p)
 {
-	struct take t = { ev, opts, out, p, store_now(s), 0 };
+	struct take t = { .ev = ev, .opts = opts, .out = out, .problem = p,
+	    .now_ms = store_now(s) };
 	enum err e = store_transact(s, take_all, &t, p);
 
-	if (e == ERR_OK && t.i != ev->messages)
+	if (e == ERR_OK && t.denied)
+		e = p->err;
+	else if (e == ERR_OK && t.i != ev->messages)
 		e = problem_set(p, ERR_DISK, -1, NULL,
 		    "there is no store %s", s->path);
 	fault_point("take-after-commit");

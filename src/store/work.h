@@ -4,6 +4,7 @@
 #include "event/identity.h"
 #include "store/state.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct work {
 	int64_t delivered_ms;
 	int64_t tries;		/* of this step that failed */
 	int64_t first_ms;	/* of its own first attempt; 0: none yet */
+	bool alone;		/* told by a call of its own */
 };
 
 #endif

@@ -1,19 +1,24 @@
 /*
- * FastCGI: a pool of workers around the accept loop.  The home of fcgiapp.
+ * FastCGI: workers around the listening socket.  The home of fcgiapp.
  *
  * Called by the program when descriptor 0 is a listening socket.  Owns the
- * worker threads.  A request that comes broken is dropped; an accept that
- * fails is tried again after a pause.
+ * worker threads, the connections and their requests.  A request that comes
+ * broken is dropped; an accept that fails is tried again after a pause.
  *
- * libfcgi has a window between its shutdown flag and accept() in which a
- * signal goes unnoticed, and a signal that interrupts the read of a body
- * loses the request.  So workers block all signals, one thread waits for
- * them, and workers poll the socket beside an eventfd that tells them to
- * stop.
+ * libfcgi takes a thread for each connection, from accept() to its end.  Here
+ * a connection that says nothing, one that the web server keeps for later,
+ * and a request that only waits for Bitrix24 hold none: new connections are
+ * accepted here, idle ones wait in an epoll set, and libfcgi gets one when
+ * there is something to read.
+ *
+ * A signal that interrupts the read of a body would lose the request.  So
+ * workers block all signals, one thread waits for them, and workers watch an
+ * eventfd that tells them to stop.
  */
 #include "web/accept.h"
 
 #include "relay/retry.h"
+#include "relay/waiting.h"
 #include "web/handler.h"
 #include "web/request.h"
 
@@ -26,7 +31,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -39,21 +46,36 @@
 #define RETRY_STOP_MS 2000		/* and then for the retry */
 #define LATE_FACTOR 4			/* threads for each of server.workers */
 
+struct fcgi_request;
+SLIST_HEAD(requests, fcgi_request);
+
 struct pool {
 	const struct relay *relay;
 	int stop_fd;		/* an eventfd: readable means stop */
-	pthread_mutex_t turn;	/* one worker at a time waits for requests */
-	pthread_mutex_t lock;
+	int epoll_fd;		/* the listening socket (its events lead to */
+				/* the pool), stop_fd (to itself), and idle */
+				/* connections (to their requests) */
+	pthread_mutex_t lock;	/* guards the rest */
 	pthread_cond_t idle;
 	int64_t running;	/* workers that have not ended */
+	int64_t open;		/* requests that are not answered */
+	struct requests spare;
 	pthread_attr_t attr;
 };
 
+/* A connection, and the request that is on it. */
 struct fcgi_request {
 	struct request request;
 	FCGX_Request fcgi;
 	struct pool *pool;
-	bool late;		/* answered, but still worked on */
+	bool listed;		/* the epoll set knows its descriptor */
+	bool whole;		/* the request was read to its end */
+	SLIST_ENTRY(fcgi_request) link;
+};
+
+struct worker {
+	struct pool *pool;
+	bool late;		/* it was replaced: one too many */
 };
 
 bool
@@ -71,12 +93,15 @@ fcgi_param(struct request *rq, const char *name)
 static ssize_t
 fcgi_read(struct request *rq, char *p, size_t n)
 {
-	FCGX_Stream *in = ((struct fcgi_request *)rq)->fcgi.in;
+	struct fcgi_request *f = (struct fcgi_request *)rq;
+	FCGX_Stream *in = f->fcgi.in;
 	int got = FCGX_GetStr(p, (int)n, in);
 
 	/* a peer that goes away looks like an end, but for the error */
-	if (got <= 0)
-		return FCGX_GetError(in) == 0 ? 0 : -1;
+	if (got <= 0) {
+		f->whole = FCGX_GetError(in) == 0;
+		return f->whole ? 0 : -1;
+	}
 	return got;
 }
 
@@ -89,10 +114,101 @@ fcgi_write(struct request *rq, const char *p, size_t n)
 }
 
 static void
+request_free(struct fcgi_request *f)
+{
+	FCGX_Free(&f->fcgi, 1);
+	free(f);
+}
+
+static struct fcgi_request *
+request_new(struct pool *p, const struct request_kind *kind, int fd)
+{
+	struct fcgi_request *f;
+
+	(void)pthread_mutex_lock(&p->lock);
+	f = SLIST_FIRST(&p->spare);
+	if (f != NULL)
+		SLIST_REMOVE_HEAD(&p->spare, link);
+	(void)pthread_mutex_unlock(&p->lock);
+	/* with no socket to listen at: it must never accept by itself */
+	if (f == NULL && (f = calloc(1, sizeof(*f))) != NULL &&
+	    FCGX_InitRequest(&f->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
+		free(f);
+		f = NULL;
+	}
+	if (f == NULL)
+		return NULL;
+	f->request.kind = kind;
+	f->pool = p;
+	f->listed = false;
+	f->fcgi.ipcFd = fd;
+	/* else its next step would be to close what it has */
+	f->fcgi.keepConnection = 1;
+	return f;
+}
+
+/* The connection is closed: the memory serves the next one. */
+static void
+request_keep(struct fcgi_request *f)
+{
+	struct pool *p = f->pool;
+
+	(void)pthread_mutex_lock(&p->lock);
+	SLIST_INSERT_HEAD(&p->spare, f, link);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Waits for the next request without a thread.  False: it cannot. */
+static bool
+connection_idle(struct fcgi_request *f)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP |
+	    EPOLLONESHOT, .data.ptr = f };
+	int op = f->listed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	f->listed = true;
+	return epoll_ctl(f->pool->epoll_fd, op, f->fcgi.ipcFd, &e) == 0;
+}
+
+static void
+count_open(struct pool *p, int64_t change)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->open += change;
+	if (p->open == 0)
+		(void)pthread_cond_signal(&p->idle);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+/*
+ * libfcgi lingers at the close until the web server has closed, too, lest an
+ * answer is lost with input that was not read.  Where all was read nothing
+ * can be lost, and nobody has to wait.
+ */
+static void
 fcgi_finish(struct request *rq)
 {
-	FCGX_Finish_r(&((struct fcgi_request *)rq)->fcgi);
+	struct fcgi_request *f = (struct fcgi_request *)rq;
+	struct pool *p = f->pool;
+
+	if (f->whole)
+		(void)FCGX_Detach(&f->fcgi);
+	FCGX_Finish_r(&f->fcgi);
+	(void)FCGX_Attach(&f->fcgi);
+	if (f->fcgi.ipcFd < 0)
+		request_keep(f);
+	else if (!connection_idle(f))
+		request_free(f);
+	count_open(p, -1);
 }
+
+static const struct request_kind fcgi_kind = {
+	.param = fcgi_param,
+	.read = fcgi_read,
+	.write = fcgi_write,
+	.finish = fcgi_finish,
+	.sees_end = true,
+};
 
 static bool start_worker(struct pool *);
 
@@ -101,58 +217,40 @@ static bool start_worker(struct pool *);
  * are served; there is a limit, and who comes back late may end.
  */
 static void
-fcgi_goes_on(struct request *rq)
+worker_is_late(void *ctx)
 {
-	struct fcgi_request *f = (struct fcgi_request *)rq;
-	struct pool *p = f->pool;
+	struct worker *w = ctx;
+	struct pool *p = w->pool;
 
-	f->late = true;
+	w->late = true;
 	(void)pthread_mutex_lock(&p->lock);
 	if (p->running < p->relay->env.config->server.workers * LATE_FACTOR)
 		(void)start_worker(p);
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
-static const struct request_kind fcgi_kind = {
-	.param = fcgi_param,
-	.read = fcgi_read,
-	.write = fcgi_write,
-	.finish = fcgi_finish,
-	.goes_on = fcgi_goes_on,
-	.sees_end = true,
-};
-
+/*
+ * One thread is woken for each event; whoever has taken a connection lets the
+ * next one be waked.
+ */
 static bool
-must_stop(const struct pool *p, int wait_ms)
+watch(struct pool *p, int op, int fd, void *what)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = what };
+
+	if (fd == LISTEN_FD)
+		e.events |= EPOLLONESHOT;
+	return epoll_ctl(p->epoll_fd, op, fd, &e) == 0;
+}
+
+static void
+pause_accept(struct pool *p, int code)
 {
 	struct pollfd fd = { .fd = p->stop_fd, .events = POLLIN };
 
-	return poll(&fd, 1, wait_ms) == 1;
-}
-
-/* Waits until a request may be there.  False: it is time to stop. */
-static bool
-wait_for_request(struct pool *p)
-{
-	struct pollfd fd[2] = {
-		{ .fd = LISTEN_FD, .events = POLLIN },
-		{ .fd = p->stop_fd, .events = POLLIN },
-	};
-	int n;
-
-	(void)pthread_mutex_lock(&p->turn);
-	n = poll(fd, 2, -1);
-	(void)pthread_mutex_unlock(&p->turn);
-	return !(n > 0 && fd[1].revents != 0);
-}
-
-/* Whether the request came whole: libfcgi accepts one whose connection broke
- * within the parameters. */
-static bool
-is_whole(FCGX_Request *rq)
-{
-	return FCGX_GetError(rq->in) == 0 &&
-	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
+	/* EMFILE, ECONNABORTED: a pause lets others finish */
+	log_warning(p->relay->env.log, "accept-failed", F_INT("code", code));
+	(void)poll(&fd, 1, PAUSE_MS);
 }
 
 /* libfcgi reads and writes without a deadline; the socket gets one. */
@@ -165,26 +263,107 @@ set_stall(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
-static void
-serve_one(struct pool *p, struct fcgi_request *rq)
+static bool
+has_input(int fd)
 {
-	int rc = FCGX_Accept_r(&rq->fcgi);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	if (rc == 0) {
-		set_stall(rq->fcgi.ipcFd);
-		if (is_whole(&rq->fcgi))
-			handler_serve(p->relay, &rq->request);
-		else
-			log_warning(p->relay->env.log, "dropped",
-			    F_STR("reason", "the request broke off within its "
-			    "parameters"));
-		FCGX_Finish_r(&rq->fcgi);
-	} else if (rc != -EAGAIN && rc != -EINTR) {
-		/* EMFILE, ECONNABORTED: a pause lets others finish */
-		log_warning(p->relay->env.log, "accept-failed",
-		    F_INT("code", rc));
-		(void)must_stop(p, PAUSE_MS);
+	return poll(&p, 1, 0) == 1;
+}
+
+/* A new connection that has something to say, or NULL. */
+static struct fcgi_request *
+accept_one(struct pool *p)
+{
+	int fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+	int code = errno;
+	struct fcgi_request *f;
+
+	if (fd < 0 && code != EAGAIN && code != EINTR)
+		pause_accept(p, code);
+	(void)watch(p, EPOLL_CTL_MOD, LISTEN_FD, p);
+	if (fd < 0)
+		return NULL;
+	f = request_new(p, &fcgi_kind, fd);
+	if (f == NULL) {
+		(void)close(fd);
+		return NULL;
 	}
+	set_stall(fd);
+	if (has_input(fd))
+		return f;
+	if (!connection_idle(f))
+		request_free(f);
+	return NULL;
+}
+
+/*
+ * Waits for a connection with a request on it.  NULL: it is time to stop, and
+ * none is there.
+ */
+static struct fcgi_request *
+next_connection(struct pool *p)
+{
+	struct fcgi_request *f = NULL;
+	bool stop = false;
+
+	while (f == NULL && !stop) {
+		struct epoll_event e[2];
+		/* one by one, but for the one that tells to stop */
+		int n = epoll_wait(p->epoll_fd, e, 1, -1);
+
+		if (n != 1)
+			continue;
+		if (e[0].data.ptr == &p->stop_fd) {
+			/* what came on a kept connection is served yet */
+			(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, LISTEN_FD,
+			    NULL);
+			n = epoll_wait(p->epoll_fd, e, 2, 0);
+			stop = n < 2;
+		}
+		for (int i = 0; f == NULL && i < n; i++)
+			if (e[i].data.ptr == p)
+				f = accept_one(p);
+			else if (e[i].data.ptr != &p->stop_fd)
+				f = e[i].data.ptr;
+	}
+	return f;
+}
+
+/* Whether the request came whole: libfcgi accepts one whose connection broke
+ * within the parameters. */
+static bool
+is_whole(FCGX_Request *rq)
+{
+	return FCGX_GetError(rq->in) == 0 &&
+	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
+}
+
+static void
+serve_one(struct worker *w, struct fcgi_request *f)
+{
+	struct pool *p = w->pool;
+	const struct env *env = &p->relay->env;
+	struct patience thread = {
+		.until = deadline_in(env->clock,
+		    env->config->server.answer_within * 1000),
+		.run_out = worker_is_late,
+		.ctx = w,
+	};
+
+	f->whole = false;
+	if (FCGX_Accept_r(&f->fcgi) != 0) {
+		request_free(f);	/* the peer has closed it */
+		return;
+	}
+	count_open(p, 1);
+	if (is_whole(&f->fcgi)) {
+		handler_serve(p->relay, &f->request, &thread);
+		return;
+	}
+	log_warning(env->log, "dropped", F_STR("reason",
+	    "the request broke off within its parameters"));
+	fcgi_finish(&f->request);
 }
 
 /* Whether there are more workers than server.workers: one may end. */
@@ -202,14 +381,12 @@ is_surplus(struct pool *p)
 static void *
 work(void *ctx)
 {
+	struct worker w = { .pool = ctx };
 	struct pool *p = ctx;
-	struct fcgi_request rq = { .request = { &fcgi_kind }, .pool = p };
+	struct fcgi_request *f;
 
-	if (FCGX_InitRequest(&rq.fcgi, LISTEN_FD, FCGI_FAIL_ACCEPT_ON_INTR) ==
-	    0)
-		while (!(rq.late && is_surplus(p)) && wait_for_request(p))
-			serve_one(p, &rq);
-	FCGX_Free(&rq.fcgi, 1);
+	while (!(w.late && is_surplus(p)) && (f = next_connection(p)) != NULL)
+		serve_one(&w, f);
 	(void)pthread_mutex_lock(&p->lock);
 	p->running--;
 	(void)pthread_cond_signal(&p->idle);
@@ -245,7 +422,10 @@ start_workers(struct pool *p, struct problem *problem)
 	    "cannot start the workers: too many threads");
 }
 
-/* Tells the workers to stop and gives them time.  False: some still work. */
+/*
+ * Tells the workers to stop, and gives them and those who only wait time; who
+ * still waits then is answered as he would be later.  False: some still work.
+ */
 static bool
 stop_workers(struct pool *p)
 {
@@ -257,10 +437,11 @@ stop_workers(struct pool *p)
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_SECONDS;
 	(void)pthread_mutex_lock(&p->lock);
-	while (p->running > 0 && rc == 0)
+	while ((p->running > 0 || p->open > 0) && rc == 0)
 		rc = pthread_cond_timedwait(&p->idle, &p->lock, &until);
 	rc = p->running > 0;
 	(void)pthread_mutex_unlock(&p->lock);
+	waiting_end_all(p->relay->waiting);
 	return rc == 0;
 }
 
@@ -274,18 +455,29 @@ wait_for_signal(const struct relay *r, const sigset_t *set)
 	log_info(r->env.log, "stopping", F_INT("signal", sig));
 }
 
+static bool
+open_descriptors(struct pool *p)
+{
+	int flags = fcntl(LISTEN_FD, F_GETFL);
+
+	return flags >= 0 &&
+	    fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	    (p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
+	    (p->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) >= 0 &&
+	    watch(p, EPOLL_CTL_ADD, LISTEN_FD, p) &&
+	    watch(p, EPOLL_CTL_ADD, p->stop_fd, &p->stop_fd);
+}
+
 static enum err
 open_pool(struct pool *p, struct problem *problem)
 {
 	pthread_condattr_t attr;
-	int flags = fcntl(LISTEN_FD, F_GETFL);
 
-	if (flags < 0 || fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) != 0 ||
-	    (p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+	if (!open_descriptors(p))
 		return problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot listen: %s", strerror(errno));
-	if (pthread_mutex_init(&p->turn, NULL) != 0 ||
-	    pthread_mutex_init(&p->lock, NULL) != 0 ||
+	SLIST_INIT(&p->spare);
+	if (pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
 	    pthread_cond_init(&p->idle, &attr) != 0 ||
@@ -316,8 +508,14 @@ init_library(struct problem *p)
 static void
 free_pool(struct pool *p)
 {
+	struct fcgi_request *f;
+
+	while ((f = SLIST_FIRST(&p->spare)) != NULL) {
+		SLIST_REMOVE_HEAD(&p->spare, link);
+		request_free(f);
+	}
 	(void)close(p->stop_fd);
-	(void)pthread_mutex_destroy(&p->turn);
+	(void)close(p->epoll_fd);
 	(void)pthread_mutex_destroy(&p->lock);
 	(void)pthread_cond_destroy(&p->idle);
 	(void)pthread_attr_destroy(&p->attr);
@@ -338,6 +536,9 @@ serve(struct pool *p, bool *busy, struct problem *problem)
 	(void)sigaddset(&stops, SIGUSR1);
 	(void)sigaddset(&stops, SIGINT);
 	e = start_workers(p, problem);
+	if (e == ERR_OK && waiting_start(p->relay->waiting) != ERR_OK)
+		e = problem_set(problem, ERR_RETRY, -1, NULL,
+		    "cannot start: too many threads");
 	if (e == ERR_OK && retry_start(&retry, p->relay) != ERR_OK)
 		e = problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot start the retry: too many threads");

@@ -1,8 +1,9 @@
 /*
  * One request from its first byte to its answer.
  *
- * Called by the accept loop and by plain CGI.  Owns the event while the
- * request lasts.  Whatever comes from outside ends in an answer.
+ * Called by the accept loop and by plain CGI.  Owns the event until nobody
+ * works on it or waits for it any more.  Whatever comes from outside ends in
+ * an answer.
  */
 #include "web/handler.h"
 
@@ -10,6 +11,8 @@
 #include "web/read.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
 
 /* What an event may take beside its body: rendering, arrivals, items. */
 #define EVENT_MORE ((size_t)8 * 1024 * 1024)
@@ -17,66 +20,92 @@
 struct exchange {
 	const struct relay *relay;
 	struct request *request;
+	struct event event;
 	struct outcome outcome;
-	const struct deadline *until;	/* when it must be answered */
+	struct sender sender;
 };
 
+/* What is done by now is the answer; the work may go on behind it. */
 static void
-log_answer(const struct relay *r, int status, const struct outcome *o)
+answer(void *ctx)
 {
-	log_info(r->env.log, "answered", F_INT("status", status),
+	struct exchange *x = ctx;
+	const struct outcome *o = &x->outcome;
+	int status = answer_outcome(x->request, o);
+
+	log_info(x->relay->env.log, "answered", F_INT("status", status),
 	    F_INT("messages", o->messages),
 	    F_INT("acknowledged", o->acknowledged),
 	    F_INT("refused", o->refused));
 }
 
-/* What is done by now is the answer; the work may go on behind it. */
 static void
-answer_late(void *ctx)
+refuse(const struct relay *r, struct request *request,
+    const struct problem *p)
 {
-	struct exchange *x = ctx;
-	const struct request_kind *kind = x->request->kind;
-	int status = answer_outcome(x->request, &x->outcome);
+	int status = answer_problem(request, p);
 
-	log_answer(x->relay, status, &x->outcome);
-	if (deadline_left(x->until) == 0 && kind->goes_on != NULL)
-		kind->goes_on(x->request);
-}
-
-static void
-refuse(struct exchange *x, const struct problem *p)
-{
-	int status = answer_problem(x->request, p);
-
-	log_warning(x->relay->env.log, "answered", F_INT("status", status),
+	log_warning(r->env.log, "answered", F_INT("status", status),
 	    F_STR("error", err_name(p->err)), F_STR("reason", p->text),
 	    F_INT(p->at >= 0 ? "offset" : "", p->at),
 	    F_OPT("field", p->field[0] != '\0' ? p->field : NULL));
 }
 
-void
-handler_serve(const struct relay *r, struct request *request)
+static void
+gone(struct sender *sender)
+{
+	struct exchange *x = (struct exchange *)((char *)sender -
+	    offsetof(struct exchange, sender));
+
+	event_free(&x->event);
+	free(x);
+}
+
+static struct exchange *
+exchange_new(const struct relay *r, struct request *request,
+    struct patience *thread)
 {
 	const struct config *c = r->env.config;
-	struct exchange x = { .relay = r, .request = request };
-	struct patience patience = {
-		.until = deadline_in(r->env.clock,
-		    c->server.answer_within * 1000),
-		.run_out = answer_late,
-		.ctx = &x,
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (x == NULL)
+		return NULL;
+	x->relay = r;
+	x->request = request;
+	x->sender = (struct sender){
+		.patience = {
+			.until = deadline_in(r->env.clock,
+			    c->server.answer_within * 1000),
+			.run_out = answer,
+			.ctx = x,
+		},
+		.gone = gone,
+		.thread = thread,
 	};
+	event_init(&x->event, (size_t)c->server.body_max * 4 + EVENT_MORE);
+	return x;
+}
+
+void
+handler_serve(const struct relay *r, struct request *request,
+    struct patience *thread)
+{
+	struct exchange *x = exchange_new(r, request, thread);
 	struct problem p = { 0 };
-	struct event ev;
 	enum err e;
 
-	x.until = &patience.until;
-	event_init(&ev, (size_t)c->server.body_max * 4 + EVENT_MORE);
-	e = read_event(request, c->server.body_max, &ev, &p);
+	if (x == NULL) {
+		(void)problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
+		refuse(r, request, &p);
+		return;
+	}
+	e = read_event(request, r->env.config->server.body_max, &x->event,
+	    &p);
 	if (e == ERR_OK)
-		e = relay_take(r, &ev, &patience, &x.outcome, &p);
+		e = relay_take(r, &x->event, &x->sender, &x->outcome, &p);
 	if (e == ERR_OK)
-		patience_end(&patience);
-	else if (!patience.over)
-		refuse(&x, &p);
-	event_free(&ev);
+		return;		/* it may be gone by now */
+	if (!x->sender.patience.over)
+		refuse(r, request, &p);
+	gone(&x->sender);
 }

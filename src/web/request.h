@@ -18,10 +18,9 @@ struct request_kind {
 	ssize_t (*read)(struct request *, char *, size_t n);
 	/* Writes all `n` bytes of the answer.  False: the peer is gone. */
 	bool (*write)(struct request *, const char *, size_t n);
-	/* The answer is complete: the web server may have it.  Once. */
+	/* The answer is complete.  Once, from any thread; the request is
+	 * its owner's again, who may use it for the next one. */
 	void (*finish)(struct request *);
-	/* It is answered, but its worker goes on with its work.  Or NULL. */
-	void (*goes_on)(struct request *);
 	/* The body's end can be seen beyond CONTENT_LENGTH (RFC 3875, 4.2
 	 * forbids a CGI program to look there). */
 	bool sees_end;

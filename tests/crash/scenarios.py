@@ -138,6 +138,7 @@ def install(case):
             world.wait(world.installed, pusher(world, by_tool=world.cgi))
         answer = world.send()
         assert answer.status == 200, answer
+        world.wait_done(None)       # it is written behind the answer
         judge(world, 0)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import events
 from events import JSON, as_form, as_json, event, message
+from site_folder import wait_until
 from standin import Receiver
 
 
@@ -130,7 +131,9 @@ def test_http_huge_answer(start, portal, channel):
     channel.script("oversize:50000000")
     server = start(channel={"url": channel.url})
     assert post(server, portal).status in (200, 202)
-    assert server.site.states()[86497] in ("acknowledged", "received")
+    # it may be written behind the answer
+    wait_until(lambda: server.site.states()[86497] in (
+        "acknowledged", "received"))
 
 
 def test_http_some_refused(start, portal, channel):
