@@ -30,12 +30,13 @@ TOKEN = "831c76b092f9f135d9b6b36c3a720757"
 WARN = ("-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes "
         "-Wmissing-prototypes -Wvla -Wwrite-strings -Wold-style-definition "
         "-Werror").split()
-# what each is linked with
+# what each is made of besides its own source
 PROGRAMS = {
     "portal": ["-lssl", "-lcrypto"],
-    "load": [],
+    "load": ["body.c"],
     "floor": ["-lfcgi", "-lcurl", "-lpthread"],
-    "readers": [str(BUILD / "core.a"), "-lyajl", "-lcrypto", "-lpthread"],
+    "readers": ["body.c", str(BUILD / "core.a"), "-lyajl", "-lcrypto",
+                "-lpthread"],
 }
 FASTCGI = """
             fastcgi_param REQUEST_METHOD $request_method;
@@ -86,17 +87,19 @@ def wait_until(true, what, seconds=20.0):
 def compile_all(to, wanted):
     """Builds the programs that are older than their source."""
     to.mkdir(parents=True, exist_ok=True)
-    for name, libraries in PROGRAMS.items():
-        source, target = HERE / f"{name}.c", to / name
-        parts = [source] + [pathlib.Path(p) for p in libraries
-                            if p.endswith(".a")]
+    for name, more in PROGRAMS.items():
+        target = to / name
+        more = [HERE / m if m.endswith(".c") else m for m in more]
+        parts = [HERE / f"{name}.c", *HERE.glob("*.h"),
+                 *(pathlib.Path(m) for m in more
+                   if str(m).endswith((".a", ".c")))]
         if target.exists() and all(
                 p.stat().st_mtime < target.stat().st_mtime for p in parts):
             continue
         subprocess.run(
             [os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2",
-             "-g", *WARN, f"-I{REPO / 'src'}", "-o", target, source,
-             *libraries], check=True)
+             "-g", *WARN, f"-I{REPO / 'src'}", "-o", target,
+             HERE / f"{name}.c", *more], check=True)
     if "go" in wanted:
         source, target = HERE / "peers" / "handler.go", to / "handler-go"
         if not target.exists() or \
