@@ -38,4 +38,14 @@ grow(void *p, size_t n)
 	return p;
 }
 
+static inline void *
+zeroed(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (p == NULL)
+		fail("calloc");
+	return p;
+}
+
 #endif

@@ -34,7 +34,6 @@
 #include <unistd.h>
 
 #define ANSWER_MAX 16384
-#define STAMPS 100000000000LL	/* a chat_id is ID_BASE and a time below it */
 
 struct options {
 	int port;
@@ -159,7 +158,7 @@ put_ids(const struct load *l, char *out, int64_t due)
 	int64_t id = ID_BASE + l->o->first + l->begun * l->o->messages;
 
 	for (size_t i = 0; i < b->places; i += 3, id++) {
-		body_put_id(out + b->place[i], ID_BASE + due % STAMPS);
+		body_put_id(out + b->place[i], ID_BASE + due % ID_BASE);
 		body_put_id(out + b->place[i + 1], id);
 		body_put_id(out + b->place[i + 2], id);
 	}
