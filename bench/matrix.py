@@ -119,15 +119,23 @@ def start_load(world, name, cell, seconds, *, kept=False, **more):
         messages=cell.messages, seconds=seconds, grace=60, **more)
 
 
+def warm_up(world, name, cell, kept):
+    """What a handler keeps from one event to the next is there afterwards."""
+    before, limit = world.stats(), cell.in_flight * 2
+    if name.startswith("php"):      # it keeps nothing
+        limit = 2
+    elif name == "floor":           # each thread keeps a connection
+        cell, limit = dataclasses.replace(cell, in_flight=64), 512
+    result = finish(start_load(world, name, cell, 0.3 if name == "floor" else
+                               0.1, kept=kept, limit=limit),
+                    world, cell.messages)
+    if ours(name):
+        settle(world, before, result["begun"] * cell.messages)
+
+
 def measure(world, name, cell, seconds, kept=False):
     """One run."""
-    # warms up; PHP keeps nothing from one event to the next
-    idle = world.stats()
-    warm = finish(start_load(
-        world, name, cell, 0.1, kept=kept, limit=8 if name.startswith("php")
-        else cell.in_flight * 2), world, cell.messages)
-    if ours(name):
-        settle(world, idle, warm["begun"] * cell.messages)
+    warm_up(world, name, cell, kept)
     before, cpu = world.stats(), world.cpu(name)
     portal_cpu, start = world.cpu("portal"), time.monotonic()
     process = start_load(world, name, cell, seconds, kept=kept)

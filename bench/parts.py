@@ -20,6 +20,7 @@ from world import NGINX_WORKERS, World
 # had in flight at once
 KEPT_WORKERS = 64 * NGINX_WORKERS + 96
 BUCKET_IN_FLIGHT = 512          # answers wait for their turn
+BUCKET_WATCH = 1.25             # times the load's length
 LARGE = (200, 5000)             # messages in an event
 
 
@@ -90,13 +91,14 @@ def bucket(options, handlers):
                 rate=rate, grace=70)
             world.next_id += int(seconds * rate) + 100
         series = []
-        while time.monotonic() - start < seconds * 1.5:
+        while time.monotonic() - start < seconds * BUCKET_WATCH:
             stats = world.stats()
             series.append([time.monotonic() - start] +
                           [stats["buckets"][n]["distinct"]
                            for n in range(1, len(names) + 1)])
             time.sleep(0.25)
         out = {"seconds": seconds, "rate": rate, "names": names,
+               "watched": seconds * BUCKET_WATCH,
                "series": series, "handlers": {}}
         stats = world.stats()
         for number, name in enumerate(names, 1):

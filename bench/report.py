@@ -121,7 +121,7 @@ def _bucket(bucket):
         "calls past 50, of which 2 leak a second. At most "
         f"{50 + 2 * bucket['seconds']:.0f} calls can succeed while the events "
         f"come. Handlers run at once, each with a bucket of its own; watched "
-        f"for {bucket['seconds'] * 1.5:g} s. \"Told\" is a message that "
+        f"for {bucket['watched']:g} s. \"Told\" is a message that "
         "stood in a call that the portal took; its time counts from when the "
         "event was due.", ""]
     rows = []
@@ -211,8 +211,8 @@ METHOD = """\
   many kept connections as there are requests. Both are spared the call for
   each message: one for all of an event.
 - **C floor**: libfcgi, 64 threads, a kept curl handle each, nothing parsed, a
-  canned call; the same after two commits of a message on a copy of our
-  handler's store; and one that answers 200 and does nothing.
+  canned call; the same with one thread, after two commits of a message on a
+  copy of our handler's store; and one that answers 200 and does nothing.
 - Events/s counts answers. Where our handler answers 202, before the portal was
   told, it counts until the portal was told of the last.
 - The portal: one thread with epoll, TLS with a P-256 certificate. It never

@@ -60,7 +60,7 @@ def arguments():
     o = parser.parse_args()
     whole = not (o.quick or o.only or o.part)
     o.runs = o.runs or (1 if o.quick else 5)
-    o.seconds = o.seconds or (0.4 if o.quick else 1.2)
+    o.seconds = o.seconds or (0.4 if o.quick else 1.0)
     o.cold_runs = o.cold_runs or (5 if o.quick else 25)
     o.bucket_seconds = o.bucket_seconds or (6 if o.quick else 60)
     o.megabytes = o.megabytes or (10 if o.quick else 100)

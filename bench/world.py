@@ -152,13 +152,7 @@ class World:
                 self._proxied(name, sock)
         for name in ("floor", "floor2", "nothing"):
             if name in self.wanted:
-                self.spawn(name, [
-                    self.folder / "bin" / "floor", self.endpoint("http"),
-                    self.endpoint("https"), self.ca, self.workers,
-                    *([stores.copy(self, stores.make(self, "model"))]
-                      if name == "floor2" else [])],
-                    stdin=self._listener(name))
-                self._fastcgi(name, name)
+                self._start_floor(name)
         self._start_nginx()
 
     def own(self, path):
@@ -275,6 +269,17 @@ class World:
         self.spawn(name, [self.folder / "bin" / "imconnector.fcgi"],
                    stdin=self._listener(name),
                    env={"IMCONNECTOR_CONFIG": str(config)})
+        self._fastcgi(name, name)
+
+    def _start_floor(self, name):
+        threads, store = self.workers, []
+        if name == "floor2":    # gets one event at a time: one connection
+            threads = 1
+            store = [stores.copy(self, stores.make(self, "model"))]
+        self.spawn(name, [
+            self.folder / "bin" / "floor", self.endpoint("http"),
+            self.endpoint("https"), self.ca, threads, *store],
+            stdin=self._listener(name))
         self._fastcgi(name, name)
 
     def _start_php(self, name):
