@@ -46,6 +46,10 @@ class Cell:
             names.append("nothing")
         if self.in_flight == 64:
             names.append("ours2")
+            if (self.scheme, self.messages) == ("https", 20) and self.ms > 0:
+                # half a minute a run for 1,280 TLS contexts, whatever the
+                # latency; the cell of 0 ms shows it
+                names.remove("php")
         elif self.ms == 0:
             names.append("floor2")
         return [n for n in TITLES if n in names]

@@ -206,7 +206,8 @@ METHOD = """\
 - **PHP**: PHP-FPM, 64 static children, OPcache as Debian has it, a call for
   each message and a new curl handle for each call, as in the vendor's
   examples. Over https with Debian's CA bundle (and one certificate more), and
-  with a CA file of one certificate.
+  with a CA file of one certificate. With Debian's bundle, https, 20 messages
+  and 64 in flight only at 0 ms: half a minute a run, at any latency.
 - **Node**: one process, undici with its default agent. **Go**: net/http, as
   many kept connections as there are requests. Both are spared the call for
   each message: one for all of an event.
