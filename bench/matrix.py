@@ -14,6 +14,8 @@ import time
 from world import TITLES, World
 
 SETTLE = 5.0            # seconds that a handler has to finish behind answers
+GRACE = 60              # seconds for the last answers
+KEPT_GRACE = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +122,9 @@ def start_load(world, name, cell, seconds, *, kept=False, **more):
     return world.load(
         name + ("-kept" if kept else "") + query,
         world.endpoint(cell.scheme, path), in_flight=cell.in_flight,
-        messages=cell.messages, seconds=seconds, grace=60, **more)
+        messages=cell.messages, seconds=seconds, **more,
+        # a kept connection that nobody serves stays silent for as long
+        grace=KEPT_GRACE if kept else GRACE)
 
 
 def warm_up(world, name, cell, kept):

@@ -85,10 +85,11 @@ def _keepalive(runs):
         "connection for each event as everywhere else. More workers than "
         "connections: with libfcgi a kept connection holds one.", ""] + _table(
         ["handler", "connections", "events/s", "slowest - fastest run",
-         "p50 ms", "p99 ms", "CPU us/event"],
+         "p50 ms", "p99 ms", "CPU us/event", "failed"],
         [[SHORT[name], "kept" if kept else "new", number(m["rate"]),
           f"{number(m['low'])} - {number(m['high'])}", ms(m["p50"]),
-          ms(m["p99"]), number(m["cpu"] * 1e6)]
+          ms(m["p99"]), number(m["cpu"] * 1e6),
+          f"{m['all_bad']:,} of {m['all_begun']:,}"]
          for (name, kept), m in sorted(found.items(), reverse=True)])
 
 

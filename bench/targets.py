@@ -150,7 +150,10 @@ def _kept(result):
         new, kept = found[name, False], found[name, True]
         out.append(f"{title} {number(kept['cpu'] / new['cpu'])} of the CPU, "
                    f"{number(kept['rate'] / new['rate'])} times the events/s")
-    return "; ".join(out), True
+    stuck = found["ours", True]["all_bad"]
+    if stuck:
+        out.append(f"{stuck:,} events on kept connections were not answered")
+    return "; ".join(out), stuck == 0
 
 
 def _large_ours(result, messages):
