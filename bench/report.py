@@ -209,7 +209,7 @@ METHOD = """\
   examples. Over https with Debian's CA bundle (and one certificate more), and
   with a CA file of one certificate. With Debian's bundle, https, 20 messages
   and 64 in flight only at 0 ms: half a minute a run, at any latency.
-- **Node**: one process, undici with its default agent. **Go**: net/http, as
+- **Node**: one process, undici as it comes. **Go**: net/http, as
   many kept connections as there are requests. Both are spared the call for
   each message: one for all of an event.
 - **C floor**: libfcgi, 64 threads, a kept curl handle each, nothing parsed, a

@@ -1,4 +1,4 @@
-// A handler for Node: one process, undici with its default agent and so kept
+// A handler for Node: one process, undici as it comes and so with kept
 // connections to the portal, one call for all messages of an event. It stores
 // nothing; the channel is left out. Debian's node-undici; without it Node's
 // own fetch, which is the same library (then NODE_EXTRA_CA_CERTS must name
