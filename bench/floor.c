@@ -1,7 +1,7 @@
 /*
  * floor: the least that a FastCGI handler in C can cost.
  *
- *	floor PORTAL-HTTP PORTAL-HTTPS CA-FILE [THREADS]
+ *	floor PORTAL-HTTP PORTAL-HTTPS CA-FILE THREADS [STORE]
  *
  * Started with a listening socket on descriptor 0.  Each thread reads the
  * body and throws it away, calls the portal with a canned delivery status on
@@ -9,9 +9,12 @@
  * call: "http/d20/1" is the plain portal, its path /d20/, one message in the
  * status.  Without a query string it answers 200 and does nothing else.
  *
- * It stores nothing, parses nothing and proves nothing: no handler can be
- * like it, but none can be faster.
+ * With a STORE, a copy of the handler's, two synced transactions come before
+ * the call (commit.h).  Else it stores nothing; it parses nothing and proves
+ * nothing: no handler can be like it, but none can be faster.
  */
+#include "commit.h"
+
 #include <curl/curl.h>
 #include <fcgiapp.h>
 
@@ -22,9 +25,11 @@
 #include <string.h>
 
 #define MESSAGES_MAX 100
+#define COMMITS 2		/* an event's, at the least */
 
 static const char *portal[2];	/* "http://127.0.0.1:1", "https://..." */
 static const char *ca_file;
+static struct commits *commits;	/* NULL: without a store */
 
 static size_t
 ignore(char *p, size_t size, size_t n, void *ctx)
@@ -99,6 +104,8 @@ work(void *ctx)
 		while (FCGX_GetStr(chunk, sizeof(chunk), rq.in) > 0)
 			;
 		query = FCGX_GetParam("QUERY_STRING", rq.envp);
+		for (int i = 0; commits != NULL && i < COMMITS; i++)
+			commit_once(commits);
 		ok = query == NULL || query[0] == '\0' || call(curl, query);
 		(void)FCGX_PutS(ok ? "Content-Type: application/json\r\n\r\n"
 		    "{\"result\":true}" : "Status: 502 Bad Gateway\r\n"
@@ -111,14 +118,16 @@ work(void *ctx)
 int
 main(int argc, char **argv)
 {
-	int threads = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 64;
+	int threads = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 0;
 	pthread_t id;
 
-	if (argc < 4) {
+	if (threads < 1) {
 		fputs("usage: floor PORTAL-HTTP PORTAL-HTTPS CA-FILE "
-		    "[THREADS]\n", stderr);
+		    "THREADS [STORE]\n", stderr);
 		return 64;
 	}
+	if (argc > 5)
+		commits = commit_open(argv[5]);
 	portal[0] = argv[1];
 	portal[1] = argv[2];
 	ca_file = argv[3];

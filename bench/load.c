@@ -13,32 +13,27 @@
  *	--grace S	how long to wait for the last answers (20)
  *	--limit N	begin no more than N events (no limit)
  *	--json		the events come as JSON, not as forms
+ *	--print		post nothing, write an event's body to standard output
  *
  * One thread with epoll, kept HTTP/1.1 connections on loopback.  An answer's
  * time counts from when its event was due, so that a server that stalls is
  * not spared the waiting.  Prints one line of JSON: what was begun, the
  * answers by status, failures, and times in microseconds.
  */
+#include "body.h"
+#include "common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ID_WIDTH 12		/* digits, so that every event is as long */
-#define ID_BASE 100000000000LL
-#define PLACES_MAX 4096		/* ids in one event */
 #define ANSWER_MAX 16384
-#define SECOND 1000000LL	/* times are in microseconds */
 
 struct options {
 	int port;
@@ -52,15 +47,7 @@ struct options {
 	double grace;
 	int64_t limit;
 	bool json;
-};
-
-/* A request with the places where ids go. */
-struct text {
-	char *s;
-	size_t n;
-	size_t cap;
-	size_t place[PLACES_MAX];
-	size_t places;
+	bool print;
 };
 
 struct conn {
@@ -76,7 +63,7 @@ struct conn {
 struct load {
 	const struct options *o;
 	int epoll;
-	struct text request;
+	struct body request;
 	struct conn *conn;
 	int64_t start, stop;
 	int64_t begun, done, failed;
@@ -87,144 +74,24 @@ struct load {
 	size_t took_cap;
 };
 
+/* The head needs the body's length: the body is made twice. */
 static void
-fail(const char *what)
+make_request(struct body *b, const struct options *o)
 {
-	perror(what);
-	exit(1);
-}
+	const struct shape shape = { .json = o->json,
+	    .messages = o->messages, .endpoint = o->endpoint };
+	size_t length;
 
-static int64_t
-now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
-
-/* Adds to a text; every '#' becomes the place of an id. */
-static void __attribute__((format(printf, 2, 3)))
-add(struct text *t, const char *fmt, ...)
-{
-	char piece[4096];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(piece, sizeof(piece), fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(piece))
-		fail("a piece of the event is too long");
-	for (const char *s = piece; *s != '\0'; s++) {
-		if (t->n + ID_WIDTH + 1 > t->cap) {
-			t->cap = t->cap * 2 + 4096;
-			t->s = realloc(t->s, t->cap);
-			if (t->s == NULL)
-				fail("realloc");
-		}
-		if (*s != '#') {
-			t->s[t->n++] = *s;
-			continue;
-		}
-		if (t->places == PLACES_MAX)
-			fail("too many messages");
-		t->place[t->places++] = t->n;
-		memset(t->s + t->n, '0', ID_WIDTH);
-		t->n += ID_WIDTH;
-	}
-}
-
-/* A URL as a form spells it. */
-static void
-add_url(struct text *t, const char *url)
-{
-	for (; *url != '\0'; url++) {
-		if (strchr(":/", *url) != NULL)
-			add(t, "%%%02X", (unsigned char)*url);
-		else
-			add(t, "%c", *url);
-	}
-}
-
-/* Three places for each message: chat_id, message_id, chat.id. */
-static void
-add_form(struct text *t, const struct options *o)
-{
-#define ITEM "&data%%5BMESSAGES%%5D%%5B%d%%5D"
-	add(t, "event=ONIMCONNECTORMESSAGEADD&event_handler_id=555"
-	    "&data%%5BCONNECTOR%%5D=myconnector&data%%5BLINE%%5D=107");
-	for (int i = 0; i < o->messages; i++)
-		add(t, ITEM "%%5Bim%%5D%%5Bchat_id%%5D=#"
-		    ITEM "%%5Bim%%5D%%5Bmessage_id%%5D=#"
-		    ITEM "%%5Bmessage%%5D%%5Buser_id%%5D=27"
-		    ITEM "%%5Bmessage%%5D%%5Btext%%5D=%%5Bb%%5DSamantha+"
-		    "Johnson%%3A%%5B%%2Fb%%5D+%%5Bbr%%5DGood+afternoon%%2C+"
-		    "how+can+I+help%%3F"
-		    ITEM "%%5Bchat%%5D%%5Bid%%5D=channel-#", i, i, i, i, i);
-	add(t, "&ts=1773759161&auth%%5Baccess_token%%5D="
-	    "c978b990071b0008440001b0895f697a&auth%%5Bexpires%%5D=1773762761"
-	    "&auth%%5Bexpires_in%%5D=3600&auth%%5Bscope%%5D=imconnector%%2C+"
-	    "imopenlines&auth%%5Bdomain%%5D=some-domain.bitrix24.com"
-	    "&auth%%5Bserver_endpoint%%5D=https%%3A%%2F%%2F"
-	    "oauth.bitrix24.tech%%2Frest%%2F&auth%%5Bstatus%%5D=F"
-	    "&auth%%5Bclient_endpoint%%5D=");
-	add_url(t, o->endpoint);
-	add(t, "&auth%%5Bmember_id%%5D=bac1cd5c8940947a75e0d71b1a84e348"
-	    "&auth%%5Buser_id%%5D=27&auth%%5Bapplication_token%%5D="
-	    "831c76b092f9f135d9b6b36c3a720757");
-#undef ITEM
-}
-
-static void
-add_json(struct text *t, const struct options *o)
-{
-	add(t, "{\"event\":\"ONIMCONNECTORMESSAGEADD\","
-	    "\"event_handler_id\":555,\"data\":{\"CONNECTOR\":"
-	    "\"myconnector\",\"LINE\":107,\"MESSAGES\":[");
-	for (int i = 0; i < o->messages; i++)
-		add(t, "%s{\"im\":{\"chat_id\":#,\"message_id\":#},"
-		    "\"message\":{\"user_id\":27,\"text\":\"[b]Samantha "
-		    "Johnson:[/b] [br]Good afternoon, how can I help?\"},"
-		    "\"chat\":{\"id\":\"channel-#\"}}", i != 0 ? "," : "");
-	add(t, "]},\"ts\":1773759161,\"auth\":{\"access_token\":"
-	    "\"c978b990071b0008440001b0895f697a\",\"expires\":1773762761,"
-	    "\"expires_in\":3600,\"scope\":\"imconnector, imopenlines\","
-	    "\"domain\":\"some-domain.bitrix24.com\",\"server_endpoint\":"
-	    "\"https://oauth.bitrix24.tech/rest/\",\"status\":\"F\","
-	    "\"client_endpoint\":\"%s\",\"member_id\":"
-	    "\"bac1cd5c8940947a75e0d71b1a84e348\",\"user_id\":27,"
-	    "\"application_token\":\"831c76b092f9f135d9b6b36c3a720757\"}}",
-	    o->endpoint);
-}
-
-static void
-make_request(struct text *t, const struct options *o)
-{
-	struct text body = { 0 };
-
-	(o->json ? add_json : add_form)(&body, o);
-	add(t, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+	body_event(b, &shape);
+	length = b->n;
+	if (o->print)
+		return;
+	body_free(b);
+	body_add(b, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 	    "User-Agent: Bitrix24 Webhook Engine\r\n"
 	    "Content-Type: application/%s\r\nContent-Length: %zu\r\n\r\n",
-	    o->path, o->json ? "json" : "x-www-form-urlencoded", body.n);
-	t->cap = t->n + body.n;
-	t->s = realloc(t->s, t->cap);
-	if (t->s == NULL)
-		fail("realloc");
-	memcpy(t->s + t->n, body.s, body.n);
-	for (size_t i = 0; i < body.places; i++)
-		t->place[i] = t->n + body.place[i];
-	t->places = body.places;
-	t->n += body.n;
-	free(body.s);
-}
-
-static void
-put_id(char *at, int64_t id)
-{
-	for (int i = ID_WIDTH - 1; i >= 0; i--, id /= 10)
-		at[i] = (char)('0' + id % 10);
+	    o->path, o->json ? "json" : "x-www-form-urlencoded", length);
+	body_event(b, &shape);
 }
 
 static void
@@ -275,23 +142,35 @@ finish(struct load *l, struct conn *c, int status)
 	l->status[status]++;
 	if ((size_t)l->done == l->took_cap) {
 		l->took_cap = l->took_cap * 2 + 65536;
-		l->took = realloc(l->took, l->took_cap * sizeof(*l->took));
-		if (l->took == NULL)
-			fail("realloc");
+		l->took = grow(l->took, l->took_cap * sizeof(*l->took));
 	}
 	l->took[l->done++] = (uint32_t)(now - c->begun);
+}
+
+/*
+ * A message's own ids.  Its chat_id tells the portal when its event was due:
+ * they share the clock, and the chat is chat.id.
+ */
+static void
+put_ids(const struct load *l, char *out, int64_t due)
+{
+	const struct body *b = &l->request;
+	int64_t id = ID_BASE + l->o->first + l->begun * l->o->messages;
+
+	for (size_t i = 0; i < b->places; i += 3, id++) {
+		body_put_id(out + b->place[i], ID_BASE + due % ID_BASE);
+		body_put_id(out + b->place[i + 1], id);
+		body_put_id(out + b->place[i + 2], id);
+	}
 }
 
 static void
 begin(struct load *l, struct conn *c, int64_t due)
 {
-	const struct text *t = &l->request;
-	int64_t id = ID_BASE + l->o->first + l->begun * l->o->messages;
 	size_t sent = 0;
 	ssize_t n;
 
-	for (size_t i = 0; i < t->places; i++)
-		put_id(c->out + t->place[i], id + (int64_t)(i / 3));
+	put_ids(l, c->out, due);
 	l->begun++;
 	l->busy++;
 	c->busy = true;
@@ -301,8 +180,9 @@ begin(struct load *l, struct conn *c, int64_t due)
 		finish(l, c, 0);
 		return;
 	}
-	while (sent < t->n) {
-		n = send(c->fd, c->out + sent, t->n - sent, MSG_NOSIGNAL);
+	while (sent < l->request.n) {
+		n = send(c->fd, c->out + sent, l->request.n - sent,
+		    MSG_NOSIGNAL);
 		if (n < 0) {
 			finish(l, c, 0);
 			return;
@@ -468,6 +348,7 @@ read_options(int argc, char **argv, struct options *o)
 		{ "grace", required_argument, NULL, 'g' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "print", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -485,6 +366,7 @@ read_options(int argc, char **argv, struct options *o)
 		case 'g': o->grace = strtod(optarg, NULL); break;
 		case 'l': o->limit = strtoll(optarg, NULL, 10); break;
 		case 'j': o->json = true; break;
+		case 'n': o->print = true; break;
 		default: exit(64);
 		}
 	}
@@ -493,6 +375,25 @@ read_options(int argc, char **argv, struct options *o)
 		fputs("usage: load --port N --path P --endpoint URL ...\n",
 		    stderr);
 		exit(64);
+	}
+}
+
+/* What needs memory is there before the clock starts. */
+static void
+prepare(struct load *l)
+{
+	const struct options *o = l->o;
+
+	l->epoll = epoll_create1(0);
+	if (l->epoll < 0)
+		fail("epoll_create1");
+	l->conn = grow(NULL, (size_t)o->in_flight * sizeof(*l->conn));
+	l->took_cap = 65536;
+	l->took = grow(NULL, l->took_cap * sizeof(*l->took));
+	for (int i = 0; i < o->in_flight; i++) {
+		l->conn[i] = (struct conn){ .fd = -1,
+		    .out = grow(NULL, l->request.n) };
+		memcpy(l->conn[i].out, l->request.s, l->request.n);
 	}
 }
 
@@ -505,19 +406,12 @@ main(int argc, char **argv)
 
 	read_options(argc, argv, &o);
 	make_request(&l.request, &o);
-	l.epoll = epoll_create1(0);
-	l.conn = calloc((size_t)o.in_flight, sizeof(*l.conn));
-	l.took_cap = 65536;
-	l.took = malloc(l.took_cap * sizeof(*l.took));
-	if (l.epoll < 0 || l.conn == NULL || l.took == NULL)
-		fail("start");
-	for (int i = 0; i < o.in_flight; i++) {
-		l.conn[i].fd = -1;
-		l.conn[i].out = malloc(l.request.n);
-		if (l.conn[i].out == NULL)
-			fail("malloc");
-		memcpy(l.conn[i].out, l.request.s, l.request.n);
+	if (o.print) {
+		put_ids(&l, l.request.s, now_us());
+		return fwrite(l.request.s, 1, l.request.n, stdout) !=
+		    l.request.n;
 	}
+	prepare(&l);
 	l.start = l.last_done = now_us();
 	l.stop = l.start + (int64_t)(o.seconds * (double)SECOND);
 	run(&l);

@@ -9,8 +9,8 @@ the same in every plot; the page may be light or dark, the plot is light.
 
 import html
 
-COLOURS = ["#0b6e4f", "#c1440e", "#e08e45", "#4f772d", "#2f6690", "#8d99ae",
-           "#b8bfcc", "#6d597a"]
+COLOURS = ["#0b6e4f", "#5aa88c", "#c1440e", "#e08e45", "#4f772d", "#2f6690",
+           "#8d99ae", "#6d597a", "#b8bfcc"]
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
 WIDTH = 860
 

@@ -14,8 +14,12 @@
  *	/stats		tells what came (JSON)
  *
  * Messages are counted by their message_id, repeats apart, and only in calls
- * that were not refused.
+ * that were not refused.  Under a bucket the chat_id says when the event was
+ * due (load.c), and so how long it took until the portal was told.
  */
+#include "common.h"
+#include "count.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -24,19 +28,12 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUCKETS 10		/* number 0 is the one without a limit */
-#define BURST 50.0
-#define RATE 2.0		/* calls a second */
-#define ID_BITS 27		/* ids are told apart modulo 2^27 */
 #define REQUEST_MAX ((size_t)4 << 20)
 
 struct conn {
@@ -54,15 +51,6 @@ struct conn {
 	char *in;
 };
 
-struct count {
-	int64_t calls;
-	int64_t refused;
-	int64_t messages;
-	int64_t distinct;
-	double level;
-	int64_t at;		/* ms: when the level was true */
-};
-
 struct portal {
 	int epoll;
 	SSL_CTX *tls;
@@ -72,8 +60,7 @@ struct portal {
 	struct count count[BUCKETS];
 	struct conn *first;
 	struct conn *last;
-	unsigned char *seen;	/* a bit for each id */
-	char stats[4096];
+	char stats[8192];
 };
 
 #define GOOD "{\"result\":{\"SUCCESS\":true,\"DATA\":[]},\"time\":{" \
@@ -97,17 +84,7 @@ static const char strange[] = "HTTP/1.1 404 Not Found\r\n"
 static int64_t
 now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void
-fail(const char *what)
-{
-	perror(what);
-	exit(1);
+	return now_us() / 1000;
 }
 
 /* Takes a connection out of the queue of answers. */
@@ -165,55 +142,6 @@ put(struct portal *p, struct conn *c, const char *s)
 	return ok;
 }
 
-/* The id behind a "message_id", as JSON or as a form spells it. */
-static bool
-id_at(const char *s, const char *end, uint64_t *id)
-{
-	const char *from;
-
-	while (s < end && strchr("\": ]=", *s) != NULL)
-		s++;
-	if (end - s > 4 && strncasecmp(s, "%5D=", 4) == 0)
-		s += 4;
-	from = s;
-	for (*id = 0; s < end && *s >= '0' && *s <= '9'; s++)
-		*id = *id * 10 + (uint64_t)(*s - '0');
-	return s != from;
-}
-
-static void
-count_messages(struct portal *p, struct count *n, const char *s, size_t len)
-{
-	static const char name[] = "message_id";
-	const char *end = s + len;
-	uint64_t id;
-
-	while ((s = memmem(s, (size_t)(end - s), name, sizeof(name) - 1)) !=
-	    NULL) {
-		s += sizeof(name) - 1;
-		if (!id_at(s, end, &id))
-			continue;
-		id &= ((uint64_t)1 << ID_BITS) - 1;
-		n->messages++;
-		n->distinct += (p->seen[id / 8] >> (id % 8) & 1) == 0;
-		p->seen[id / 8] |= (unsigned char)(1U << (id % 8));
-	}
-}
-
-/* Whether a call is within the limit of its bucket. */
-static bool
-admit(struct count *n, int64_t now)
-{
-	n->level -= (double)(now - n->at) / 1000.0 * RATE;
-	n->at = now;
-	if (n->level < 0)
-		n->level = 0;
-	if (n->level + 1 > BURST)
-		return false;
-	n->level += 1;
-	return true;
-}
-
 static const char *
 stats(struct portal *p)
 {
@@ -224,14 +152,11 @@ stats(struct portal *p)
 	    "\"handshakes\":%lld,\"broken\":%lld,\"buckets\":[",
 	    (long long)p->connections, (long long)p->handshakes,
 	    (long long)p->broken);
-	for (size_t i = 0; i < BUCKETS; i++)
-		n += (size_t)snprintf(body + n, sizeof(body) - n,
-		    "%s{\"calls\":%lld,\"refused\":%lld,\"messages\":%lld,"
-		    "\"distinct\":%lld}", i != 0 ? "," : "",
-		    (long long)p->count[i].calls,
-		    (long long)p->count[i].refused,
-		    (long long)p->count[i].messages,
-		    (long long)p->count[i].distinct);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		if (i != 0)
+			body[n++] = ',';
+		n += count_print(body + n, sizeof(body) - n, &p->count[i]);
+	}
 	n += (size_t)snprintf(body + n, sizeof(body) - n, "]}");
 	(void)snprintf(p->stats, sizeof(p->stats), "HTTP/1.1 200 OK\r\n"
 	    "Content-Length: %zu\r\n\r\n%s", n, body);
@@ -257,14 +182,11 @@ take(struct portal *p, struct conn *c, const char *body, size_t len)
 	delay = strtol(path + 3, &rest, 10);
 	if (rest[0] == 'b' && rest[1] > '0' && rest[1] <= '9')
 		n = &p->count[rest[1] - '0'];
-	n->calls++;
 	c->answer = good;
-	if (n != &p->count[0] && !admit(n, now)) {
-		n->refused++;
+	if (count_call(n, now))
+		count_messages(n, body, len);
+	else
 		c->answer = limited;
-	} else {
-		count_messages(p, n, body, len);
-	}
 	if (delay <= 0)
 		return put(p, c, c->answer);
 	c->due = now + delay;
@@ -355,9 +277,7 @@ meet(struct portal *p, int listener, bool tls)
 	    SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes,
 		    sizeof(yes));
-		c = calloc(1, sizeof(*c));
-		if (c == NULL)
-			fail("calloc");
+		c = zeroed(1, sizeof(*c));
 		c->fd = fd;
 		c->shaken = !tls;
 		if (tls) {
@@ -443,9 +363,10 @@ main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	p.tls = SSL_CTX_new(TLS_server_method());
-	p.seen = calloc(1, (size_t)1 << (ID_BITS - 3));
 	p.epoll = epoll_create1(0);
-	if (p.tls == NULL || p.seen == NULL || p.epoll < 0)
+	for (int i = 0; i < BUCKETS; i++)
+		count_init(&p.count[i], i != 0);
+	if (p.tls == NULL || p.epoll < 0)
 		fail("start");
 	if (SSL_CTX_use_certificate_chain_file(p.tls, argv[1]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(p.tls, argv[2],

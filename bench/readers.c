@@ -7,197 +7,138 @@
  * as large as that, and as many of the ordinary size (one message) as it
  * takes.  Feeds them in chunks of 16 KiB, as the handler does, to
  *
- *	event	the reader, the grammar and the per-message callback
+ *	keep	what the handler does: reader, grammar, messages are kept
+ *	event	the same with a per-message callback that does nothing
  *	sax	the reader alone, with calls that do nothing
  *	yajl	yajl alone, with calls that do nothing (JSON)
  *	memcpy	nothing but a copy of the chunk
  *
  * in turn, RUNS times, and prints a line of JSON for each: the median, the
- * slowest and the fastest, in MB (10^6 bytes) a second.
+ * slowest and the fastest, in MB (10^6 bytes) a second; the heap that was in
+ * use when a body had been read, and how much of it the messages' own bytes
+ * are.
  */
+#include "body.h"
+#include "common.h"
+
 #include "codec/sax.h"
 #include "event/event.h"
 #include "event/grammar.h"
 
 #include <yajl/yajl_parse.h>
 
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <malloc.h>
 #include <string.h>
-#include <time.h>
 
 #define CHUNK ((size_t)16384)
 #define RUNS_MAX 99
 #define LARGE_ELEMENTS 15000	/* of EVENT_MESSAGES_MAX */
+#define PHRASE 97		/* bytes, as JSON */
 
 /* Bodies, one behind the other, each `each` bytes long. */
 struct input {
 	const char *syntax;
 	const char *size;
 	const struct codec *codec;
-	char *s;
-	size_t n;
-	size_t cap;
+	struct body body;
 	size_t each;
+	size_t messages;	/* in all of it */
 };
 
-static void
-fail(const char *what)
+/* What the callbacks add up, so that nothing is optimised away. */
+struct seen {
+	size_t sum;
+	size_t kept;		/* bytes of messages in the last body */
+	size_t heap;		/* in use at the end of the last body */
+	struct event *ev;
+};
+
+static size_t
+heap(void)
 {
-	fprintf(stderr, "readers: %s\n", what);
-	exit(1);
-}
+	struct mallinfo2 m = mallinfo2();
 
-static void __attribute__((format(printf, 2, 3)))
-add(struct input *in, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (in->n + 4096 > in->cap) {
-		in->cap = in->cap * 2 + (1 << 20);
-		in->s = realloc(in->s, in->cap);
-		if (in->s == NULL)
-			fail("out of memory");
-	}
-	va_start(ap, fmt);
-	n = vsnprintf(in->s + in->n, in->cap - in->n, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= in->cap - in->n)
-		fail("a piece is too long");
-	in->n += (size_t)n;
-}
-
-/* A text of about `n` bytes: words, an escape, another script. */
-static void
-add_text(struct input *in, bool json, size_t n)
-{
-	size_t from = in->n;
-
-	do {
-		add(in, "%s", json ? "[b]Samantha Johnson:[/b] [br]Good "
-		    "afternoon, how can I help you?\\nДобрый день! " :
-		    "%5Bb%5DSamantha+Johnson%3A%5B%2Fb%5D+%5Bbr%5DGood+"
-		    "afternoon%2C+how+can+I+help+you%3F%0A%D0%94%D0%BE%D0%B1"
-		    "%D1%80%D1%8B%D0%B9+%D0%B4%D0%B5%D0%BD%D1%8C%21+");
-	} while (in->n - from < n);
-}
-
-static void
-add_json(struct input *in, int messages, size_t text)
-{
-	add(in, "{\"event\":\"ONIMCONNECTORMESSAGEADD\","
-	    "\"event_handler_id\":555,\"data\":{\"CONNECTOR\":"
-	    "\"myconnector\",\"LINE\":107,\"MESSAGES\":[");
-	for (int i = 0; i < messages; i++) {
-		add(in, "%s{\"im\":{\"chat_id\":1807,\"message_id\":%d},"
-		    "\"message\":{\"user_id\":27,\"text\":\"",
-		    i != 0 ? "," : "", 86497 + i);
-		add_text(in, true, text);
-		add(in, "\"},\"chat\":{\"id\":\"channel-123\"}}");
-	}
-	add(in, "]},\"ts\":1773759161,\"auth\":{\"access_token\":"
-	    "\"c978b990071b0008440001b0895f697a\",\"expires\":1773762761,"
-	    "\"expires_in\":3600,\"scope\":\"imconnector, imopenlines\","
-	    "\"domain\":\"some-domain.bitrix24.com\",\"server_endpoint\":"
-	    "\"https://oauth.bitrix24.tech/rest/\",\"status\":\"F\","
-	    "\"client_endpoint\":\"https://some-domain.bitrix24.com/rest/\","
-	    "\"member_id\":\"bac1cd5c8940947a75e0d71b1a84e348\","
-	    "\"user_id\":27,\"application_token\":"
-	    "\"831c76b092f9f135d9b6b36c3a720757\"}}");
-}
-
-static void
-add_form(struct input *in, int messages, size_t text)
-{
-#define ITEM "&data%%5BMESSAGES%%5D%%5B%d%%5D"
-	add(in, "event=ONIMCONNECTORMESSAGEADD&event_handler_id=555"
-	    "&data%%5BCONNECTOR%%5D=myconnector&data%%5BLINE%%5D=107");
-	for (int i = 0; i < messages; i++) {
-		add(in, ITEM "%%5Bim%%5D%%5Bchat_id%%5D=1807"
-		    ITEM "%%5Bim%%5D%%5Bmessage_id%%5D=%d"
-		    ITEM "%%5Bmessage%%5D%%5Buser_id%%5D=27"
-		    ITEM "%%5Bmessage%%5D%%5Btext%%5D=",
-		    i, i, 86497 + i, i, i);
-		add_text(in, false, text);
-		add(in, ITEM "%%5Bchat%%5D%%5Bid%%5D=channel-123", i);
-	}
-	add(in, "&ts=1773759161&auth%%5Baccess_token%%5D="
-	    "c978b990071b0008440001b0895f697a&auth%%5Bexpires%%5D=1773762761"
-	    "&auth%%5Bexpires_in%%5D=3600&auth%%5Bscope%%5D=imconnector%%2C+"
-	    "imopenlines&auth%%5Bdomain%%5D=some-domain.bitrix24.com"
-	    "&auth%%5Bserver_endpoint%%5D=https%%3A%%2F%%2F"
-	    "oauth.bitrix24.tech%%2Frest%%2F&auth%%5Bstatus%%5D=F"
-	    "&auth%%5Bclient_endpoint%%5D=https%%3A%%2F%%2F"
-	    "some-domain.bitrix24.com%%2Frest%%2F&auth%%5Bmember_id%%5D="
-	    "bac1cd5c8940947a75e0d71b1a84e348&auth%%5Buser_id%%5D=27"
-	    "&auth%%5Bapplication_token%%5D="
-	    "831c76b092f9f135d9b6b36c3a720757");
-#undef ITEM
+	return m.uordblks + m.hblkhd;
 }
 
 static void
 make(struct input *in, bool json, bool large, size_t bytes)
 {
-	void (*one)(struct input *, int, size_t) = json ? add_json : add_form;
+	struct shape shape = { .json = json, .messages = 1, .endpoint =
+	    "https://some-domain.bitrix24.com/rest/" };
 
 	*in = (struct input){ .syntax = json ? "JSON" : "form",
 	    .size = large ? "one large event" : "ordinary events",
 	    .codec = json ? &codec_json : &codec_form };
 	if (large) {
-		/* a text is far longer than the rest of an element */
-		one(in, LARGE_ELEMENTS, bytes / LARGE_ELEMENTS);
-		in->each = in->n;
-		return;
+		shape.messages = LARGE_ELEMENTS;
+		shape.phrases = (int)(bytes / LARGE_ELEMENTS / PHRASE);
 	}
 	do {
-		one(in, 1, 60);
+		body_event(&in->body, &shape);
 		if (in->each == 0)
-			in->each = in->n;
-	} while (in->n < bytes);
+			in->each = in->body.n;
+	} while (in->body.n < bytes && !large);
+	in->messages = in->body.n / in->each * (size_t)shape.messages;
 }
 
 static enum err
 no_key(void *ctx, const char *s, size_t n)
 {
+	struct seen *seen = ctx;
+
 	(void)s;
-	*(size_t *)ctx += n;
+	seen->sum += n;
 	return ERR_OK;
 }
 
 static enum err
 no_leave(void *ctx)
 {
-	*(size_t *)ctx += 1;
+	struct seen *seen = ctx;
+
+	seen->sum++;
 	return ERR_OK;
 }
 
 static enum err
 no_message(void *ctx, const struct message *m)
 {
-	*(size_t *)ctx += m->bad == NULL;
+	struct seen *seen = ctx;
+
+	seen->sum += m->bad == NULL;
 	return ERR_OK;
 }
 
-/* Feeds one body to one of our readers, with or without the grammar. */
-static void
-feed_ours(const struct input *in, const char *s, bool grammar, size_t *sum)
+static enum err
+keep(void *ctx, const struct message *m)
 {
-	const struct sax nothing = { no_key, no_key, no_leave, sum };
+	struct seen *seen = ctx;
+
+	seen->sum += m->bad == NULL;
+	seen->kept += m->body_len + strlen(m->chat) + sizeof(*m);
+	return event_keep(seen->ev, m);
+}
+
+/* Feeds one body to one of our readers; without `each` to no grammar. */
+static void
+feed_ours(const struct input *in, const char *s, struct seen *seen,
+    enum err (*each)(void *, const struct message *))
+{
+	const struct sax nothing = { no_key, no_key, no_leave, seen };
 	const struct sax *sax = &nothing;
 	struct problem p = { 0 };
 	struct grammar *g = NULL;
 	struct event ev;
 	void *reader;
 	enum err e = ERR_OK;
+	size_t before = heap();
 
-	event_init(&ev, in->each);
-	if (grammar) {
-		if (grammar_new(&g, &ev, in->each, no_message, sum, &p) !=
-		    ERR_OK)
+	event_init(&ev, in->each * 2);
+	seen->ev = &ev;
+	seen->kept = 0;
+	if (each != NULL) {
+		if (grammar_new(&g, &ev, in->each, each, seen, &p) != ERR_OK)
 			fail("grammar_new");
 		sax = grammar_sax(g);
 	}
@@ -212,21 +153,28 @@ feed_ours(const struct input *in, const char *s, bool grammar, size_t *sum)
 		e = in->codec->end(reader);
 	if (e != ERR_OK)
 		fail(p.text);
+	seen->heap = heap() - before;
 	in->codec->close(reader);
 	grammar_free(g);
 	event_free(&ev);
 }
 
 static void
-feed_event(const struct input *in, const char *s, size_t *sum)
+feed_keep(const struct input *in, const char *s, struct seen *seen)
 {
-	feed_ours(in, s, true, sum);
+	feed_ours(in, s, seen, keep);
 }
 
 static void
-feed_sax(const struct input *in, const char *s, size_t *sum)
+feed_event(const struct input *in, const char *s, struct seen *seen)
 {
-	feed_ours(in, s, false, sum);
+	feed_ours(in, s, seen, no_message);
+}
+
+static void
+feed_sax(const struct input *in, const char *s, struct seen *seen)
+{
+	feed_ours(in, s, seen, NULL);
 }
 
 static int
@@ -247,28 +195,33 @@ y_bool(void *ctx, int b)
 static int
 y_number(void *ctx, const char *s, size_t n)
 {
+	struct seen *seen = ctx;
+
 	(void)s;
-	*(size_t *)ctx += n;
+	seen->sum += n;
 	return 1;
 }
 
 static int
 y_string(void *ctx, const unsigned char *s, size_t n)
 {
+	struct seen *seen = ctx;
+
 	(void)s;
-	*(size_t *)ctx += n;
+	seen->sum += n;
 	return 1;
 }
 
 static void
-feed_yajl(const struct input *in, const char *s, size_t *sum)
+feed_yajl(const struct input *in, const char *s, struct seen *seen)
 {
 	static const yajl_callbacks calls = { .yajl_null = y_null,
 	    .yajl_boolean = y_bool, .yajl_number = y_number,
 	    .yajl_string = y_string, .yajl_start_map = y_null,
 	    .yajl_map_key = y_string, .yajl_end_map = y_null,
 	    .yajl_start_array = y_null, .yajl_end_array = y_null };
-	yajl_handle y = yajl_alloc(&calls, NULL, sum);
+	size_t before = heap();
+	yajl_handle y = yajl_alloc(&calls, NULL, seen);
 	yajl_status status = yajl_status_ok;
 
 	if (y == NULL)
@@ -281,26 +234,28 @@ feed_yajl(const struct input *in, const char *s, size_t *sum)
 	if (status != yajl_status_ok ||
 	    yajl_complete_parse(y) != yajl_status_ok)
 		fail("yajl does not like it");
+	seen->heap = heap() - before;
 	yajl_free(y);
 }
 
 static void
-feed_memcpy(const struct input *in, const char *s, size_t *sum)
+feed_memcpy(const struct input *in, const char *s, struct seen *seen)
 {
 	static char chunk[CHUNK];
-	volatile char *seen = chunk;
+	volatile char *copy = chunk;
 
 	for (size_t n, at = 0; at < in->each; at += n) {
 		n = in->each - at < CHUNK ? in->each - at : CHUNK;
 		memcpy(chunk, s + at, n);
-		*sum += (size_t)(unsigned char)seen[n - 1];
+		seen->sum += (size_t)(unsigned char)copy[n - 1];
 	}
 }
 
 static const struct {
 	const char *name;
-	void (*feed)(const struct input *, const char *, size_t *);
+	void (*feed)(const struct input *, const char *, struct seen *);
 } readers[] = {
+	{ "keep", feed_keep },
 	{ "event", feed_event },
 	{ "sax", feed_sax },
 	{ "yajl", feed_yajl },
@@ -308,12 +263,12 @@ static const struct {
 };
 #define READERS (sizeof(readers) / sizeof(readers[0]))
 
+/* Seconds of processor time: others may be at work on the machine. */
 static double
 now(void)
 {
 	struct timespec t;
 
-	/* processor time: others may be at work on the machine */
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
@@ -326,40 +281,60 @@ by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* One reader goes once through all bodies; MB a second. */
+static double
+once(const struct input *in, size_t r, struct seen *seen)
+{
+	double from = now();
+
+	for (size_t at = 0; at + in->each <= in->body.n; at += in->each)
+		readers[r].feed(in, in->body.s + at, seen);
+	return (double)in->body.n / 1e6 / (now() - from);
+}
+
+static bool
+can_read(size_t r, const struct input *in)
+{
+	return readers[r].feed != feed_yajl || in->codec == &codec_json;
+}
+
+static void
+tell(const struct input *in, size_t r, double *rate, int runs,
+    const struct seen *seen)
+{
+	qsort(rate, (size_t)runs, sizeof(double), by_size);
+	printf("{\"syntax\":\"%s\",\"size\":\"%s\",\"reader\":\"%s\","
+	    "\"bytes\":%zu,\"events\":%zu,\"messages\":%zu,"
+	    "\"heap\":%zu,\"kept\":%zu,\"median\":%.1f,"
+	    "\"min\":%.1f,\"max\":%.1f}\n", in->syntax, in->size,
+	    readers[r].name, in->body.n, in->body.n / in->each, in->messages,
+	    seen->heap, seen->kept, rate[runs / 2], rate[0], rate[runs - 1]);
+	(void)fflush(stdout);
+}
+
 static void
 measure(const struct input *in, int runs)
 {
 	static double rate[READERS][RUNS_MAX];
-	size_t sum = 0;
-	double from;
+	struct seen seen[READERS] = { 0 };
+	double one;
 
 	for (int run = -1; run < runs; run++) {	/* the first warms up */
 		for (size_t r = 0; r < READERS; r++) {
-			if (readers[r].feed == feed_yajl &&
-			    in->codec != &codec_json)
+			if (!can_read(r, in))
 				continue;
-			from = now();
-			for (size_t at = 0; at + in->each <= in->n;
-			    at += in->each)
-				readers[r].feed(in, in->s + at, &sum);
+			one = once(in, r, &seen[r]);
 			if (run >= 0)
-				rate[r][run] = (double)in->n / 1e6 /
-				    (now() - from);
+				rate[r][run] = one;
 		}
 	}
 	for (size_t r = 0; r < READERS; r++) {
-		if (readers[r].feed == feed_yajl && in->codec != &codec_json)
+		if (!can_read(r, in))
 			continue;
-		qsort(rate[r], (size_t)runs, sizeof(double), by_size);
-		printf("{\"syntax\":\"%s\",\"size\":\"%s\",\"reader\":\"%s\","
-		    "\"bytes\":%zu,\"events\":%zu,\"median\":%.1f,"
-		    "\"min\":%.1f,\"max\":%.1f}\n", in->syntax, in->size,
-		    readers[r].name, in->n, in->n / in->each,
-		    rate[r][runs / 2], rate[r][0], rate[r][runs - 1]);
+		if (seen[r].sum == 0)
+			fail("nothing was read");
+		tell(in, r, rate[r], runs, &seen[r]);
 	}
-	(void)fflush(stdout);
-	if (sum == 0)
-		fail("nothing was read");
 }
 
 int
@@ -377,7 +352,7 @@ main(int argc, char **argv)
 	for (int i = 0; i < 4; i++) {
 		make(&in, i < 2, i % 2 == 0, megabytes * 1000000);
 		measure(&in, (int)runs);
-		free(in.s);
+		body_free(&in.body);
 	}
 	return 0;
 }

@@ -1,9 +1,9 @@
 """What is measured, and everything around it: programs, processes, folders.
 
-    with World(options) as world: ...
+    with World(["ours", "go"]) as world: ...
 
 builds the small C and Go programs of this folder, starts the stand-in portal,
-all handlers and one nginx in front of them, and ends them by their ids. They
+those handlers and one nginx in front of them, and ends them by their ids. They
 live in a temporary folder, on Unix sockets and free ports of loopback. As root
 everything but this script runs as the web server's user.
 """
@@ -12,7 +12,6 @@ import glob
 import json
 import os
 import pathlib
-import pwd
 import resource
 import shutil
 import signal
@@ -22,21 +21,15 @@ import tempfile
 import time
 import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-REPO = HERE.parent
-BUILD = pathlib.Path(os.environ.get("IMCONNECTOR_BUILD") or
-                     REPO / "build").resolve()
-TOKEN = "831c76b092f9f135d9b6b36c3a720757"
-WARN = ("-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes "
-        "-Wmissing-prototypes -Wvla -Wwrite-strings -Wold-style-definition "
-        "-Werror").split()
-# what each is linked with
-PROGRAMS = {
-    "portal": ["-lssl", "-lcrypto"],
-    "load": [],
-    "floor": ["-lfcgi", "-lcurl", "-lpthread"],
-    "readers": [str(BUILD / "core.a"), "-lyajl", "-lcrypto", "-lpthread"],
-}
+import stores
+from programs import (BUILD, HERE, PLAIN, PROGRAMS, TOKEN, as_web_user,
+                      compile_all, php_fpm, web_user)
+
+WORKERS = 64            # server.workers of our handler; threads of the C floors
+PHP_CHILDREN = 64
+NGINX_WORKERS = len(os.sched_getaffinity(0))
+CALLS_IN_FLIGHT = {"ours": 16, "ours2": 2}      # a free portal allows more
+
 FASTCGI = """
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param QUERY_STRING $query_string;
@@ -50,27 +43,16 @@ FASTCGI = """
 
 # The handlers by name: what they are called in the report.
 TITLES = {
-    "ours": "imconnector.fcgi",
+    "ours": "imconnector.fcgi, portal.calls_in_flight = 16",
+    "ours2": "imconnector.fcgi, portal.calls_in_flight = 2 (the default)",
     "php": "PHP-FPM, curl, Debian's CA bundle",
     "php1": "PHP-FPM, curl, CA file of one certificate",
-    "node": "Node, https.Agent keepAlive",
+    "node": "Node, undici",
     "go": "Go net/http",
     "floor": "C floor: one kept curl handle a thread",
+    "floor2": "C floor: the same, and two commits before it",
     "nothing": "C floor: answers 200, does nothing",
 }
-
-
-def web_user():
-    """As whom handlers run: (name, uid, gid), or None for ourselves."""
-    if os.getuid() != 0:
-        return None
-    for name in ("www-data", "nginx", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return name, entry.pw_uid, entry.pw_gid
-    raise RuntimeError("no user to run handlers as")
 
 
 def wait_until(true, what, seconds=20.0):
@@ -83,53 +65,23 @@ def wait_until(true, what, seconds=20.0):
     return value
 
 
-def compile_all(to, wanted):
-    """Builds the programs that are older than their source."""
-    to.mkdir(parents=True, exist_ok=True)
-    for name, libraries in PROGRAMS.items():
-        source, target = HERE / f"{name}.c", to / name
-        parts = [source] + [pathlib.Path(p) for p in libraries
-                            if p.endswith(".a")]
-        if target.exists() and all(
-                p.stat().st_mtime < target.stat().st_mtime for p in parts):
-            continue
-        subprocess.run(
-            [os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2",
-             "-g", *WARN, f"-I{REPO / 'src'}", "-o", target, source,
-             *libraries], check=True)
-    if "go" in wanted:
-        source, target = HERE / "peers" / "handler.go", to / "handler-go"
-        if not target.exists() or \
-                source.stat().st_mtime > target.stat().st_mtime:
-            subprocess.run(
-                ["go", "build", "-o", target, source], check=True, cwd=to,
-                env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "",
-                     "GOCACHE": str(to / "gocache"), "GOPROXY": "off"})
-
-
-def php_fpm():
-    """The newest PHP-FPM there is."""
-    found = sorted(glob.glob("/usr/sbin/php-fpm*") +
-                   glob.glob("/usr/local/sbin/php-fpm*"))
-    if not found:
-        raise RuntimeError("no php-fpm here (deploy/deps.sh bench)")
-    return found[-1]
-
-
 class World:
     """See the head of this file."""
 
-    def __init__(self, wanted, in_flight, folder=None, limits=None):
+    def __init__(self, wanted, folder=None, *, portal=None,
+                 workers=WORKERS, body_max=1048576, kept=False):
         self.wanted = wanted            # names of TITLES
-        self.in_flight = in_flight      # how many handlers are set up for
-        self.limits = {"burst": 1000000, "rate": 1000000,
-                       "calls_in_flight": 64, **(limits or {})}
+        self.workers = workers
+        self.body_max = body_max
+        self.kept = kept                # also /NAME-kept, kept connections
+        self.portal = {"burst": 1000000, "rate": 1000000, **(portal or {})}
         self.programs = BUILD / "bench"
         self.folder = pathlib.Path(
             tempfile.mkdtemp(prefix="imconnector-bench-", dir=folder))
         self.processes = {}             # name: Popen, in order of start
         self.sockets = []
         self.locations = []
+        self.upstreams = []
         self.portal_ports = (0, 0)
         self.port = 0
         self.next_id = 1
@@ -175,7 +127,7 @@ class World:
         self.own(self.folder / "log")
         compile_all(self.programs, self.wanted)
         for path in (handler, *(self.programs / n for n in
-                                ("portal", "load", "floor", "handler-go"))):
+                                (*PROGRAMS, "handler-go"))):
             if path.exists():
                 shutil.copy(path, self.folder / "bin")
         for path in (HERE / "peers").iterdir():
@@ -183,8 +135,9 @@ class World:
                 shutil.copy(path, self.folder / "bin")
         self._certificates()
         self._start_portal()
-        if "ours" in self.wanted:
-            self._start_ours("ours")
+        for name in ("ours", "ours2"):
+            if name in self.wanted:
+                self._start_ours(name)
         for name in ("php", "php1"):
             if name in self.wanted:
                 self._start_php(name)
@@ -193,15 +146,13 @@ class World:
                 ("go", self.folder / "bin" / "handler-go", [])):
             if name in self.wanted:
                 sock = self.folder / "run" / f"{name}.sock"
-                self.spawn(name, [program, *script, sock, self.ca])
+                self.spawn(name, [program, *script, sock, self.ca],
+                           env={"NODE_PATH": "/usr/share/nodejs",
+                                "NODE_EXTRA_CA_CERTS": str(self.ca)})
                 self._proxied(name, sock)
-        for name in ("floor", "nothing"):
+        for name in ("floor", "floor2", "nothing"):
             if name in self.wanted:
-                self.spawn(name, [
-                    self.folder / "bin" / "floor", self.endpoint("http"),
-                    self.endpoint("https"), self.ca, "64"],
-                    stdin=self._listener(name))
-                self._fastcgi(name, name)
+                self._start_floor(name)
         self._start_nginx()
 
     def own(self, path):
@@ -213,16 +164,12 @@ class World:
     def spawn(self, name, command, stdin=subprocess.DEVNULL, env=None,
               as_root=False):
         """Starts a process; its output goes to a log of its own."""
-        user = web_user()
-        who = {"user": user[1], "group": user[2], "extra_groups": []} \
-            if user and not as_root else {}
+        who = {} if as_root else as_web_user()
         with open(self.folder / "log" / f"{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(
                 [str(c) for c in command], stdin=stdin, stdout=log,
-                stderr=log, cwd=self.folder, env={
-                    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-                            "/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
-                    **(env or {})}, **who)
+                stderr=log, cwd=self.folder,
+                env={**PLAIN, **(env or {})}, **who)
         return self.processes[name]
 
     def _listener(self, name):
@@ -236,10 +183,20 @@ class World:
         return sock
 
     def _fastcgi(self, name, sock, more=""):
-        self.locations.append(
-            f"        location = /{name} {{{FASTCGI}{more}\n"
-            f"            fastcgi_pass unix:{self.folder}/run/{sock}.sock;\n"
-            "        }\n")
+        path = f"unix:{self.folder}/run/{sock}.sock"
+        ways = [(name, path, "")]
+        if self.kept:
+            # together the nginx workers keep no more than are in flight
+            self.upstreams.append(
+                f"    upstream {name}_kept {{\n        server {path};\n"
+                f"        keepalive {max(1, 64 // NGINX_WORKERS)};\n"
+                "        keepalive_requests 100000000;\n    }\n")
+            ways.append((f"{name}-kept", f"{name}_kept",
+                         "\n            fastcgi_keep_conn on;"))
+        for location, to, kept in ways:
+            self.locations.append(
+                f"        location = /{location} {{{FASTCGI}{more}{kept}\n"
+                f"            fastcgi_pass {to};\n        }}\n")
 
     def _proxied(self, name, sock):
         self.locations.append(
@@ -288,23 +245,41 @@ class World:
         port = self.portal_ports[scheme == "https"]
         return f"{scheme}://127.0.0.1:{port}" + (path and f"/{path}/rest/")
 
-    def _start_ours(self, name):
-        """The handler, with a store of its own."""
+    def configure(self, name):
+        """A configuration of our handler with a store of its own."""
         var = self.folder / name
         var.mkdir()
         self.own(var)
         config = self.folder / "etc" / f"{name}.conf"
+        portal = {"calls_in_flight": CALLS_IN_FLIGHT.get(name, 2),
+                  **self.portal}
         config.write_text(
             f"[app]\napplication_token = {TOKEN}\ninsecure_http = yes\n"
             f"portals = 127.0.0.1\nca_file = {self.ca}\n"
-            f"[server]\nworkers = {self.in_flight}\n"
+            f"[server]\nworkers = {self.workers}\n"
+            f"body_max = {self.body_max}\n"
             f"[store]\nurl = sqlite:{var}/queue.db\n"
             "[channel]\nurl = null:\n[portal]\n" +
-            "".join(f"{k} = {v}\n" for k, v in self.limits.items()) +
+            "".join(f"{k} = {v}\n" for k, v in portal.items()) +
             "[log]\nlevel = warning\n")
+        return config
+
+    def _start_ours(self, name):
+        config = self.configure(name)
         self.spawn(name, [self.folder / "bin" / "imconnector.fcgi"],
                    stdin=self._listener(name),
                    env={"IMCONNECTOR_CONFIG": str(config)})
+        self._fastcgi(name, name)
+
+    def _start_floor(self, name):
+        threads, store = self.workers, []
+        if name == "floor2":    # gets one event at a time: one connection
+            threads = 1
+            store = [stores.copy(self, stores.make(self, "model"))]
+        self.spawn(name, [
+            self.folder / "bin" / "floor", self.endpoint("http"),
+            self.endpoint("https"), self.ca, threads, *store],
+            stdin=self._listener(name))
         self._fastcgi(name, name)
 
     def _start_php(self, name):
@@ -318,7 +293,7 @@ class World:
             f"[{name}]\n{who}"
             f"listen = {self.folder}/run/{name}.sock\n"
             "listen.mode = 0666\nlisten.backlog = 4096\n"
-            f"pm = static\npm.max_children = {min(self.in_flight, 64)}\n"
+            f"pm = static\npm.max_children = {PHP_CHILDREN}\n"
             f"php_admin_value[curl.cainfo] = {ca}\n")
         self.spawn(name, [php_fpm(), "--nodaemonize", "--fpm-config", conf],
                    as_root=True)
@@ -338,7 +313,7 @@ class World:
                        ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"))
         conf.write_text(
             (f"user {user[0]};\n" if user else "") +
-            "daemon off;\nworker_processes auto;\n"
+            f"daemon off;\nworker_processes {NGINX_WORKERS};\n"
             f"pid {self.folder}/run/nginx.pid;\n"
             f"error_log {self.folder}/log/nginx-error.log warn;\n"
             "worker_rlimit_nofile 8192;\n"
@@ -346,8 +321,9 @@ class World:
             f"    access_log off;\n{temp}"
             "    keepalive_requests 100000000;\n"
             "    client_body_buffer_size 64k;\n"
+            "    client_max_body_size 100m;\n"
             "    fastcgi_read_timeout 120s;\n    proxy_read_timeout 120s;\n"
-            "    server {\n"
+            + "".join(self.upstreams) + "    server {\n"
             f"        listen 127.0.0.1:{self.port} backlog=4096;\n" +
             "".join(self.locations) + "    }\n}\n")
         self.spawn("nginx", [program, "-p", self.folder, "-c", conf, "-e",
@@ -417,11 +393,10 @@ class World:
         with urllib.request.urlopen(url, timeout=20) as answer:
             return json.load(answer)
 
-    def load(self, handler, endpoint, *, in_flight, messages, seconds,
-             query="", **more):
+    def load(self, path, endpoint, *, in_flight, messages, seconds, **more):
         """Starts the load generator on one handler."""
         command = [self.folder / "bin" / "load", "--port", self.port,
-                   "--path", f"/{handler}{query and '?' + query}",
+                   "--path", f"/{path}",
                    "--endpoint", endpoint, "--in-flight", in_flight,
                    "--messages", messages, "--seconds", seconds,
                    "--first", self.next_id]

@@ -16,7 +16,7 @@ BUILD="gcc make pkg-config libfcgi-dev libyajl-dev libcurl4-openssl-dev
 TEST="libcmocka-dev python3 python3-pytest nginx-light apache2
       libapache2-mod-fcgid spawn-fcgi openssl ca-certificates clang valgrind
       curl"
-BENCH="php-fpm php-curl golang-go nodejs"
+BENCH="php-fpm php-curl golang-go nodejs node-undici"
 
 say() { echo "deps.sh: $*" >&2; }
 
