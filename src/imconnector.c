@@ -14,6 +14,7 @@
 #include "web/cgi.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,19 @@ run_cgi(void)
 	return EX_OK;
 }
 
+/*
+ * glibc gives each thread a heap of its own and gives every free page back at
+ * once: many threads that take turns would keep a heap's peak each, and fault
+ * their pages in again and again.
+ */
+static void
+tune_memory(void)
+{
+	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+}
+
 static int
 run_fastcgi(const char *config)
 {
@@ -109,7 +123,10 @@ run_fastcgi(const char *config)
 	struct problem p = { 0 };
 	struct setup s;
 	bool busy = false;
-	enum err e = setup_make(&s, &opts, &p);
+	enum err e;
+
+	tune_memory();
+	e = setup_make(&s, &opts, &p);
 
 	if (e == ERR_OK) {
 		log_info(s.relay.env.log, "started", F_STR("version", VERSION),

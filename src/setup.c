@@ -8,6 +8,7 @@
 
 #include "portal/trust.h"
 #include "relay/late.h"
+#include "relay/ready.h"
 #include "relay/waiting.h"
 
 #include <string.h>
@@ -79,6 +80,8 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		e = open_channels(s, p);
 	if (e == ERR_OK && late_new(&s->late) != ERR_OK)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e == ERR_OK && ready_new(&s->ready) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	if (e == ERR_OK && waiting_new(&s->waiting, s->store,
 	    &clock_system) != ERR_OK)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
@@ -93,6 +96,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		.channels = s->channels,
 		.late = s->late,
 		.waiting = s->waiting,
+		.ready = s->ready,
 	};
 	return e;
 }
@@ -101,6 +105,7 @@ void
 setup_free(struct setup *s)
 {
 	waiting_free(s->waiting);
+	ready_free(s->ready);
 	late_free(s->late);
 	channels_close(s->channels);
 	http_client_free(s->http);

@@ -14,6 +14,7 @@ struct setup {
 	struct store *store;
 	struct late *late;
 	struct waiting *waiting;
+	struct ready *ready;
 	struct relay relay;
 };
 

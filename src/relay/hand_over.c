@@ -40,35 +40,36 @@ wants_status(const struct work *w)
 	return strcmp(w->event, "ONIMCONNECTORMESSAGEDELETE") != 0;
 }
 
-static enum err
-note(const struct relay *r, struct work *w, const char *ids, int64_t *next,
-    struct call *call, struct problem *p)
+static void
+log_end(const struct relay *r, const struct work *w, enum err e,
+    const struct problem *p)
 {
-	char place[PLACE_MAX];
-	struct line line;
-
-	if (!wants_status(w))
-		return store_done(r->env.store, w, ids, next, p);
-	line_of(w, &line, place);
-	return store_delivered(r->env.store, w, ids, next, &line, call, p);
+	if (e != ERR_OK)
+		log_error(r->env.log, "store-failed", F_STR("key", w->key),
+		    F_STR("reason", p->text));
+	else
+		log_info(r->env.log, "delivered", F_STR("key", w->key));
+	if (e == ERR_OK && w->state == STATE_ACKNOWLEDGED)
+		log_info(r->env.log, "acknowledged", F_STR("key", w->key),
+		    F_STR("status", "not wanted"));
 }
 
 static void
-took_it(const struct relay *r, struct work *w, struct receipt *receipt,
+took_it(const struct relay *r, struct work *w, const char *ids,
     int64_t *next, struct call *call)
 {
-	const char *ids = buf_str(&receipt->ids);
 	struct problem p = { 0 };
+	char place[PLACE_MAX];
+	struct line line;
+	enum err e;
 
-	if (ids == NULL || note(r, w, ids, next, call, &p) != ERR_OK) {
-		log_error(r->env.log, "store-failed", F_STR("key", w->key),
-		    F_STR("reason", ids != NULL ? p.text : "out of memory"));
-		return;
-	}
-	log_info(r->env.log, "delivered", F_STR("key", w->key));
-	if (w->state == STATE_ACKNOWLEDGED)
-		log_info(r->env.log, "acknowledged", F_STR("key", w->key),
-		    F_STR("status", "not wanted"));
+	line_of(w, &line, place);
+	if (wants_status(w))
+		e = store_delivered(r->env.store, w, ids, next, &line, call,
+		    &p);
+	else
+		e = store_done(r->env.store, w, ids, next, &p);
+	log_end(r, w, e, &p);
 }
 
 static void
@@ -89,30 +90,81 @@ send_object(const struct relay *r, struct work *w, const struct buf *object,
 	late_watch_end(&watch);
 }
 
-void
-hand_over(const struct relay *r, struct work *w, bool probe,
-    struct patience *patience, int64_t *next, struct call *call)
+/* Hands over, and notes a failure.  The ids, or NULL: it was not taken. */
+static const char *
+attempt(const struct relay *r, struct work *w, bool probe,
+    struct patience *patience, int64_t *next, struct receipt *receipt)
 {
+	const char *ids = NULL;
 	char place[PLACE_MAX];
-	struct receipt receipt;
 	struct buf object;
 	struct failure f;
 
 	*next = 0;
 	place_of_channel(r, w->connector, w->line, place);
-	receipt_init(&receipt);
 	buf_init(&object, w->body_len + OBJECT_MORE);
 	if (render(w, &object) == ERR_OK)
-		send_object(r, w, &object, place, patience, &receipt);
+		send_object(r, w, &object, place, patience, receipt);
 	else
-		receipt_fail(&receipt, ERR_RETRY, "out of memory");
-	place_was(r, place, w, receipt.down, probe);
-	f = (struct failure){ .final = receipt.err == ERR_REFUSED,
-	    .reason = receipt.reason, .wait_s = receipt.retry_after_s };
-	if (receipt.err == ERR_OK)
-		took_it(r, w, &receipt, next, call);
-	else
-		attempt_failed(r, &w, 1, STEP_HAND_OVER, &f, next);
+		receipt_fail(receipt, ERR_RETRY, "out of memory");
 	buf_free(&object);
+	place_was(r, place, w, receipt->down, probe);
+	if (receipt->err == ERR_OK)
+		ids = buf_str(&receipt->ids);
+	/* taken, but its ids are lost: it is handed over again */
+	if (receipt->err == ERR_OK && ids == NULL)
+		receipt_fail(receipt, ERR_RETRY, "out of memory");
+	f = (struct failure){ .final = receipt->err == ERR_REFUSED,
+	    .reason = receipt->reason, .wait_s = receipt->retry_after_s };
+	if (ids == NULL)
+		attempt_failed(r, &w, 1, STEP_HAND_OVER, &f, next);
+	return ids;
+}
+
+void
+hand_over(const struct relay *r, struct work *w, bool probe,
+    struct patience *patience, int64_t *next, struct call *call)
+{
+	struct receipt receipt;
+	const char *ids;
+
+	receipt_init(&receipt);
+	ids = attempt(r, w, probe, patience, next, &receipt);
+	if (ids != NULL)
+		took_it(r, w, ids, next, call);
 	receipt_free(&receipt);
+}
+
+bool
+hand_over_begin(const struct relay *r, struct work *w, struct arena *a,
+    struct patience *patience, struct delivering *d)
+{
+	struct receipt receipt;
+	const char *ids;
+	bool pending = false;
+
+	receipt_init(&receipt);
+	d->work = w;
+	ids = attempt(r, w, false, patience, &d->next, &receipt);
+	d->ids = ids != NULL ? arena_dup(a, ids, strlen(ids)) : NULL;
+	if (ids != NULL && (!wants_status(w) || d->ids == NULL)) {
+		took_it(r, w, ids, &d->next, d->call);
+	} else if (ids != NULL) {
+		pending = !store_delivered_begin(d);
+		if (!pending)
+			hand_over_end(r, d);
+	}
+	receipt_free(&receipt);
+	return pending;
+}
+
+void
+hand_over_end(const struct relay *r, struct delivering *d)
+{
+	struct problem p = { 0 };
+
+	if (store_delivered_end(d, &p) != ERR_OK)
+		took_it(r, d->work, d->ids, &d->next, d->call);
+	else
+		log_end(r, d->work, ERR_OK, &p);
 }

@@ -20,6 +20,15 @@ void hand_over(const struct relay *, struct work *, bool probe,
     struct patience *, int64_t *next, struct call *);
 
 /*
+ * hand_over() without a wait for the disk: `d` has its store, line, call and
+ * write.done set.  True: write.done() will be called, and hand_over_end() is
+ * to follow; else all is done.
+ */
+bool hand_over_begin(const struct relay *, struct work *, struct arena *,
+    struct patience *, struct delivering *);
+void hand_over_end(const struct relay *, struct delivering *);
+
+/*
  * delivered -> acknowledged: makes a call that was granted, with each rung of
  * the ladder of tokens.  What was not accepted has moved when it returns;
  * store_call_end() must follow.  Those who wait are told.

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 struct late;
+struct ready;
 struct waiting;
 
 /* What the relay works with; all of it outlives the relay. */
@@ -18,6 +19,7 @@ struct relay {
 	struct channels *channels;
 	struct late *late;	/* relay/late.h */
 	struct waiting *waiting;	/* relay/waiting.h */
+	struct ready *ready;	/* relay/ready.h */
 };
 
 /* What became of an event, as far as it has come. */
@@ -39,13 +41,16 @@ struct outcome {
 struct sender {
 	struct patience patience;
 	void (*gone)(struct sender *);
+	/* instead of both, after an ERR_OK: what failed is to be answered */
+	void (*failed)(struct sender *, const struct problem *);
 	struct patience *thread;
 };
 
 /*
  * Takes an event that was read to its end: checks who sent it, stores its
  * messages, hands them over and sees to it that Bitrix24 is told.  With
- * ERR_OK `gone` has been called or will be; the calling thread goes on with
+ * ERR_OK `gone` (or `failed`) has been called or will be; the thread goes on
+ * with
  * what is left to do for other messages of the same chats and portals.
  *
  * ERR_DENIED, ERR_UNUSABLE (bad elements are kept as refused) and ERR_DISK

@@ -2,8 +2,9 @@
  * The way of an event's messages: store, hand over, tell.
  *
  * Called by relay.c.  A trip lives in its event's arena, and what must last
- * is in the store before anything is done with it.  The working thread brings
- * the messages to `delivered`; then the trip only waits, held by no thread
+ * is in the store before anything is done with it.  No thread waits for the
+ * disk: when another thread commits, the trip goes on in any worker (ready.h).
+ * Once its messages are delivered it only waits, again without a thread
  * (waiting.h), and whoever ends the wait answers.
  */
 #include "relay/trip.h"
@@ -11,6 +12,7 @@
 #include "portal/trust.h"
 #include "relay/attempt.h"
 #include "relay/journey.h"
+#include "relay/ready.h"
 #include "relay/waiting.h"
 
 #include <stddef.h>
@@ -19,27 +21,37 @@
 
 #define BEHIND_MAX ((size_t)1024 * 1024)
 
-/* One event on its way. */
-struct trip {
-	const struct relay *r;
-	struct event *ev;
-	struct sender *sender;
-	struct outcome *out;
-	struct arrival *arrival;	/* of each message */
-	struct work *work;		/* of each message that we claimed */
-	size_t works;
-	struct awaited *awaited;	/* of those that are to be told */
-	struct wait wait;
-	struct patience working;	/* of the thread, on the way to there */
-	struct call call;
-};
-
 /* Chats' next messages of other events; they outlive the trip. */
 struct behind {
 	struct arena arena;
 	int64_t *id;
 	size_t n;
 };
+
+/* One event on its way. */
+struct trip {
+	const struct relay *r;
+	struct event *ev;
+	struct sender *sender;
+	struct outcome *out;
+	char channel[PLACE_MAX], portal[PLACE_MAX];	/* as destinations */
+	struct line line;
+	struct taking taking;
+	struct arrival *arrival;	/* of each message */
+	struct work *work;		/* of each message that we claimed */
+	size_t works;
+	struct behind behind;
+	struct awaited *awaited;	/* of those that are to be told */
+	struct wait wait;
+	struct patience *thread;	/* of who works on it now, */
+	struct patience working;	/* until it only waits */
+	struct delivering delivering;	/* of a single message */
+	struct call call;
+	struct task task;		/* what to go on with */
+};
+
+static void trip_stored(struct trip *, struct patience *thread);
+static void trip_told(struct trip *, struct patience *thread);
 
 static void
 log_arrival(const struct relay *r, const struct event *ev,
@@ -69,26 +81,11 @@ may_send(void *ctx, const char *stored_token, struct problem *p)
 	    ERR_OK;
 }
 
-static enum err
-store_event(struct trip *t, const struct take_opts *opts, struct problem *p)
-{
-	struct event *ev = t->ev;
-	enum err e;
-
-	t->arrival = arena_alloc(&ev->arena,
-	    ev->messages * sizeof(*t->arrival));
-	if (t->arrival == NULL)
-		return problem_set(p, ERR_DISK, -1, NULL, "out of memory");
-	e = store_take(t->r->env.store, ev, opts, t->arrival, p);
-	for (size_t i = 0; e == ERR_OK && i < ev->messages; i++)
-		log_arrival(t->r, ev, &ev->message[i], &t->arrival[i]);
-	return e;
-}
-
 enum err
 trip_refused(const struct relay *r, struct event *ev, struct problem *p)
 {
-	struct trip t = { .r = r, .ev = ev };
+	struct arrival *arrival = arena_alloc(&ev->arena,
+	    ev->messages * sizeof(*arrival));
 	struct take_opts opts = { .reason = NULL };
 	struct problem disk = { 0 };
 	bool whole = false;
@@ -100,8 +97,16 @@ trip_refused(const struct relay *r, struct event *ev, struct problem *p)
 		whole = ev->message[i].bad == NULL;
 	if (whole)
 		opts.reason = p->text;
-	if (store_event(&t, &opts, &disk) != ERR_OK)
+	if (arrival == NULL)
+		(void)problem_set(&disk, ERR_DISK, -1, NULL, "out of memory");
+	else if (store_take(r->env.store, ev, &opts, arrival, &disk) != ERR_OK)
+		arrival = NULL;
+	if (arrival == NULL) {
 		*p = disk;
+		return p->err;
+	}
+	for (size_t i = 0; i < ev->messages; i++)
+		log_arrival(r, ev, &ev->message[i], &arrival[i]);
 	return p->err;
 }
 
@@ -160,14 +165,14 @@ add_work(struct trip *t, size_t i)
 
 /* A chat's next message: of this event, or for later. */
 static void
-add_next(struct trip *t, int64_t id, struct behind *behind)
+add_next(struct trip *t, int64_t id)
 {
 	for (size_t i = 0; i < t->ev->messages; i++)
 		if (t->arrival[i].fresh && t->arrival[i].id == id) {
 			add_work(t, i);
 			return;
 		}
-	behind->id[behind->n++] = id;
+	t->behind.id[t->behind.n++] = id;
 }
 
 /* A channel that has just gone down is not waited for once more. */
@@ -185,58 +190,94 @@ is_held(struct trip *t, struct work *w)
 }
 
 /*
- * One message to its channel.  Whoever tells it may do so as soon as it is
- * delivered, so it is waited for before that.  A single one asks for its call
- * at once; of several, one call is to take all.
+ * One of several messages to its channel.  Whoever tells it may do so as soon
+ * as it is delivered, so it is waited for before that.
  */
 static void
-hand_over_one(struct trip *t, struct work *w, int64_t *next)
+hand_over_one(struct trip *t, struct work *w)
 {
-	bool single = t->ev->messages == 1;
+	int64_t next;
 
 	waiting_add(t->r->waiting, &t->wait, w->id);
-	hand_over(t->r, w, false, &t->working, next, single ? &t->call :
-	    NULL);
+	hand_over(t->r, w, false, &t->working, &next, NULL);
 	if (w->state != STATE_DELIVERED)
 		waiting_undo(t->r->waiting, &t->wait);
+	if (next != 0)
+		add_next(t, next);
 }
 
+/* Several: one after the other, and one call for all. */
 static void
-hand_over_all(struct trip *t, struct behind *behind)
-{
-	bool failed = false;
-
-	for (size_t i = 0; i < t->ev->messages; i++)
-		if (t->arrival[i].fresh && t->arrival[i].claimed)
-			add_work(t, i);
-	/* the list grows while it is worked on, up to one for each message */
-	for (size_t i = 0; i < t->works; i++) {
-		int64_t next;
-
-		if (failed && is_held(t, &t->work[i]))
-			continue;
-		hand_over_one(t, &t->work[i], &next);
-		failed = t->work[i].state == STATE_RECEIVED;
-		if (next != 0)
-			add_next(t, next, behind);
-	}
-}
-
-/* A call for the messages of an event that has several. */
-static void
-ask_for_call(struct trip *t)
+hand_over_all(struct trip *t)
 {
 	struct problem p = { 0 };
-	char place[PLACE_MAX];
-	struct line line;
+	bool failed = false;
 
-	if (t->ev->messages == 1 || t->wait.items == 0)
-		return;
-	line_of(&t->work[0], &line, place);
-	if (store_call_begin(t->r->env.store, &line, NULL, false, &t->call,
-	    &p) != ERR_OK)
+	/* the list grows while it is worked on, up to one for each message */
+	for (size_t i = 0; i < t->works; i++) {
+		if (failed && is_held(t, &t->work[i]))
+			continue;
+		hand_over_one(t, &t->work[i]);
+		failed = t->work[i].state == STATE_RECEIVED;
+	}
+	if (t->wait.items != 0 && store_call_begin(t->r->env.store, &t->line,
+	    NULL, false, &t->call, &p) != ERR_OK)
 		log_error(t->r->env.log, "store-failed", F_STR("key",
 		    t->work[0].key), F_STR("reason", p.text));
+}
+
+/* A single message is delivered, or that failed. */
+static void
+single_delivered(struct trip *t)
+{
+	if (t->work[0].state != STATE_DELIVERED)
+		waiting_undo(t->r->waiting, &t->wait);
+	if (t->delivering.next != 0)
+		add_next(t, t->delivering.next);
+}
+
+static void
+run_delivered(struct task *task, struct patience *thread)
+{
+	struct trip *t = (struct trip *)((char *)task - offsetof(struct trip,
+	    task));
+
+	hand_over_end(t->r, &t->delivering);
+	single_delivered(t);
+	trip_told(t, thread);
+}
+
+/* In the thread that committed it. */
+static void
+on_delivered(struct store_write *w)
+{
+	struct trip *t = (struct trip *)((char *)w - offsetof(struct trip,
+	    delivering.write));
+
+	t->task.run = run_delivered;
+	/* most often all that is left to do is to wait */
+	if (w->end == ERR_OK && t->delivering.next == 0 &&
+	    t->call.leave == LEAVE_LATER)
+		run_delivered(&t->task, NULL);
+	else
+		ready_push(t->r->ready, &t->task);
+}
+
+/* The one message of nearly every event.  True: it goes on by itself. */
+static bool
+hand_over_single(struct trip *t)
+{
+	struct delivering *d = &t->delivering;
+
+	d->store = t->r->env.store;
+	d->line = &t->line;
+	d->call = &t->call;
+	d->write.done = on_delivered;
+	waiting_add(t->r->waiting, &t->wait, t->work[0].id);
+	if (hand_over_begin(t->r, &t->work[0], &t->ev->arena, &t->working, d))
+		return true;
+	single_delivered(t);
+	return false;
 }
 
 /* All is told, or the time is over: the sender gets what there is to say. */
@@ -258,80 +299,16 @@ over(struct wait *wait)
 	t->sender->gone(t->sender);
 }
 
-/* The answer is late, and so is the thread. */
+/* From here on it only waits; the thread goes on without it. */
 static void
-run_out(void *ctx)
+trip_told(struct trip *t, struct patience *thread)
 {
-	struct trip *t = ctx;
+	const struct relay *r = t->r;
+	struct behind behind = t->behind;
+	struct call call = t->call;
 
-	patience_end(&t->sender->patience);
-	patience_end(t->sender->thread);
-}
-
-static struct trip *
-trip_new(const struct relay *r, struct event *ev, struct sender *sender,
-    struct outcome *out)
-{
-	struct trip *t = arena_alloc(&ev->arena, sizeof(*t));
-
-	if (t == NULL)
-		return NULL;
-	*t = (struct trip){ .r = r, .ev = ev, .sender = sender, .out = out,
-	    .working = { sender->patience.until, run_out, t, false } };
-	t->work = arena_alloc(&ev->arena, ev->messages * sizeof(*t->work));
-	t->awaited = arena_alloc(&ev->arena,
-	    ev->messages * sizeof(*t->awaited));
-	waiting_init(&t->wait, t->awaited);
-	t->wait.over = over;
-	t->wait.until = sender->patience.until;
-	call_init(&t->call);
-	return t->work != NULL && t->awaited != NULL ? t : NULL;
-}
-
-static enum err
-store_messages(struct trip *t, struct problem *p)
-{
-	struct take_opts opts = { .may_send = may_send, .ctx = t };
-	const struct event *ev = t->ev;
-	char place[PLACE_MAX];
-	enum err e;
-
-	place_of_channel(t->r, ev->connector, ev->line, place);
-	opts.place = place;
-	opts.hold_ms = place_late_until(t->r, place);
-	e = store_event(t, &opts, p);
-	t->out->messages = ev->messages;
-	if (e == ERR_OK)
-		count(t);
-	return e;
-}
-
-enum err
-trip_take(const struct relay *r, struct event *ev, struct sender *sender,
-    struct outcome *out, struct problem *p)
-{
-	struct trip *t = trip_new(r, ev, sender, out);
-	struct patience *thread = sender->thread;
-	struct behind behind = { .n = 0 };
-	struct call call;
-
-	arena_init(&behind.arena, BEHIND_MAX);
-	behind.id = arena_alloc(&behind.arena,
-	    ev->messages * sizeof(*behind.id));
-	if (t == NULL || behind.id == NULL)
-		(void)problem_set(p, ERR_DISK, -1, NULL, "out of memory");
-	else
-		(void)store_messages(t, p);
-	if (p->err != ERR_OK) {
-		arena_free(&behind.arena);
-		return p->err;
-	}
-	hand_over_all(t, &behind);
-	ask_for_call(t);
 	count(t);
-	call = t->call;
-	/* from here on the trip may be gone */
-	if (sender->patience.over || call.leave == LEAVE_DOWN)
+	if (t->sender->patience.over || call.leave == LEAVE_DOWN)
 		waiting_end(r->waiting, &t->wait);
 	else
 		waiting_arm(r->waiting, &t->wait);
@@ -339,5 +316,126 @@ trip_take(const struct relay *r, struct event *ev, struct sender *sender,
 	for (size_t i = 0; i < behind.n; i++)
 		travel_on(r, behind.id[i]);
 	arena_free(&behind.arena);
-	return ERR_OK;
+}
+
+static void
+trip_stored(struct trip *t, struct patience *thread)
+{
+	const struct event *ev = t->ev;
+
+	t->thread = thread;
+	for (size_t i = 0; i < ev->messages; i++)
+		log_arrival(t->r, ev, &ev->message[i], &t->arrival[i]);
+	t->out->messages = ev->messages;
+	count(t);
+	for (size_t i = 0; i < ev->messages; i++)
+		if (t->arrival[i].fresh && t->arrival[i].claimed)
+			add_work(t, i);
+	if (ev->messages == 1 && t->works == 1) {
+		if (hand_over_single(t))
+			return;
+	} else {
+		hand_over_all(t);
+	}
+	trip_told(t, thread);
+}
+
+static void
+run_stored(struct task *task, struct patience *thread)
+{
+	struct trip *t = (struct trip *)((char *)task - offsetof(struct trip,
+	    task));
+	struct problem p = { 0 };
+
+	if (store_take_end(&t->taking, &p) == ERR_OK) {
+		trip_stored(t, thread);
+	} else {
+		arena_free(&t->behind.arena);
+		t->sender->failed(t->sender, &p);
+	}
+}
+
+/* In the thread that committed it. */
+static void
+on_stored(struct store_write *w)
+{
+	struct trip *t = (struct trip *)((char *)w - offsetof(struct trip,
+	    taking.write));
+
+	t->task.run = run_stored;
+	ready_push(t->r->ready, &t->task);
+}
+
+/* The answer is late, and so is the thread. */
+static void
+run_out(void *ctx)
+{
+	struct trip *t = ctx;
+
+	patience_end(&t->sender->patience);
+	patience_end(t->thread);
+}
+
+static bool
+make_room(struct trip *t)
+{
+	struct arena *a = &t->ev->arena;
+	size_t n = t->ev->messages;
+
+	arena_init(&t->behind.arena, BEHIND_MAX);
+	t->arrival = arena_alloc(a, n * sizeof(*t->arrival));
+	t->work = arena_alloc(a, n * sizeof(*t->work));
+	t->awaited = arena_alloc(a, n * sizeof(*t->awaited));
+	t->behind.id = arena_alloc(&t->behind.arena, n *
+	    sizeof(*t->behind.id));
+	return t->arrival != NULL && t->work != NULL && t->awaited != NULL &&
+	    t->behind.id != NULL;
+}
+
+static void
+prepare(struct trip *t)
+{
+	const struct event *ev = t->ev;
+
+	t->working = (struct patience){ t->sender->patience.until, run_out, t,
+	    false };
+	place_of_channel(t->r, ev->connector, ev->line, t->channel);
+	place_of_portal(ev->member_id, t->portal);
+	t->line = (struct line){ ev->member_id, ev->connector, ev->line,
+	    t->portal };
+	t->taking = (struct taking){ .store = t->r->env.store, .ev = ev,
+	    .out = t->arrival, .write = { .done = on_stored } };
+	t->taking.opts = (struct take_opts){ .may_send = may_send, .ctx = t,
+	    .place = t->channel,
+	    .hold_ms = place_late_until(t->r, t->channel) };
+	waiting_init(&t->wait, t->awaited);
+	t->wait.over = over;
+	t->wait.until = t->sender->patience.until;
+	call_init(&t->call);
+}
+
+enum err
+trip_take(const struct relay *r, struct event *ev, struct sender *sender,
+    struct outcome *out, struct problem *p)
+{
+	struct trip *t = arena_alloc(&ev->arena, sizeof(*t));
+	struct patience *thread = sender->thread;
+	bool room;
+
+	if (t == NULL)
+		return problem_set(p, ERR_DISK, -1, NULL, "out of memory");
+	*t = (struct trip){ .r = r, .ev = ev, .sender = sender, .out = out };
+	room = make_room(t);
+	if (room) {
+		prepare(t);
+		if (!store_take_begin(&t->taking))
+			return ERR_OK;
+		if (store_take_end(&t->taking, p) == ERR_OK) {
+			trip_stored(t, thread);
+			return ERR_OK;
+		}
+	}
+	arena_free(&t->behind.arena);
+	return room ? p->err : problem_set(p, ERR_DISK, -1, NULL,
+	    "out of memory");
 }

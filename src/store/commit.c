@@ -1,11 +1,12 @@
 /*
  * Group commit: writes of several threads share one transaction and one sync.
  *
- * Called by the store's other files through store_transact().  Owns nothing:
- * a write is on its caller's stack until it is over.  The first to come leads:
+ * Called by the store's other files.  Owns nothing: a write is its caller's,
+ * who keeps it until it is over.  The first to come leads:
  * it carries out everything that waits and commits once.  What arrives
  * meanwhile waits for the next commit, whose leader is the first of it; so a
- * thread that is alone waits for nobody.
+ * thread that is alone waits for nobody.  A write that no thread waits for is
+ * committed by whoever leads.
  *
  * If a write or the commit fails, all is rolled back and each write is tried
  * by itself, so that nobody fails for another's sake.  A write may therefore
@@ -21,17 +22,6 @@
 #define SOON_US 100	/* between looks at another process's commit, */
 #define SOON_LOOKS 50	/* so many times; then each millisecond */
 
-struct write {
-	bool (*work)(struct store *, void *ctx);
-	void *ctx;
-	struct problem *problem;
-	sem_t wake;		/* posted when one of the next two is set */
-	bool over;		/* `end` is */
-	bool leads;		/* it is this one's turn to commit */
-	enum err end;
-	STAILQ_ENTRY(write) link;
-};
-
 void
 commits_init(struct commits *c)
 {
@@ -39,6 +29,7 @@ commits_init(struct commits *c)
 	STAILQ_INIT(&c->queue);
 	c->waiting = 0;
 	c->led = false;
+	c->on_lead = NULL;
 }
 
 void
@@ -88,7 +79,7 @@ store_end_write(struct store *s)
 static bool
 work_all(struct store *s, const struct writes *all)
 {
-	const struct write *w;
+	const struct store_write *w;
 	bool ok = true;
 
 	STAILQ_FOREACH(w, all, link)
@@ -136,10 +127,10 @@ try_all(struct store *s, const struct writes *all, bool *fault,
 }
 
 static void
-commit_one(struct store *s, struct write *w)
+commit_one(struct store *s, struct store_write *w)
 {
 	struct writes one = STAILQ_HEAD_INITIALIZER(one);
-	struct write *next = STAILQ_NEXT(w, link);
+	struct store_write *next = STAILQ_NEXT(w, link);
 	bool fault;
 
 	STAILQ_INSERT_TAIL(&one, w, link);
@@ -151,7 +142,7 @@ static void
 commit_all(struct store *s, struct writes *all)
 {
 	struct problem p = { 0 };
-	struct write *w;
+	struct store_write *w;
 	bool fault;
 	enum err e;
 
@@ -170,36 +161,127 @@ commit_all(struct store *s, struct writes *all)
 	}
 }
 
-/*
- * Takes what waits, commits it, and lets the first of the others lead.  Is
- * called under the lock, which it gives back.
- */
+/* They are over: their owners learn it, and may free them. */
 static void
-lead(struct store *s, const struct write *mine)
+tell_owners(struct writes *all, const struct store_write *mine)
 {
-	struct commits *c = &s->commits;
-	struct writes all = STAILQ_HEAD_INITIALIZER(all);
-	struct write *w, *next;
+	struct store_write *w, *next;
 
-	STAILQ_CONCAT(&all, &c->queue);
-	c->waiting = 0;
-	(void)pthread_mutex_unlock(&c->lock);
-	commit_all(s, &all);
-	(void)pthread_mutex_lock(&c->lock);
-	STAILQ_FOREACH(w, &all, link)
-		w->over = true;
-	w = STAILQ_FIRST(&c->queue);
-	c->led = w != NULL;
-	if (w != NULL) {
-		w->leads = true;
-		(void)sem_post(&w->wake);
-	}
-	(void)pthread_mutex_unlock(&c->lock);
-	for (w = STAILQ_FIRST(&all); w != NULL; w = next) {
-		next = STAILQ_NEXT(w, link);	/* once woken, it is gone */
-		if (w != mine)
+	for (w = STAILQ_FIRST(all); w != NULL; w = next) {
+		next = STAILQ_NEXT(w, link);
+		if (w == mine)
+			continue;
+		if (w->done != NULL)
+			w->done(w);
+		else
 			(void)sem_post(&w->wake);
 	}
+}
+
+/* The first that a thread waits for, or NULL.  Under the lock. */
+static struct store_write *
+first_waiter(struct commits *c)
+{
+	struct store_write *w;
+
+	STAILQ_FOREACH(w, &c->queue, link)
+		if (w->done == NULL)
+			return w;
+	return NULL;
+}
+
+/*
+ * Who commits what has come to wait meanwhile: one that waits for it; else
+ * whoever on_lead() finds, or the next to come, if one of them is first; else
+ * this thread.  True: this thread.  Under the lock.
+ */
+static bool
+goes_on(struct commits *c, bool may_stay)
+{
+	struct store_write *w = first_waiter(c);
+
+	c->led = false;
+	if (STAILQ_EMPTY(&c->queue))
+		return false;
+	if (w == NULL && !may_stay && c->on_lead != NULL &&
+	    c->on_lead(c->ctx))
+		return false;
+	c->led = true;
+	if (w == NULL)
+		return true;
+	w->leads = true;
+	(void)sem_post(&w->wake);
+	return false;
+}
+
+/*
+ * Takes what waits and commits it, until another leads.  Is called under the
+ * lock, which it gives back.  `may_stay`: the thread has nothing better to do
+ * than to go on.
+ */
+static void
+lead(struct store *s, const struct store_write *mine, bool may_stay)
+{
+	struct commits *c = &s->commits;
+	bool again;
+
+	do {
+		struct writes all = STAILQ_HEAD_INITIALIZER(all);
+		struct store_write *w;
+
+		STAILQ_CONCAT(&all, &c->queue);
+		c->waiting = 0;
+		(void)pthread_mutex_unlock(&c->lock);
+		commit_all(s, &all);
+		(void)pthread_mutex_lock(&c->lock);
+		STAILQ_FOREACH(w, &all, link)
+			w->over = true;
+		again = goes_on(c, may_stay);
+		(void)pthread_mutex_unlock(&c->lock);
+		tell_owners(&all, mine);
+		if (again)
+			(void)pthread_mutex_lock(&c->lock);
+	} while (again);
+}
+
+void
+store_on_lead(struct store *s, bool (*wake)(void *), void *ctx)
+{
+	s->commits.on_lead = wake;
+	s->commits.ctx = ctx;
+}
+
+void
+store_lead(struct store *s)
+{
+	struct commits *c = &s->commits;
+
+	(void)pthread_mutex_lock(&c->lock);
+	if (c->led || STAILQ_EMPTY(&c->queue)) {
+		(void)pthread_mutex_unlock(&c->lock);
+		return;		/* somebody was faster */
+	}
+	c->led = true;
+	lead(s, NULL, true);
+}
+
+bool
+store_submit(struct store *s, struct store_write *w)
+{
+	struct commits *c = &s->commits;
+	bool led;
+
+	w->over = w->leads = false;
+	(void)pthread_mutex_lock(&c->lock);
+	STAILQ_INSERT_TAIL(&c->queue, w, link);
+	c->waiting++;
+	led = c->led;
+	c->led = true;
+	if (led)
+		(void)pthread_mutex_unlock(&c->lock);
+	else
+		lead(s, w, true);
+	return !led;
 }
 
 /*
@@ -207,7 +289,7 @@ lead(struct store *s, const struct write *mine)
  * one along.  Under the lock, before and after.
  */
 static bool
-wait_for_company(struct commits *c, struct write *w, int64_t ms)
+wait_for_company(struct commits *c, struct store_write *w, int64_t ms)
 {
 	struct timespec until;
 	bool woken;
@@ -226,7 +308,7 @@ wait_for_company(struct commits *c, struct write *w, int64_t ms)
 
 /* Waits until it is over, or its turn to lead.  Under the lock. */
 static void
-wait_for_turn(struct commits *c, struct write *w)
+wait_for_turn(struct commits *c, struct store_write *w)
 {
 	(void)pthread_mutex_unlock(&c->lock);
 	while (sem_wait(&w->wake) != 0)
@@ -238,7 +320,7 @@ enum err
 store_transact_with(struct store *s, bool (*work)(struct store *, void *),
     void *ctx, int64_t wait_ms, struct problem *p)
 {
-	struct write w = { .work = work, .ctx = ctx, .problem = p };
+	struct store_write w = { .work = work, .ctx = ctx, .problem = p };
 	struct commits *c = &s->commits;
 	bool woken = false;
 
@@ -254,7 +336,7 @@ store_transact_with(struct store *s, bool (*work)(struct store *, void *),
 		(void)pthread_mutex_unlock(&c->lock);
 	} else {
 		c->led = true;
-		lead(s, &w);
+		lead(s, &w, false);
 	}
 	(void)sem_destroy(&w.wake);
 	return w.end;

@@ -148,6 +148,43 @@ store_delivered(struct store *s, struct work *w, const char *ids,
 	return e;
 }
 
+static bool
+delivering(struct store *s, void *ctx)
+{
+	struct delivering *d = ctx;
+	const struct move m = { .work = d->work, .text = d->ids,
+	    .now_ms = d->now_ms, .next = &d->next, .line = d->line,
+	    .call = d->call };
+
+	d->next = 0;
+	return delivered_and_called(s, (void *)(uintptr_t)&m);
+}
+
+bool
+store_delivered_begin(struct delivering *d)
+{
+	d->problem = (struct problem){ 0 };
+	d->now_ms = store_now(d->store);
+	d->write.work = delivering;
+	d->write.ctx = d;
+	d->write.problem = &d->problem;
+	return store_submit(d->store, &d->write);
+}
+
+enum err
+store_delivered_end(struct delivering *d, struct problem *p)
+{
+	fault_point("delivered-after-commit");
+	if (d->write.end != ERR_OK) {
+		*p = d->problem;
+		return d->write.end;
+	}
+	d->work->state = STATE_DELIVERED;
+	d->work->delivered_ms = d->now_ms;
+	d->work->tries = d->work->first_ms = 0;
+	return ERR_OK;
+}
+
 enum err
 store_done(struct store *s, struct work *w, const char *ids, int64_t *next,
     struct problem *p)

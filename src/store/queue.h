@@ -72,6 +72,13 @@ enum err store_transact_with(struct store *,
     bool (*work)(struct store *, void *ctx), void *ctx, int64_t wait_ms,
     struct problem *);
 
+/*
+ * Begins a write that no thread waits for; the caller has set done, work, ctx
+ * and problem.  True: it is over, and done() is not called.  It may have led
+ * for a while then.
+ */
+bool store_submit(struct store *, struct store_write *);
+
 /* Runs `work` on a consistent view without writing. */
 enum err store_read(struct store *,
     bool (*work)(struct store *, void *ctx), void *ctx, struct problem *);

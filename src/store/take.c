@@ -14,22 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 
-struct take {
-	const struct event *ev;
-	const struct take_opts *opts;
-	struct arrival *out;
-	struct problem *problem;
-	int64_t now_ms, hold_ms;
-	size_t i;		/* the message at hand */
-	bool denied;		/* the sender may not */
-};
-
 /*
  * The time of receipt of the i-th message: microseconds tell the messages of
  * one event apart, so that a spool sorted by name keeps their order.
  */
 static int64_t
-received_us(const struct take *t)
+received_us(const struct taking *t)
 {
 	return t->now_ms * 1000 + (int64_t)(t->i < 999 ? t->i : 999);
 }
@@ -100,11 +90,11 @@ bind_message(sqlite3_stmt *st, const struct message *m)
 
 /* Why a message cannot be used, as a sentence; "" if it can. */
 static void
-say_why(const struct take *t, const struct message *m, char *out, size_t size)
+say_why(const struct taking *t, const struct message *m, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (t->opts->reason != NULL)
-		(void)snprintf(out, size, "%s", t->opts->reason);
+	if (t->opts.reason != NULL)
+		(void)snprintf(out, size, "%s", t->opts.reason);
 	else if (m->bad != NULL)
 		(void)snprintf(out, size,
 		    "%s is missing or is not what it must be", m->bad);
@@ -144,7 +134,7 @@ find_place(struct store *s, const struct event *ev, const struct message *m,
 }
 
 static void
-bind_place(struct store *s, sqlite3_stmt *st, const struct take *t,
+bind_place(struct store *s, sqlite3_stmt *st, const struct taking *t,
     enum place place, struct arrival *a)
 {
 	bool held = (place == ALONE || place == FIRST) &&
@@ -159,7 +149,7 @@ bind_place(struct store *s, sqlite3_stmt *st, const struct take *t,
 }
 
 static bool
-insert(struct store *s, const struct take *t, const struct message *m,
+insert(struct store *s, const struct taking *t, const struct message *m,
     const struct identity *who, int64_t revision, struct arrival *a)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
@@ -201,7 +191,7 @@ insert(struct store *s, const struct take *t, const struct message *m,
 }
 
 static bool
-take_one(struct store *s, const struct take *t, const struct message *m,
+take_one(struct store *s, struct taking *t, const struct message *m,
     struct arrival *a)
 {
 	bool update = t->ev->kind == EVENT_UPDATE;
@@ -210,7 +200,7 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 
 	*a = (struct arrival){ .fresh = false };
 	if (identity_of(&who, t->ev, m) != ERR_OK) {
-		(void)problem_set(t->problem, ERR_DISK, -1, NULL,
+		(void)problem_set(&t->problem, ERR_DISK, -1, NULL,
 		    "the store failed: no digest can be made");
 		return false;
 	}
@@ -229,14 +219,14 @@ take_one(struct store *s, const struct take *t, const struct message *m,
 
 /* What is stored of the portal decides whose word counts. */
 static bool
-ask_sender(struct store *s, struct take *t)
+ask_sender(struct store *s, struct taking *t)
 {
 	struct problem why = { 0 };
 	const char *token = NULL;
 	sqlite3_stmt *st;
 	int rc;
 
-	if (t->opts->may_send == NULL)
+	if (t->opts.may_send == NULL)
 		return true;
 	st = sqlite_stmt(s->db,
 	    "SELECT application_token FROM portal WHERE member_id = ?1");
@@ -246,9 +236,9 @@ ask_sender(struct store *s, struct take *t)
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		token = (const char *)sqlite3_column_text(st, 0);
-	t->denied = !t->opts->may_send(t->opts->ctx, token, &why);
+	t->denied = !t->opts.may_send(t->opts.ctx, token, &why);
 	if (t->denied)
-		*t->problem = why;
+		t->problem = why;
 	(void)sqlite3_reset(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
@@ -256,12 +246,12 @@ ask_sender(struct store *s, struct take *t)
 static bool
 take_all(struct store *s, void *ctx)
 {
-	struct take *t = ctx;
+	struct taking *t = ctx;
 	bool ok = ask_sender(s, t);
 
-	t->hold_ms = t->opts->hold_ms;
-	if (ok && !t->denied && t->hold_ms == 0 && t->opts->place != NULL)
-		ok = destination_until(s, t->opts->place, &t->hold_ms);
+	t->hold_ms = t->opts.hold_ms;
+	if (ok && !t->denied && t->hold_ms == 0 && t->opts.place != NULL)
+		ok = destination_until(s, t->opts.place, &t->hold_ms);
 	for (t->i = 0; ok && !t->denied &&
 	    t->i < t->ev->messages; t->i++)
 		ok = take_one(s, t, &t->ev->message[t->i], &t->out[t->i]);
@@ -269,19 +259,48 @@ take_all(struct store *s, void *ctx)
 	return ok;
 }
 
+static void
+prepare(struct taking *t)
+{
+	t->problem = (struct problem){ 0 };
+	t->now_ms = store_now(t->store);
+	t->i = 0;
+	t->denied = false;
+	t->write.work = take_all;
+	t->write.ctx = t;
+	t->write.problem = &t->problem;
+}
+
+bool
+store_take_begin(struct taking *t)
+{
+	prepare(t);
+	return store_submit(t->store, &t->write);
+}
+
+enum err
+store_take_end(struct taking *t, struct problem *p)
+{
+	enum err e = t->write.end;
+
+	fault_point("take-after-commit");
+	if (e == ERR_OK && t->denied)
+		e = t->problem.err;
+	else if (e == ERR_OK && t->i != t->ev->messages)
+		e = problem_set(&t->problem, ERR_DISK, -1, NULL,
+		    "there is no store %s", t->store->path);
+	if (e != ERR_OK)
+		*p = t->problem;
+	return e;
+}
+
 enum err
 store_take(struct store *s, const struct event *ev,
     const struct take_opts *opts, struct arrival *out, struct problem *p)
 {
-	struct take t = { .ev = ev, .opts = opts, .out = out, .problem = p,
-	    .now_ms = store_now(s) };
-	enum err e = store_transact(s, take_all, &t, p);
+	struct taking t = { .store = s, .ev = ev, .opts = *opts, .out = out };
 
-	if (e == ERR_OK && t.denied)
-		e = p->err;
-	else if (e == ERR_OK && t.i != ev->messages)
-		e = problem_set(p, ERR_DISK, -1, NULL,
-		    "there is no store %s", s->path);
-	fault_point("take-after-commit");
-	return e;
+	prepare(&t);
+	t.write.end = store_transact(s, take_all, &t, &t.problem);
+	return store_take_end(&t, p);
 }

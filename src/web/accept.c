@@ -17,6 +17,7 @@
  */
 #include "web/accept.h"
 
+#include "relay/ready.h"
 #include "relay/retry.h"
 #include "relay/waiting.h"
 #include "web/handler.h"
@@ -29,6 +30,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -52,9 +55,14 @@ SLIST_HEAD(requests, fcgi_request);
 struct pool {
 	const struct relay *relay;
 	int stop_fd;		/* an eventfd: readable means stop */
+	int work_fd;		/* an eventfd: written when work is ready */
 	int epoll_fd;		/* the listening socket (its events lead to */
-				/* the pool), stop_fd (to itself), and idle */
-				/* connections (to their requests) */
+				/* the pool), those two (to themselves), and */
+				/* idle connections (to their requests) */
+	atomic_int sleeping;	/* workers in epoll_wait(), or nearly */
+	atomic_bool waking;	/* one of them is on its way to the work */
+	struct task lead;	/* a worker is wanted to commit */
+	atomic_bool wanted;	/* that is in the list */
 	pthread_mutex_t lock;	/* guards the rest */
 	pthread_cond_t idle;
 	int64_t running;	/* workers that have not ended */
@@ -240,6 +248,8 @@ watch(struct pool *p, int op, int fd, void *what)
 
 	if (fd == LISTEN_FD)
 		e.events |= EPOLLONESHOT;
+	if (fd == p->work_fd)
+		e.events |= EPOLLET;
 	return epoll_ctl(p->epoll_fd, op, fd, &e) == 0;
 }
 
@@ -297,37 +307,93 @@ accept_one(struct pool *p)
 	return NULL;
 }
 
-/*
- * Waits for a connection with a request on it.  NULL: it is time to stop, and
- * none is there.
- */
-static struct fcgi_request *
-next_connection(struct pool *p)
+/* Wakes one worker for what is ready, unless one is on its way. */
+static void
+wake(void *ctx)
 {
-	struct fcgi_request *f = NULL;
-	bool stop = false;
+	struct pool *p = ctx;
 
-	while (f == NULL && !stop) {
-		struct epoll_event e[2];
-		/* one by one, but for the one that tells to stop */
-		int n = epoll_wait(p->epoll_fd, e, 1, -1);
+	if (atomic_load(&p->sleeping) != 0 &&
+	    !atomic_exchange(&p->waking, true))
+		(void)eventfd_write(p->work_fd, 1);
+}
 
-		if (n != 1)
-			continue;
-		if (e[0].data.ptr == &p->stop_fd) {
-			/* what came on a kept connection is served yet */
-			(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, LISTEN_FD,
-			    NULL);
-			n = epoll_wait(p->epoll_fd, e, 2, 0);
-			stop = n < 2;
-		}
-		for (int i = 0; f == NULL && i < n; i++)
-			if (e[i].data.ptr == p)
-				f = accept_one(p);
-			else if (e[i].data.ptr != &p->stop_fd)
-				f = e[i].data.ptr;
-	}
-	return f;
+static void
+run_lead(struct task *t, struct patience *thread)
+{
+	struct pool *p = (struct pool *)((char *)t - offsetof(struct pool,
+	    lead));
+
+	(void)thread;
+	atomic_store(&p->wanted, false);
+	store_lead(p->relay->env.store);
+}
+
+/* Only if a worker has time for it. */
+static bool
+on_lead(void *ctx)
+{
+	struct pool *p = ctx;
+
+	if (atomic_load(&p->sleeping) == 0)
+		return false;
+	if (!atomic_exchange(&p->wanted, true))
+		ready_push(p->relay->ready, &p->lead);
+	return true;
+}
+
+/* What one event of the set means.  A connection with a request, or NULL. */
+static struct fcgi_request *
+look(struct pool *p, const struct epoll_event *e, bool *stop)
+{
+	void *what = e->data.ptr;
+	struct epoll_event more[3];
+	int n;
+
+	if (what == p)
+		return accept_one(p);
+	if (what == &p->work_fd)
+		atomic_store(&p->waking, false);
+	if (what != &p->stop_fd)
+		return what != &p->work_fd ? what : NULL;
+	/* what came on a kept connection is served yet */
+	*stop = true;
+	(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, LISTEN_FD, NULL);
+	n = epoll_wait(p->epoll_fd, more, 3, 0);
+	for (int i = 0; i < n; i++)
+		if (more[i].data.ptr != &p->stop_fd &&
+		    more[i].data.ptr != &p->work_fd)
+			return more[i].data.ptr;
+	return NULL;
+}
+
+/* Work that is ready.  Asked for before a worker sleeps: whoever brings some
+ * from then on sees that it does. */
+static struct task *
+next_task(struct pool *p)
+{
+	struct task *t;
+	bool more;
+
+	(void)atomic_fetch_add(&p->sleeping, 1);
+	t = ready_take(p->relay->ready, &more);
+	if (t != NULL)
+		(void)atomic_fetch_sub(&p->sleeping, 1);
+	/* this one may keep its worker for long */
+	if (t != NULL && more)
+		wake(p);
+	return t;
+}
+
+/* Sleeps until there is something to do.  A connection, or NULL. */
+static struct fcgi_request *
+next_connection(struct pool *p, bool *stop)
+{
+	struct epoll_event e;
+	int n = epoll_wait(p->epoll_fd, &e, 1, -1);
+
+	(void)atomic_fetch_sub(&p->sleeping, 1);
+	return n == 1 ? look(p, &e, stop) : NULL;
 }
 
 /* Whether the request came whole: libfcgi accepts one whose connection broke
@@ -340,17 +406,8 @@ is_whole(FCGX_Request *rq)
 }
 
 static void
-serve_one(struct worker *w, struct fcgi_request *f)
+serve_one(struct pool *p, struct fcgi_request *f, struct patience *thread)
 {
-	struct pool *p = w->pool;
-	const struct env *env = &p->relay->env;
-	struct patience thread = {
-		.until = deadline_in(env->clock,
-		    env->config->server.answer_within * 1000),
-		.run_out = worker_is_late,
-		.ctx = w,
-	};
-
 	f->whole = false;
 	if (FCGX_Accept_r(&f->fcgi) != 0) {
 		request_free(f);	/* the peer has closed it */
@@ -358,10 +415,10 @@ serve_one(struct worker *w, struct fcgi_request *f)
 	}
 	count_open(p, 1);
 	if (is_whole(&f->fcgi)) {
-		handler_serve(p->relay, &f->request, &thread);
+		handler_serve(p->relay, &f->request, thread);
 		return;
 	}
-	log_warning(env->log, "dropped", F_STR("reason",
+	log_warning(p->relay->env.log, "dropped", F_STR("reason",
 	    "the request broke off within its parameters"));
 	fcgi_finish(&f->request);
 }
@@ -383,10 +440,26 @@ work(void *ctx)
 {
 	struct worker w = { .pool = ctx };
 	struct pool *p = ctx;
-	struct fcgi_request *f;
+	const struct env *env = &p->relay->env;
+	bool stop = false;
 
-	while (!(w.late && is_surplus(p)) && (f = next_connection(p)) != NULL)
-		serve_one(&w, f);
+	while (!stop && !(w.late && is_surplus(p))) {
+		struct task *t = next_task(p);
+		struct fcgi_request *f = t == NULL ?
+		    next_connection(p, &stop) : NULL;
+		struct patience thread = {
+			.until = deadline_in(env->clock,
+			    env->config->server.answer_within * 1000),
+			.run_out = worker_is_late,
+			.ctx = &w,
+		};
+
+		if (t != NULL)
+			t->run(t, &thread);
+		else if (f != NULL)
+			serve_one(p, f, &thread);
+		stop = stop && f == NULL;
+	}
 	(void)pthread_mutex_lock(&p->lock);
 	p->running--;
 	(void)pthread_cond_signal(&p->idle);
@@ -463,9 +536,11 @@ open_descriptors(struct pool *p)
 	return flags >= 0 &&
 	    fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) == 0 &&
 	    (p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
+	    (p->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
 	    (p->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) >= 0 &&
 	    watch(p, EPOLL_CTL_ADD, LISTEN_FD, p) &&
-	    watch(p, EPOLL_CTL_ADD, p->stop_fd, &p->stop_fd);
+	    watch(p, EPOLL_CTL_ADD, p->stop_fd, &p->stop_fd) &&
+	    watch(p, EPOLL_CTL_ADD, p->work_fd, &p->work_fd);
 }
 
 static enum err
@@ -477,6 +552,9 @@ open_pool(struct pool *p, struct problem *problem)
 		return problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot listen: %s", strerror(errno));
 	SLIST_INIT(&p->spare);
+	p->lead.run = run_lead;
+	ready_on_push(p->relay->ready, wake, p);
+	store_on_lead(p->relay->env.store, on_lead, p);
 	if (pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
@@ -510,11 +588,14 @@ free_pool(struct pool *p)
 {
 	struct fcgi_request *f;
 
+	ready_on_push(p->relay->ready, NULL, NULL);
+	store_on_lead(p->relay->env.store, NULL, NULL);
 	while ((f = SLIST_FIRST(&p->spare)) != NULL) {
 		SLIST_REMOVE_HEAD(&p->spare, link);
 		request_free(f);
 	}
 	(void)close(p->stop_fd);
+	(void)close(p->work_fd);
 	(void)close(p->epoll_fd);
 	(void)pthread_mutex_destroy(&p->lock);
 	(void)pthread_cond_destroy(&p->idle);

@@ -61,6 +61,18 @@ gone(struct sender *sender)
 	free(x);
 }
 
+/* It could not be stored, or its sender may not: known after a commit. */
+static void
+failed(struct sender *sender, const struct problem *p)
+{
+	const struct exchange *x = (struct exchange *)((char *)sender -
+	    offsetof(struct exchange, sender));
+
+	if (!sender->patience.over)
+		refuse(x->relay, x->request, p);
+	gone(sender);
+}
+
 static struct exchange *
 exchange_new(const struct relay *r, struct request *request,
     struct patience *thread)
@@ -80,6 +92,7 @@ exchange_new(const struct relay *r, struct request *request,
 			.ctx = x,
 		},
 		.gone = gone,
+		.failed = failed,
 		.thread = thread,
 	};
 	event_init(&x->event, (size_t)c->server.body_max * 4 + EVENT_MORE);
@@ -105,7 +118,5 @@ handler_serve(const struct relay *r, struct request *request,
 		e = relay_take(r, &x->event, &x->sender, &x->outcome, &p);
 	if (e == ERR_OK)
 		return;		/* it may be gone by now */
-	if (!x->sender.patience.over)
-		refuse(r, request, &p);
-	gone(&x->sender);
+	failed(&x->sender, &p);
 }
