@@ -3,25 +3,28 @@
  *
  *	readers MEGABYTES RUNS
  *
- * Makes events of about so many megabytes, as JSON and as a form: one that is
- * as large as that, and as many of the ordinary size (one message) as it
- * takes.  Feeds them in chunks of 16 KiB, as the handler does, to
+ * Makes about so many megabytes of JSON in each shape of bodies.h, and the
+ * same events as forms.  Feeds them in chunks of 16 KiB, as the handler does,
+ * to
  *
  *	event	the reader, the grammar and the per-message callback
  *	sax	the reader alone, with calls that do nothing
  *	yajl	yajl alone, with calls that do nothing (JSON)
+ *	lax	the same, without its check of UTF-8
  *	memcpy	nothing but a copy of the chunk
  *
- * in turn, RUNS times, and prints a line of JSON for each: the median, the
- * slowest and the fastest, in MB (10^6 bytes) a second.
+ * in turn, both syntaxes within a run, RUNS times, and prints a line of JSON
+ * for each: the median, the slowest and the fastest, in MB (10^6 bytes) a
+ * second, and the messages a second of the median.
  */
+#include "bodies.h"
+
 #include "codec/sax.h"
 #include "event/event.h"
 #include "event/grammar.h"
 
 #include <yajl/yajl_parse.h>
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,18 +34,6 @@
 
 #define CHUNK ((size_t)16384)
 #define RUNS_MAX 99
-#define LARGE_ELEMENTS 15000	/* of EVENT_MESSAGES_MAX */
-
-/* Bodies, one behind the other, each `each` bytes long. */
-struct input {
-	const char *syntax;
-	const char *size;
-	const struct codec *codec;
-	char *s;
-	size_t n;
-	size_t cap;
-	size_t each;
-};
 
 static void
 fail(const char *what)
@@ -50,116 +41,6 @@ fail(const char *what)
 	fprintf(stderr, "readers: %s\n", what);
 	exit(1);
 }
-
-static void __attribute__((format(printf, 2, 3)))
-add(struct input *in, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (in->n + 4096 > in->cap) {
-		in->cap = in->cap * 2 + (1 << 20);
-		in->s = realloc(in->s, in->cap);
-		if (in->s == NULL)
-			fail("out of memory");
-	}
-	va_start(ap, fmt);
-	n = vsnprintf(in->s + in->n, in->cap - in->n, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= in->cap - in->n)
-		fail("a piece is too long");
-	in->n += (size_t)n;
-}
-
-/* A text of about `n` bytes: words, an escape, another script. */
-static void
-add_text(struct input *in, bool json, size_t n)
-{
-	size_t from = in->n;
-
-	do {
-		add(in, "%s", json ? "[b]Samantha Johnson:[/b] [br]Good "
-		    "afternoon, how can I help you?\\nДобрый день! " :
-		    "%5Bb%5DSamantha+Johnson%3A%5B%2Fb%5D+%5Bbr%5DGood+"
-		    "afternoon%2C+how+can+I+help+you%3F%0A%D0%94%D0%BE%D0%B1"
-		    "%D1%80%D1%8B%D0%B9+%D0%B4%D0%B5%D0%BD%D1%8C%21+");
-	} while (in->n - from < n);
-}
-
-static void
-add_json(struct input *in, int messages, size_t text)
-{
-	add(in, "{\"event\":\"ONIMCONNECTORMESSAGEADD\","
-	    "\"event_handler_id\":555,\"data\":{\"CONNECTOR\":"
-	    "\"myconnector\",\"LINE\":107,\"MESSAGES\":[");
-	for (int i = 0; i < messages; i++) {
-		add(in, "%s{\"im\":{\"chat_id\":1807,\"message_id\":%d},"
-		    "\"message\":{\"user_id\":27,\"text\":\"",
-		    i != 0 ? "," : "", 86497 + i);
-		add_text(in, true, text);
-		add(in, "\"},\"chat\":{\"id\":\"channel-123\"}}");
-	}
-	add(in, "]},\"ts\":1773759161,\"auth\":{\"access_token\":"
-	    "\"c978b990071b0008440001b0895f697a\",\"expires\":1773762761,"
-	    "\"expires_in\":3600,\"scope\":\"imconnector, imopenlines\","
-	    "\"domain\":\"some-domain.bitrix24.com\",\"server_endpoint\":"
-	    "\"https://oauth.bitrix24.tech/rest/\",\"status\":\"F\","
-	    "\"client_endpoint\":\"https://some-domain.bitrix24.com/rest/\","
-	    "\"member_id\":\"bac1cd5c8940947a75e0d71b1a84e348\","
-	    "\"user_id\":27,\"application_token\":"
-	    "\"831c76b092f9f135d9b6b36c3a720757\"}}");
-}
-
-static void
-add_form(struct input *in, int messages, size_t text)
-{
-#define ITEM "&data%%5BMESSAGES%%5D%%5B%d%%5D"
-	add(in, "event=ONIMCONNECTORMESSAGEADD&event_handler_id=555"
-	    "&data%%5BCONNECTOR%%5D=myconnector&data%%5BLINE%%5D=107");
-	for (int i = 0; i < messages; i++) {
-		add(in, ITEM "%%5Bim%%5D%%5Bchat_id%%5D=1807"
-		    ITEM "%%5Bim%%5D%%5Bmessage_id%%5D=%d"
-		    ITEM "%%5Bmessage%%5D%%5Buser_id%%5D=27"
-		    ITEM "%%5Bmessage%%5D%%5Btext%%5D=",
-		    i, i, 86497 + i, i, i);
-		add_text(in, false, text);
-		add(in, ITEM "%%5Bchat%%5D%%5Bid%%5D=channel-123", i);
-	}
-	add(in, "&ts=1773759161&auth%%5Baccess_token%%5D="
-	    "c978b990071b0008440001b0895f697a&auth%%5Bexpires%%5D=1773762761"
-	    "&auth%%5Bexpires_in%%5D=3600&auth%%5Bscope%%5D=imconnector%%2C+"
-	    "imopenlines&auth%%5Bdomain%%5D=some-domain.bitrix24.com"
-	    "&auth%%5Bserver_endpoint%%5D=https%%3A%%2F%%2F"
-	    "oauth.bitrix24.tech%%2Frest%%2F&auth%%5Bstatus%%5D=F"
-	    "&auth%%5Bclient_endpoint%%5D=https%%3A%%2F%%2F"
-	    "some-domain.bitrix24.com%%2Frest%%2F&auth%%5Bmember_id%%5D="
-	    "bac1cd5c8940947a75e0d71b1a84e348&auth%%5Buser_id%%5D=27"
-	    "&auth%%5Bapplication_token%%5D="
-	    "831c76b092f9f135d9b6b36c3a720757");
-#undef ITEM
-}
-
-static void
-make(struct input *in, bool json, bool large, size_t bytes)
-{
-	void (*one)(struct input *, int, size_t) = json ? add_json : add_form;
-
-	*in = (struct input){ .syntax = json ? "JSON" : "form",
-	    .size = large ? "one large event" : "ordinary events",
-	    .codec = json ? &codec_json : &codec_form };
-	if (large) {
-		/* a text is far longer than the rest of an element */
-		one(in, LARGE_ELEMENTS, bytes / LARGE_ELEMENTS);
-		in->each = in->n;
-		return;
-	}
-	do {
-		one(in, 1, 60);
-		if (in->each == 0)
-			in->each = in->n;
-	} while (in->n < bytes);
-}
-
 static enum err
 no_key(void *ctx, const char *s, size_t n)
 {
@@ -184,7 +65,7 @@ no_message(void *ctx, const struct message *m)
 
 /* Feeds one body to one of our readers, with or without the grammar. */
 static void
-feed_ours(const struct input *in, const char *s, bool grammar, size_t *sum)
+feed_ours(const struct bodies *in, const char *s, bool grammar, size_t *sum)
 {
 	const struct sax nothing = { no_key, no_key, no_leave, sum };
 	const struct sax *sax = &nothing;
@@ -218,13 +99,13 @@ feed_ours(const struct input *in, const char *s, bool grammar, size_t *sum)
 }
 
 static void
-feed_event(const struct input *in, const char *s, size_t *sum)
+feed_event(const struct bodies *in, const char *s, size_t *sum)
 {
 	feed_ours(in, s, true, sum);
 }
 
 static void
-feed_sax(const struct input *in, const char *s, size_t *sum)
+feed_sax(const struct bodies *in, const char *s, size_t *sum)
 {
 	feed_ours(in, s, false, sum);
 }
@@ -261,7 +142,7 @@ y_string(void *ctx, const unsigned char *s, size_t n)
 }
 
 static void
-feed_yajl(const struct input *in, const char *s, size_t *sum)
+run_yajl(const struct bodies *in, const char *s, size_t *sum, int lax)
 {
 	static const yajl_callbacks calls = { .yajl_null = y_null,
 	    .yajl_boolean = y_bool, .yajl_number = y_number,
@@ -273,6 +154,7 @@ feed_yajl(const struct input *in, const char *s, size_t *sum)
 
 	if (y == NULL)
 		fail("out of memory");
+	(void)yajl_config(y, yajl_dont_validate_strings, lax);
 	for (size_t n, at = 0; at < in->each && status == yajl_status_ok;
 	    at += n) {
 		n = in->each - at < CHUNK ? in->each - at : CHUNK;
@@ -285,7 +167,19 @@ feed_yajl(const struct input *in, const char *s, size_t *sum)
 }
 
 static void
-feed_memcpy(const struct input *in, const char *s, size_t *sum)
+feed_yajl(const struct bodies *in, const char *s, size_t *sum)
+{
+	run_yajl(in, s, sum, 0);
+}
+
+static void
+feed_lax(const struct bodies *in, const char *s, size_t *sum)
+{
+	run_yajl(in, s, sum, 1);
+}
+
+static void
+feed_memcpy(const struct bodies *in, const char *s, size_t *sum)
 {
 	static char chunk[CHUNK];
 	volatile char *seen = chunk;
@@ -299,12 +193,14 @@ feed_memcpy(const struct input *in, const char *s, size_t *sum)
 
 static const struct {
 	const char *name;
-	void (*feed)(const struct input *, const char *, size_t *);
+	void (*feed)(const struct bodies *, const char *, size_t *);
+	bool json_only;
 } readers[] = {
-	{ "event", feed_event },
-	{ "sax", feed_sax },
-	{ "yajl", feed_yajl },
-	{ "memcpy", feed_memcpy },
+	{ "event", feed_event, false },
+	{ "sax", feed_sax, false },
+	{ "yajl", feed_yajl, true },
+	{ "lax", feed_lax, true },
+	{ "memcpy", feed_memcpy, false },
 };
 #define READERS (sizeof(readers) / sizeof(readers[0]))
 
@@ -326,38 +222,56 @@ by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void
-measure(const struct input *in, int runs)
+/* Reads all bodies; the rate in MB a second. */
+static double
+pass(const struct bodies *in, size_t reader, size_t *sum)
 {
-	static double rate[READERS][RUNS_MAX];
-	size_t sum = 0;
-	double from;
+	double from = now();
 
-	for (int run = -1; run < runs; run++) {	/* the first warms up */
-		for (size_t r = 0; r < READERS; r++) {
-			if (readers[r].feed == feed_yajl &&
-			    in->codec != &codec_json)
-				continue;
-			from = now();
-			for (size_t at = 0; at + in->each <= in->n;
-			    at += in->each)
-				readers[r].feed(in, in->s + at, &sum);
-			if (run >= 0)
-				rate[r][run] = (double)in->n / 1e6 /
-				    (now() - from);
-		}
-	}
-	for (size_t r = 0; r < READERS; r++) {
-		if (readers[r].feed == feed_yajl && in->codec != &codec_json)
-			continue;
-		qsort(rate[r], (size_t)runs, sizeof(double), by_size);
-		printf("{\"syntax\":\"%s\",\"size\":\"%s\",\"reader\":\"%s\","
-		    "\"bytes\":%zu,\"events\":%zu,\"median\":%.1f,"
-		    "\"min\":%.1f,\"max\":%.1f}\n", in->syntax, in->size,
-		    readers[r].name, in->n, in->n / in->each,
-		    rate[r][runs / 2], rate[r][0], rate[r][runs - 1]);
-	}
+	for (size_t at = 0; at + in->each <= in->n; at += in->each)
+		readers[reader].feed(in, in->s + at, sum);
+	return (double)in->n / 1e6 / (now() - from);
+}
+
+static bool
+can_read(const struct bodies *in, size_t reader)
+{
+	return !readers[reader].json_only || in->codec == &codec_json;
+}
+
+static void
+print(const struct bodies *in, size_t reader, double *rate, size_t runs)
+{
+	size_t events = in->n / in->each;
+	size_t messages = events * (size_t)in->shape->elements;
+
+	qsort(rate, runs, sizeof(*rate), by_size);
+	printf("{\"syntax\":\"%s\",\"size\":\"%s\",\"reader\":\"%s\","
+	    "\"bytes\":%zu,\"events\":%zu,\"messages\":%zu,"
+	    "\"median\":%.1f,\"min\":%.1f,\"max\":%.1f,"
+	    "\"messages_s\":%.0f}\n", in->codec->name, in->shape->name,
+	    readers[reader].name, in->n, events, messages, rate[runs / 2],
+	    rate[0], rate[runs - 1], rate[runs / 2] * 1e6 /
+	    (double)in->n * (double)messages);
 	(void)fflush(stdout);
+}
+
+static void
+measure(const struct bodies in[SYNTAXES], int runs)
+{
+	static double rate[SYNTAXES][READERS][RUNS_MAX + 1];
+	size_t sum = 0;
+
+	for (int run = 0; run <= runs; run++)
+		for (size_t r = 0; r < READERS; r++)
+			for (size_t i = 0; i < SYNTAXES; i++)
+				if (can_read(&in[i], r))
+					rate[i][r][run] = pass(&in[i], r, &sum);
+	/* the first of the runs warmed up */
+	for (size_t i = 0; i < SYNTAXES; i++)
+		for (size_t r = 0; r < READERS; r++)
+			if (can_read(&in[i], r))
+				print(&in[i], r, rate[i][r] + 1, (size_t)runs);
 	if (sum == 0)
 		fail("nothing was read");
 }
@@ -365,7 +279,7 @@ measure(const struct input *in, int runs)
 int
 main(int argc, char **argv)
 {
-	struct input in;
+	struct bodies in[SYNTAXES];
 	size_t megabytes = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
 	long runs = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 
@@ -374,10 +288,12 @@ main(int argc, char **argv)
 		fputs("usage: readers MEGABYTES RUNS\n", stderr);
 		return 64;
 	}
-	for (int i = 0; i < 4; i++) {
-		make(&in, i < 2, i % 2 == 0, megabytes * 1000000);
-		measure(&in, (int)runs);
-		free(in.s);
+	for (size_t i = 0; i < SHAPES; i++) {
+		if (!bodies_make(in, &shapes[i], megabytes * 1000000))
+			fail("out of memory");
+		measure(in, (int)runs);
+		free(in[0].s);
+		free(in[1].s);
 	}
 	return 0;
 }

@@ -35,7 +35,8 @@ PROGRAMS = {
     "portal": ["-lssl", "-lcrypto"],
     "load": [],
     "floor": ["-lfcgi", "-lcurl", "-lpthread"],
-    "readers": [str(BUILD / "core.a"), "-lyajl", "-lcrypto", "-lpthread"],
+    "readers": [str(HERE / "bodies.c"), str(BUILD / "core.a"), "-lyajl",
+                "-lcrypto", "-lpthread"],
 }
 FASTCGI = """
             fastcgi_param REQUEST_METHOD $request_method;
@@ -89,7 +90,7 @@ def compile_all(to, wanted):
     for name, libraries in PROGRAMS.items():
         source, target = HERE / f"{name}.c", to / name
         parts = [source] + [pathlib.Path(p) for p in libraries
-                            if p.endswith(".a")]
+                            if p.endswith((".c", ".a"))]
         if target.exists() and all(
                 p.stat().st_mtime < target.stat().st_mtime for p in parts):
             continue
