@@ -18,5 +18,6 @@ enum err json_add_number(struct buf *, const char *name, int64_t);
 
 /* Appends `"name":` with the comma as above; a value must follow. */
 enum err json_add_name(struct buf *, const char *name);
+enum err json_add_key(struct buf *, const char *name, size_t n);
 
 #endif

@@ -158,7 +158,7 @@ test_order(void **state)
 	for (size_t k = 0; k < COUNT(keys); k++)
 		put(t, keys[k], "1");
 	put(t, "a", "2");
-	for (n = t->root->first; n != NULL; n = n->next, i++)
+	for (n = node_first(t->root); n != NULL; n = node_next(n), i++)
 		assert_string_equal(n->key, keys[i]);
 	assert_int_equal(i, COUNT(keys));
 	assert_ptr_equal(t->root->last, find(t, "c"));
@@ -270,7 +270,7 @@ test_wide(void **state)
 	/* the next element does not see them */
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(tree_reset(t), ERR_OK);
-		assert_null(t->root->first);
+		assert_null(node_first(t->root));
 		for (int i = 0; i < 40; i++) {
 			(void)snprintf(path, sizeof(path), "k%d", i);
 			put(t, path, "1");
@@ -345,39 +345,6 @@ test_size_cap(void **state)
 	tree_free(&t);
 }
 
-static void
-test_integers(void **state)
-{
-	static const struct {
-		const char *text;
-		bool is;
-		int64_t value;
-	} cases[] = {
-		{ "0", true, 0 }, { "7", true, 7 }, { "-1", true, -1 },
-		{ "10", true, 10 }, { "-10", true, -10 },
-		{ "9223372036854775807", true, INT64_MAX },
-		{ "-9223372036854775808", true, INT64_MIN },
-		{ "9223372036854775808", false, 0 },
-		{ "-9223372036854775809", false, 0 },
-		{ "92233720368547758070", false, 0 },
-		{ "", false, 0 }, { "-", false, 0 }, { "--1", false, 0 },
-		{ "+1", false, 0 }, { " 1", false, 0 }, { "1 ", false, 0 },
-		{ "01", false, 0 }, { "00", false, 0 }, { "-0", false, 0 },
-		{ "-01", false, 0 }, { "1.0", false, 0 }, { "1e2", false, 0 },
-		{ "0x1", false, 0 }, { "1-", false, 0 }, { "\xd9\xa1", false,
-		    0 }, { NULL, false, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		int64_t out = 77;
-
-		assert_int_equal(text_is_integer(cases[i].text, &out),
-		    cases[i].is);
-		assert_int_equal(out, cases[i].is ? cases[i].value : 77);
-	}
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -394,7 +361,6 @@ main(void)
 		TEST(test_turn_to_wide),
 		TEST(test_places_cap),
 		TEST(test_size_cap),
-		TEST(test_integers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
