@@ -10,6 +10,7 @@
 #include "codec/sax.h"
 
 #include "base/buf.h"
+#include "codec/form_run.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
 
@@ -248,24 +249,24 @@ byte(struct form *f, unsigned char c)
 	}
 }
 
-static bool
-is_plain(unsigned char c)
-{
-	return c > 0 && c < 0x80 && c != '%' && c != '+' && c != '&' &&
-	    c != '=';
-}
-
-/* Runs of plain ASCII go over at once, where no character is half read. */
+/* Takes at once what form_run() can; the rest is for byte(). */
 static size_t
-plain_run(const struct form *f, const char *s, size_t n, size_t room)
+run(struct form *f, const char *s, size_t n)
 {
-	size_t i = 0;
+	bool name = f->state == IN_NAME;
+	struct buf *b = name ? &f->path[f->now].name : &f->value;
+	struct form_run r;
 
 	if (f->escape != NO_ESCAPE || !utf8_whole(&f->utf8))
 		return 0;
-	while (i < n && i < room && is_plain((unsigned char)s[i]))
-		i++;
-	return i;
+	if (n > b->max - b->len)
+		n = b->max - b->len;
+	/* byte() will say that there is no room */
+	if (n == 0 || buf_reserve(b, n) != ERR_OK)
+		return 0;
+	r = form_run(b->p + b->len, s, n, name);
+	b->len += r.out;
+	return r.in;
 }
 
 static enum err
@@ -276,20 +277,14 @@ form_feed(void *ctx, const char *s, size_t n)
 	size_t i = 0;
 
 	while (e == ERR_OK && i < n) {
-		struct buf *b = f->state == IN_NAME ? &f->path[f->now].name :
-		    &f->value;
-		size_t run = plain_run(f, s + i, n - i, b->max - b->len);
+		size_t taken = run(f, s + i, n - i);
 
-		if (run != 0) {
-			e = store(f, s + i, run);
-		} else {
-			e = byte(f, (unsigned char)s[i]);
-			run = 1;
-		}
-		if (e == ERR_OK) {
-			i += run;
-			f->at += (int64_t)run;
-		}
+		i += taken;
+		f->at += (int64_t)taken;
+		if (i == n)
+			break;
+		e = byte(f, (unsigned char)s[i++]);
+		f->at += e == ERR_OK;
 	}
 	return e;
 }
