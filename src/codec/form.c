@@ -13,6 +13,7 @@
 #include "codec/form_run.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
+#include "codec/word.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ enum { IN_NAME, IN_VALUE };
 enum { NO_ESCAPE, FIRST_DIGIT, SECOND_DIGIT };
 
 struct form {
-	const struct sax *sax;
+	struct sax sax;
 	struct problem *problem;
 	int64_t at;		/* offset of the byte that is being read */
 	struct path path[2];	/* this pair's and the one's before */
@@ -116,8 +117,8 @@ same_segment(const struct path *a, const struct path *b, size_t i)
 {
 	/* an empty key asks for a new item: it is never the same place */
 	return a->seg[i].n != 0 && a->seg[i].n == b->seg[i].n &&
-	    memcmp(a->name.p + a->seg[i].at, b->name.p + b->seg[i].at,
-	    a->seg[i].n) == 0;
+	    word_same(a->name.p + a->seg[i].at, b->name.p + b->seg[i].at,
+	    a->seg[i].n);
 }
 
 static enum err
@@ -126,7 +127,7 @@ leave_to(struct form *f, size_t depth)
 	enum err e = ERR_OK;
 
 	while (e == ERR_OK && f->entered > depth) {
-		e = f->sax->leave(f->sax->ctx);
+		e = f->sax.leave(f->sax.ctx);
 		f->entered--;
 	}
 	return told(f, e);
@@ -148,7 +149,7 @@ walk(struct form *f)
 	while (e == ERR_OK && f->entered < to->n) {
 		struct segment *s = &to->seg[f->entered++];
 
-		e = told(f, f->sax->enter(f->sax->ctx, to->name.p + s->at,
+		e = told(f, f->sax.enter(f->sax.ctx, to->name.p + s->at,
 		    s->n));
 	}
 	return e;
@@ -176,7 +177,7 @@ pair_done(struct form *f)
 		return fail(f, ERR_INPUT, "a value ends within a character");
 	e = walk(f);
 	if (e == ERR_OK)
-		e = told(f, f->sax->value(f->sax->ctx,
+		e = told(f, f->sax.value(f->sax.ctx,
 		    f->value.p != NULL ? f->value.p : "", f->value.len));
 	if (e == ERR_OK)
 		e = leave_to(f, p->n - 1);
@@ -311,7 +312,7 @@ form_open(const struct sax *sax, struct problem *problem)
 
 	if (f == NULL)
 		return NULL;
-	f->sax = sax;
+	f->sax = *sax;
 	f->problem = problem;
 	buf_init(&f->path[0].name, NAME_MAX_BYTES);
 	buf_init(&f->path[1].name, NAME_MAX_BYTES);

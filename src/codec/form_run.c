@@ -10,123 +10,132 @@
 #include "codec/utf8.h"
 #include "codec/word.h"
 
+/* Where a piece is read, and where it is decoded to. */
+struct place {
+	const unsigned char *s;
+	const unsigned char *end;
+	char *to;
+};
+
 /* The bytes of a word that do not stand for themselves. */
-static uint64_t
+static inline uint64_t
 special(uint64_t w, bool name)
 {
-	uint64_t found = (w & WORD_HIGHS) | word_equal(w, 0) |
-	    word_equal(w, '%') | word_equal(w, '&') | word_equal(w, '+');
+	uint64_t found = w | word_equal(w, 0) | word_equal(w, '%') |
+	    word_equal(w, '&') | word_equal(w, '+');
 
-	return name ? found | word_equal(w, '=') : found;
+	if (name)
+		found |= word_equal(w, '=');
+	return found & WORD_HIGHS;
 }
 
-static bool
-is_special(unsigned char c, bool name)
+/* Copies what stands for itself. */
+static inline void
+plain(struct place *p, bool name)
 {
-	return c == 0 || c >= 0x80 || c == '%' || c == '&' || c == '+' ||
-	    (name && c == '=');
-}
+	while ((size_t)(p->end - p->s) >= WORD) {
+		uint64_t found = special(word_load(p->s), name);
+		size_t n = found != 0 ? word_first(found) : WORD;
 
-static size_t
-copy_plain(char *to, const unsigned char *s, size_t n, bool name)
-{
-	size_t i = 0;
-
-	for (; n - i >= WORD; i += WORD) {
-		uint64_t found = special(word_load(s + i), name);
-
-		memcpy(to + i, s + i, WORD);
+		memcpy(p->to, p->s, WORD);
+		p->s += n;
+		p->to += n;
 		if (found != 0)
-			return i + word_first(found);
+			return;
 	}
-	for (; i < n && !is_special(s[i], name); i++)
-		to[i] = (char)s[i];
-	return i;
+	while (p->s < p->end && special(*p->s * WORD_ONES, name) == 0)
+		*p->to++ = (char)*p->s++;
 }
 
-/* A character of three or four bytes, all of them escaped, or nothing. */
-static struct form_run
-long_character(char *to, const unsigned char *s, size_t n)
+/* A character beyond ASCII, all of its bytes escaped.  False: it is not. */
+static bool
+character(struct place *p)
 {
-	struct form_run r = { 0, 0 };
+	const unsigned char *s = p->s;
 	struct utf8 u = { 0 };
+	size_t n = 0;
 
 	do {
-		int byte = n - r.in >= 3 && s[r.in] == '%' ?
-		    hex_byte(s + r.in + 1) : -1;
+		int byte = p->end - s >= 3 && s[0] == '%' ?
+		    hex_byte(s + 1) : -1;
 
 		if (byte < 0 || !utf8_step(&u, (unsigned char)byte))
-			return (struct form_run){ 0, 0 };
-		to[r.out++] = (char)byte;
-		r.in += 3;
+			return false;
+		p->to[n++] = (char)byte;
+		s += 3;
 	} while (!utf8_whole(&u));
-	return r;
+	p->s = s;
+	p->to += n;
+	return true;
 }
 
-/* A character all of whose bytes are escaped, or nothing. */
-static struct form_run
-character(char *to, const unsigned char *s, size_t n)
+/* The same for two bytes, as in Cyrillic, Greek and most of Latin. */
+static inline bool
+short_character(struct place *p, int first)
 {
-	int byte = n >= 3 ? hex_byte(s + 1) : -1, next;
+	int second = first >= 0xc2 && first <= 0xdf && p->end - p->s >= 6 &&
+	    p->s[3] == '%' ? hex_byte(p->s + 4) : -1;
 
-	if (byte <= 0)
-		return (struct form_run){ 0, 0 };
-	to[0] = (char)byte;
-	if (byte < 0x80)
-		return (struct form_run){ 3, 1 };
-	if (byte < 0xc2 || byte > 0xdf)
-		return long_character(to, s, n);
-	next = n >= 6 && s[3] == '%' ? hex_byte(s + 4) : -1;
-	if (next < 0x80 || next > 0xbf)
-		return (struct form_run){ 0, 0 };
-	to[1] = (char)next;
-	return (struct form_run){ 6, 2 };
+	if (second < 0x80 || second > 0xbf)
+		return character(p);
+	p->to[0] = (char)first;
+	p->to[1] = (char)second;
+	p->s += 6;
+	p->to += 2;
+	return true;
 }
 
-/* Escapes one behind the other, as in any text but English. */
-static struct form_run
-escapes(char *to, const unsigned char *s, size_t n)
+/* Escapes, one behind the other.  False: the next is cut or wrong. */
+static inline bool
+escapes(struct place *p)
 {
-	struct form_run r = { 0, 0 }, one;
+	while (p->s < p->end && *p->s == '%') {
+		int byte = p->end - p->s >= 3 ? hex_byte(p->s + 1) : -1;
 
-	while (r.in < n && s[r.in] == '%') {
-		one = character(to + r.out, s + r.in, n - r.in);
-		if (one.in == 0)
-			break;
-		r.in += one.in;
-		r.out += one.out;
+		if (byte <= 0)
+			return false;
+		if (byte >= 0x80) {
+			if (!short_character(p, byte))
+				return false;
+			continue;
+		}
+		*p->to++ = (char)byte;
+		p->s += 3;
 	}
-	return r;
+	return true;
+}
+
+/* Characters beyond ASCII, as they are.  False: not whole, or none. */
+static bool
+characters(struct place *p)
+{
+	size_t n = utf8_run(p->s, (size_t)(p->end - p->s));
+
+	memcpy(p->to, p->s, n);
+	p->s += n;
+	p->to += n;
+	return n != 0;
 }
 
 struct form_run
-form_run(char *to, const char *text, size_t n, bool name)
+form_run(char *to, const char *s, size_t n, bool name)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	struct form_run r = { 0, 0 }, one;
+	const unsigned char *u = (const unsigned char *)s;
+	struct place p = { u, u + n, to };
+	bool more = true;
 
-	while (r.in < n) {
-		switch (s[r.in]) {
-		case '%':
-			one = escapes(to + r.out, s + r.in, n - r.in);
+	while (more) {
+		plain(&p, name);
+		if (p.s == p.end)
 			break;
-		case '+':
-			to[r.out] = ' ';
-			one = (struct form_run){ 1, 1 };
-			break;
-		default:
-			one.in = s[r.in] >= 0x80 ?
-			    utf8_run(s + r.in, n - r.in) :
-			    copy_plain(to + r.out, s + r.in, n - r.in, name);
-			one.out = one.in;
-			if (s[r.in] >= 0x80)
-				memcpy(to + r.out, s + r.in, one.in);
-			break;
+		if (*p.s == '%') {
+			more = escapes(&p);
+		} else if (*p.s == '+') {
+			*p.to++ = ' ';
+			p.s++;
+		} else {
+			more = *p.s >= 0x80 && characters(&p);
 		}
-		if (one.in == 0)
-			break;
-		r.in += one.in;
-		r.out += one.out;
 	}
-	return r;
+	return (struct form_run){ (size_t)(p.s - u), (size_t)(p.to - to) };
 }

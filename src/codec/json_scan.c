@@ -107,8 +107,8 @@ ascii_run(struct json_scan *j, const unsigned char *s, size_t n)
 
 	for (; run == WORD && n - i >= WORD; i += run) {
 		uint64_t w = word_load(s + i), q;
-		uint64_t other = (w & WORD_HIGHS) | word_equal(w, '\\') |
-		    word_equal(w, 0);
+		uint64_t other = (w | word_equal(w, '\\') |
+		    word_equal(w, 0)) & WORD_HIGHS;
 
 		if (other != 0) {
 			run = word_first(other);

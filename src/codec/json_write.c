@@ -33,8 +33,8 @@ add_escaped(struct buf *b, unsigned char c)
 static uint64_t
 special(uint64_t w)
 {
-	return word_below(w, 0x20) | word_equal(w, '"') |
-	    word_equal(w, '\\');
+	return (word_below(w, 0x20) | word_equal(w, '"') |
+	    word_equal(w, '\\')) & ~w & WORD_HIGHS;
 }
 
 /* Copies what goes over as it is, up to the first byte that does not. */

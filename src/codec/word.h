@@ -2,15 +2,18 @@
 #define CODEC_WORD_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 /*
  * Eight bytes of text at once: its first byte is a word's lowest, whatever
- * the machine.  A look for bytes gives a word with the high bit of each byte
- * that was found.  word_below() and word_equal() may tell too many, but only
- * behind the first one: so ask them whether there is one, and for the first.
+ * the machine.  A look for bytes sets the high bit of each that was found:
+ * mask the result with WORD_HIGHS.  It goes for bytes of ASCII, so what it
+ * says of others must be masked, too (& ~w), or they looked for as well
+ * (| w).  Behind the first one found there may be bytes that are not: ask
+ * only whether there is one, and for the first.
  */
 #define WORD sizeof(uint64_t)
 #define WORD_ONES UINT64_C(0x0101010101010101)
@@ -47,6 +50,14 @@ word_short(const char *s, size_t n)
 	return (uint64_t)back << 32 | front;
 }
 
+/* memcmp() for short texts, most of which are no longer than a word. */
+static inline bool
+word_same(const char *a, const char *b, size_t n)
+{
+	return n <= WORD ? word_short(a, n) == word_short(b, n) :
+	    memcmp(a, b, n) == 0;
+}
+
 /* Copies at most eight bytes, without the call that memcpy() would be. */
 static inline void
 word_copy(char *to, const char *s, size_t n)
@@ -65,24 +76,25 @@ word_copy(char *to, const char *s, size_t n)
 	}
 }
 
-/* Bytes below `c`, which is 0x80 at the most. */
 static inline uint64_t
 word_below(uint64_t w, unsigned char c)
 {
-	return (w - WORD_ONES * c) & ~w & WORD_HIGHS;
-}
-
-/* Every byte of ASCII that is `c`; the word must hold nothing else. */
-static inline uint64_t
-word_every(uint64_t w, unsigned char c)
-{
-	return ~((w ^ (WORD_ONES * c)) + (WORD_HIGHS - WORD_ONES)) & WORD_HIGHS;
+	return w - WORD_ONES * c;
 }
 
 static inline uint64_t
 word_equal(uint64_t w, unsigned char c)
 {
 	return word_below(w ^ (WORD_ONES * c), 1);
+}
+
+/*
+ * All bytes that are `c`, in a word of nothing but ASCII; masked already.
+ */
+static inline uint64_t
+word_every(uint64_t w, unsigned char c)
+{
+	return ~((w ^ (WORD_ONES * c)) + (WORD_HIGHS - WORD_ONES)) & WORD_HIGHS;
 }
 
 /* The place of the first byte found, from 0; something must be found. */
