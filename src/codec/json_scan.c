@@ -97,16 +97,17 @@ step(struct json_scan *j, unsigned char c)
 
 /*
  * ASCII without escapes, a word at a time: of such a run only its quotes
- * matter.  Ends before the first other byte, or where there is no whole word.
+ * matter, whether their number is odd and where the last one stands.  Ends
+ * before the first other byte, or where there is no whole word.
  */
 static size_t
 ascii_run(struct json_scan *j, const unsigned char *s, size_t n)
 {
-	bool string = j->state == STRING;
-	size_t i = 0, run = WORD;
+	uint64_t odd = 0, last = 0;
+	size_t i = 0, last_at = 0, run = WORD;
 
 	for (; run == WORD && n - i >= WORD; i += run) {
-		uint64_t w = word_load(s + i), q;
+		uint64_t w = word_load(s + i), quotes;
 		uint64_t other = (w | word_equal(w, '\\') |
 		    word_equal(w, 0)) & WORD_HIGHS;
 
@@ -114,13 +115,16 @@ ascii_run(struct json_scan *j, const unsigned char *s, size_t n)
 			run = word_first(other);
 			w = word_head(w, other);
 		}
-		q = word_every(w, '"');
-		if (q == 0)
-			continue;
-		string ^= (bool)__builtin_parityll(q);
-		j->string_at = j->at + (int64_t)(i + word_last(q) + 1);
+		quotes = word_every(w, '"');
+		odd ^= quotes;
+		last_at = quotes != 0 ? i : last_at;
+		last = quotes != 0 ? quotes : last;
 	}
-	j->state = string ? STRING : OUTSIDE;
+	if (last == 0)
+		return i;
+	j->string_at = j->at + (int64_t)(last_at + word_last(last) + 1);
+	if (__builtin_parityll(odd))
+		j->state = j->state == STRING ? OUTSIDE : STRING;
 	return i;
 }
 

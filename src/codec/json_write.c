@@ -38,7 +38,7 @@ special(uint64_t w)
 }
 
 /* Copies what goes over as it is, up to the first byte that does not. */
-static size_t
+static inline size_t
 copy_plain(char *to, const char *s, size_t n)
 {
 	size_t i = 0;
@@ -133,6 +133,43 @@ json_add_key(struct buf *b, const char *key, size_t n)
 	b->p[b->len++] = '"';
 	b->p[b->len++] = ':';
 	return ERR_OK;
+}
+
+static enum err
+add_member_slowly(struct buf *b, const char *key, size_t key_n, const char *s,
+    size_t n)
+{
+	enum err e = json_add_key(b, key, key_n);
+
+	return e == ERR_OK ? json_add_string(b, s, n) : e;
+}
+
+/* Nearly always there is room, and the name is plain: so in one go. */
+enum err
+json_add_member(struct buf *b, const char *key, size_t key_n, const char *s,
+    size_t n)
+{
+	enum err e = buf_reserve(b, key_n + n + sizeof(",\"\":\"\"") - 1);
+	size_t run;
+	char *p;
+
+	if (e != ERR_OK)	/* it may need less */
+		return add_member_slowly(b, key, key_n, s, n);
+	p = b->p + b->len;
+	if (b->len != 0 && p[-1] != '{' && p[-1] != '[')
+		*p++ = ',';
+	*p++ = '"';
+	if (copy_plain(p, key, key_n) != key_n)
+		return add_member_slowly(b, key, key_n, s, n);
+	p += key_n;
+	*p++ = '"';
+	*p++ = ':';
+	*p++ = '"';
+	run = copy_plain(p, s, n);
+	b->len = (size_t)(p - b->p) + run;
+	if (run != n)
+		e = add_rest(b, s + run, n - run);
+	return e == ERR_OK ? buf_addc(b, '"') : e;
 }
 
 enum err

@@ -112,7 +112,7 @@ static const struct rule *
 find_rule(enum place under, const char *key, size_t n)
 {
 	for (size_t i = 0; i < RULES; i++)
-		if (rules[i].under == under && rules[i].key_len == n &&
+		if (rules[i].key_len == n && rules[i].under == under &&
 		    memcmp(rules[i].key, key, n) == 0)
 			return &rules[i];
 	return NULL;

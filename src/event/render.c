@@ -47,8 +47,12 @@ render_list(struct buf *b, const struct node *node)
 static enum err
 render_member(struct buf *b, const struct node *c)
 {
-	enum err e = json_add_key(b, c->key, c->key_len);
+	enum err e;
 
+	if (c->kind == NODE_TEXT)
+		return json_add_member(b, c->key, c->key_len, c->text,
+		    c->text_len);
+	e = json_add_key(b, c->key, c->key_len);
 	return e == ERR_OK ? render_node(b, c) : e;
 }
 

@@ -255,18 +255,6 @@ tree_value(struct tree *t, const char *s, size_t n)
 	return ERR_OK;
 }
 
-void
-tree_leave(struct tree *t)
-{
-	struct node *node = t->at;
-
-	/* an empty container wins over an earlier scalar, and vanishes */
-	if (node->untouched && node->kind == NODE_TEXT)
-		node->kind = NODE_NONE;
-	node->untouched = false;
-	t->at = node->parent;
-}
-
 struct node *
 node_child(const struct node *node, const char *key)
 {
@@ -282,10 +270,8 @@ node_child(const struct node *node, const char *key)
 }
 
 bool
-node_shows(const struct node *node)
+node_holds(const struct node *node)
 {
-	if (node->kind != NODE_TREE)
-		return node->kind == NODE_TEXT;
 	for (const struct node *c = node_first(node); c != NULL;
 	    c = node_next(c))
 		if (node_shows(c))

@@ -68,7 +68,17 @@ enum err tree_reset(struct tree *);
  */
 enum err tree_enter(struct tree *, const char *key, size_t n);
 enum err tree_value(struct tree *, const char *s, size_t n);
-void tree_leave(struct tree *);
+static inline void
+tree_leave(struct tree *t)
+{
+	struct node *node = t->at;
+
+	/* an empty container wins over an earlier scalar, and vanishes */
+	if (node->untouched && node->kind == NODE_TEXT)
+		node->kind = NODE_NONE;
+	node->untouched = false;
+	t->at = node->parent;
+}
 
 /* A node's children in order of first appearance; NULL: no more. */
 static inline struct node *
@@ -86,8 +96,16 @@ node_next(const struct node *child)
 /* A child by its key, or NULL; NULL too if `node` is NULL. */
 struct node *node_child(const struct node *, const char *key);
 
+/* Whether something shows in a container. */
+bool node_holds(const struct node *);
+
 /* Whether a node shows: a text, or a container in which something shows. */
-bool node_shows(const struct node *);
+static inline bool
+node_shows(const struct node *node)
+{
+	return node->kind == NODE_TEXT ||
+	    (node->kind == NODE_TREE && node_holds(node));
+}
 
 void tree_free(struct tree *);
 
