@@ -54,7 +54,7 @@ tree_reset(struct tree *t)
 {
 	arena_reset(&t->texts);
 	t->places = 0;
-	if (t->root == NULL || t->table_used || t->nodes.used > KEPT_MAX) {
+	if (t->root == NULL || t->nodes.used > KEPT_MAX) {
 		arena_reset(&t->nodes);
 		t->root = arena_alloc(&t->nodes, sizeof(*t->root));
 	}

@@ -345,6 +345,104 @@ test_size_cap(void **state)
 	tree_free(&t);
 }
 
+/* A small deterministic source of choices. */
+static unsigned
+choose(unsigned *seed, unsigned n)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return (*seed >> 16) % n;
+}
+
+/* Any element: few keys, so that places are entered again. */
+static void
+grow(struct tree *t, unsigned seed)
+{
+	static const char *const keys[] = { "a", "b", "message", "message_id",
+		"message_if", "0", "1", "7", "", "user_id", "chat_id" };
+	unsigned calls = choose(&seed, 80), wide = choose(&seed, 8) == 0;
+	size_t depth = 0;
+	char key[16];
+
+	while (calls-- > 0) {
+		unsigned what = choose(&seed, 5);
+
+		if (what < 2 + wide && depth < 4) {
+			(void)snprintf(key, sizeof(key), "%s%.0u",
+			    keys[choose(&seed, COUNT(keys))],
+			    wide ? choose(&seed, 30) : 0);
+			assert_int_equal(tree_enter(t, key, strlen(key)),
+			    ERR_OK);
+			depth++;
+		} else if (what == 3) {
+			assert_int_equal(tree_value(t, seed % 9 != 0 ? "x" :
+			    NULL, seed % 9 != 0), ERR_OK);
+		} else if (depth > 0) {
+			tree_leave(t);
+			depth--;
+		}
+	}
+	while (depth-- > 0)
+		tree_leave(t);
+}
+
+static void
+expect_same(const struct node *a, const struct node *b)
+{
+	const struct node *c = node_first(a), *d = node_first(b);
+
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->children, b->children);
+	assert_int_equal(a->next_index, b->next_index);
+	assert_int_equal(node_shows(a), node_shows(b));
+	if (a->kind == NODE_TEXT)
+		assert_string_equal(a->text, b->text);
+	for (; c != NULL && d != NULL; c = node_next(c), d = node_next(d)) {
+		assert_string_equal(c->key, d->key);
+		assert_int_equal(c->numbered, d->numbered);
+		assert_ptr_equal(node_child(a, c->key),
+		    a->kind == NODE_TREE ? c : NULL);
+		expect_same(c, d);
+	}
+	assert_ptr_equal(c, NULL);
+	assert_ptr_equal(d, NULL);
+}
+
+/* The nodes of the elements before must not show in any that follows. */
+static void
+test_elements_apart(void **state)
+{
+	struct tree *kept = *state, fresh;
+	unsigned seed = 1;
+
+	for (int i = 0; i < 20000; i++) {
+		/* mostly as the one before, as elements are */
+		if (i % 3 == 0)
+			seed = (unsigned)i + 1;
+		tree_init(&fresh, MAX, &problem);
+		assert_int_equal(tree_reset(&fresh), ERR_OK);
+		assert_int_equal(tree_reset(kept), ERR_OK);
+		grow(&fresh, seed + (unsigned)(i % 3 == 2));
+		grow(kept, seed + (unsigned)(i % 3 == 2));
+		expect_same(kept->root, fresh.root);
+		tree_free(&fresh);
+	}
+}
+
+/* Keys that come and go do not heap up nodes for ever. */
+static void
+test_kept_nodes_are_bounded(void **state)
+{
+	struct tree *t = *state;
+	char key[16];
+
+	for (int i = 0; i < 100000; i++) {
+		assert_int_equal(tree_reset(t), ERR_OK);
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		put(t, key, "1");
+		assert_true(t->nodes.used < 100000);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -361,6 +459,8 @@ main(void)
 		TEST(test_turn_to_wide),
 		TEST(test_places_cap),
 		TEST(test_size_cap),
+		TEST(test_elements_apart),
+		TEST(test_kept_nodes_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
