@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/number.h"
+#include "codec/word.h"
 #include "event/render.h"
 #include "event/tree.h"
 
@@ -101,7 +102,7 @@ struct grammar {
 
 _Static_assert(RULES <= 32, "seen is a set of 32 rules");
 
-static enum err
+static enum err __attribute__((noinline))
 fail(struct grammar *g, enum err e, const char *field, const char *why)
 {
 	return problem_set(g->problem, e, -1, field, "%s%s%s",
@@ -113,7 +114,7 @@ find_rule(enum place under, const char *key, size_t n)
 {
 	for (size_t i = 0; i < RULES; i++)
 		if (rules[i].key_len == n && rules[i].under == under &&
-		    memcmp(rules[i].key, key, n) == 0)
+		    word_same(rules[i].key, key, n))
 			return &rules[i];
 	return NULL;
 }
@@ -210,7 +211,7 @@ render(struct grammar *g)
 	if (e == ERR_OK)
 		e = m->bad == NULL ? render_element(&g->body, g->tree.root) :
 		    render_node(&g->body, g->tree.root);
-	m->own_id = buf_str(&g->own_id);
+	m->own_id = g->own_id.len != 0 ? buf_str(&g->own_id) : "";
 	m->body = buf_str(&g->body);
 	m->body_len = g->body.len;
 	if (e == ERR_OK && (m->own_id == NULL || m->body == NULL))
@@ -240,7 +241,7 @@ remember_closed(struct grammar *g)
 }
 
 /* An element is complete: the per-message callback. */
-static enum err
+static enum err __attribute__((noinline))
 element_end(struct grammar *g)
 {
 	struct message *m = &g->message;
@@ -263,7 +264,7 @@ element_end(struct grammar *g)
 }
 
 /* A place has its second value: for an identifier that is an error. */
-static enum err
+static enum err __attribute__((noinline))
 refuse_identifier(struct grammar *g)
 {
 	const struct node *at = g->tree.at, *up = at->parent;
@@ -290,19 +291,13 @@ element_enter(struct grammar *g, const char *key, size_t n)
 	return refuse_identifier(g);
 }
 
-static enum err
-on_enter(void *ctx, const char *key, size_t n)
+/* Steps along the envelope. */
+static enum err __attribute__((noinline))
+envelope_enter(struct grammar *g, const char *key, size_t n)
 {
-	struct grammar *g = ctx;
+	enum place under = g->place[g->depth - 1];
 	const struct rule *rule = NULL;
-	enum place under;
 
-	if (g->places++ == PLACES_MAX)
-		return fail(g, ERR_TOOBIG, NULL, "too many values");
-	g->depth++;	/* the readers bound it */
-	if (g->element_depth != 0)	/* the tree knows where */
-		return element_enter(g, key, n);
-	under = g->place[g->depth - 1];
 	if (under == AT_LIST)
 		return element_begin(g, g->rule[g->depth - 1], key, n);
 	if (under <= AT_AUTH)
@@ -313,6 +308,19 @@ on_enter(void *ctx, const char *key, size_t n)
 }
 
 static enum err
+on_enter(void *ctx, const char *key, size_t n)
+{
+	struct grammar *g = ctx;
+
+	if (g->places++ == PLACES_MAX)
+		return fail(g, ERR_TOOBIG, NULL, "too many values");
+	g->depth++;	/* the readers bound it */
+	if (g->element_depth != 0)	/* the tree knows where */
+		return element_enter(g, key, n);
+	return envelope_enter(g, key, n);
+}
+
+static enum err __attribute__((noinline))
 keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
 {
 	uint32_t bit = (uint32_t)1 << (rule - rules);

@@ -29,7 +29,7 @@ tree_init(struct tree *t, size_t max, struct problem *problem)
 	arena_init(&t->texts, max);
 }
 
-static enum err
+static enum err __attribute__((noinline))
 no_room(struct tree *t, const struct arena *a, size_t n)
 {
 	if (n > a->max - a->used)
@@ -108,16 +108,25 @@ table_slot(struct tree *t, const struct node *parent, const char *key,
 	return &t->table[i];
 }
 
-static void __attribute__((noinline))
+static void
 table_add(struct tree *t, struct node *c)
 {
 	*table_slot(t, c->parent, c->key, c->key_len) = c;
 }
 
-/* A container becomes wide: from now on its children are in the table. */
+/*
+ * A container is wide, or becomes it with this child: from now on all its
+ * children are in the table.
+ */
 static enum err __attribute__((noinline))
-table_begin(struct tree *t, struct node *parent)
+table_child(struct tree *t, struct node *child)
 {
+	struct node *parent = child->parent;
+
+	if (parent->children > WIDE + 1) {
+		table_add(t, child);
+		return ERR_OK;
+	}
 	if (t->table == NULL)
 		t->table = calloc(TABLE_SIZE, sizeof(*t->table));
 	if (t->table == NULL)
@@ -162,7 +171,7 @@ node_new(struct tree *t, struct node *parent, const char *key, size_t n)
 }
 
 /* The node at the end of the list becomes a child. */
-static enum err
+static inline enum err
 append(struct tree *t, struct node *parent, struct node *c)
 {
 	renew(c);
@@ -172,11 +181,7 @@ append(struct tree *t, struct node *parent, struct node *c)
 	    c->index < INT64_MAX)
 		parent->next_index = c->index + 1;
 	t->at = c;
-	if (parent->children == WIDE + 1)
-		return table_begin(t, parent);
-	if (parent->children > WIDE)
-		table_add(t, c);
-	return ERR_OK;
+	return parent->children > WIDE ? table_child(t, c) : ERR_OK;
 }
 
 /* Not what was here in the element before: an old child, or a new one. */
