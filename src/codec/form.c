@@ -42,6 +42,7 @@ struct form {
 	int64_t at;		/* offset of the byte that is being read */
 	struct path path[2];	/* this pair's and the one's before */
 	unsigned now;		/* which of the two is this pair's */
+	size_t shared;		/* segments of both, from the first one on */
 	size_t entered;		/* segments of the path before that are open */
 	struct buf value;
 	struct utf8 utf8;
@@ -97,28 +98,62 @@ split_brackets(struct form *f, struct path *p, size_t i)
 	return e;
 }
 
+/* Bytes that both texts begin with. */
+static size_t
+common(const char *a, const char *b, size_t n)
+{
+	size_t i = 0;
+
+	for (; n - i >= WORD; i += WORD) {
+		uint64_t differs = word_load(a + i) ^ word_load(b + i);
+
+		if (differs != 0)
+			return i + word_first(differs);
+	}
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/*
+ * Takes over the segments that the name has in common with the one before,
+ * each up to its bracket; nearly all names begin so.  An empty key asks for a
+ * new item: it is never the same place.  Returns where the rest begins.
+ */
+static size_t
+share(struct form *f, struct path *p)
+{
+	const struct path *from = &f->path[1 - f->now];
+	size_t n = common(p->name.p, from->name.p,
+	    p->name.len < from->name.len ? p->name.len : from->name.len);
+	size_t end = 0;
+
+	for (p->n = 0; p->n < from->n; p->n++) {
+		struct segment s = from->seg[p->n];
+
+		if (s.n == 0 || s.at + s.n >= n)
+			break;
+		p->seg[p->n] = s;
+		end = s.at + s.n + (p->n != 0);
+	}
+	f->shared = p->n;
+	return end;
+}
+
 static enum err
 split_name(struct form *f, struct path *p)
 {
-	size_t i = 0;
-	enum err e;
+	size_t i = share(f, p);
+	enum err e = ERR_OK;
 
-	p->n = 0;
-	while (i < p->name.len && p->name.p[i] != '[' && p->name.p[i] != ']')
-		i++;
-	if (i == 0)
-		return fail(f, ERR_INPUT, "a pair without a name");
-	e = add_segment(f, p, 0, i);
+	if (p->n == 0) {
+		while (i < p->name.len && p->name.p[i] != '[' &&
+		    p->name.p[i] != ']')
+			i++;
+		e = i != 0 ? add_segment(f, p, 0, i) :
+		    fail(f, ERR_INPUT, "a pair without a name");
+	}
 	return e == ERR_OK ? split_brackets(f, p, i) : e;
-}
-
-static bool
-same_segment(const struct path *a, const struct path *b, size_t i)
-{
-	/* an empty key asks for a new item: it is never the same place */
-	return a->seg[i].n != 0 && a->seg[i].n == b->seg[i].n &&
-	    word_same(a->name.p + a->seg[i].at, b->name.p + b->seg[i].at,
-	    a->seg[i].n);
 }
 
 static enum err
@@ -137,17 +172,12 @@ leave_to(struct form *f, size_t depth)
 static enum err
 walk(struct form *f)
 {
-	struct path *to = &f->path[f->now];
-	struct path *from = &f->path[1 - f->now];
-	size_t common = 0;
-	enum err e;
+	const struct path *to = &f->path[f->now];
+	size_t most = f->entered < to->n - 1 ? f->entered : to->n - 1;
+	enum err e = leave_to(f, f->shared < most ? f->shared : most);
 
-	while (common < f->entered && common < to->n - 1 &&
-	    same_segment(to, from, common))
-		common++;
-	e = leave_to(f, common);
 	while (e == ERR_OK && f->entered < to->n) {
-		struct segment *s = &to->seg[f->entered++];
+		const struct segment *s = &to->seg[f->entered++];
 
 		e = told(f, f->sax.enter(f->sax.ctx, to->name.p + s->at,
 		    s->n));
