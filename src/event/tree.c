@@ -1,8 +1,9 @@
 /*
  * The values of one element of MESSAGES, merged while they are read.
  *
- * Called by event/grammar.c only.  Owns the arena with the nodes and texts
- * of the element at hand, which the next tree_reset() forgets.  On failure
+ * Called by event/grammar.c only.  Owns the arenas with the nodes and texts
+ * of the element at hand.  The next tree_reset() forgets it, but for nodes
+ * that the next element is likely to enter again.  On failure
  * the problem is set and the tree is of no use until the reset.
  */
 #include "event/tree.h"
