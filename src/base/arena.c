@@ -28,46 +28,59 @@ arena_init(struct arena *a, size_t max)
 	*a = (struct arena){ .max = max };
 }
 
-static struct arena_chunk *
-chunk_new(size_t size)
+/* Takes `n` bytes of a new chunk; so many are handed out then. */
+static void *
+chunk_add(struct arena *a, size_t n, size_t used)
 {
+	size_t size = n > CHUNK_SIZE ? n : CHUNK_SIZE;
 	struct arena_chunk *c = malloc(sizeof(*c) + size);
 
-	if (c != NULL)
-		*c = (struct arena_chunk){ .size = size };
-	return c;
+	if (c == NULL)
+		return NULL;
+	*c = (struct arena_chunk){ .next = a->head, .size = size, .used = n };
+	a->head = c;
+	a->used = used;
+	return c->data;
+}
+
+void *
+arena_raw(struct arena *a, size_t n)
+{
+	const size_t align = alignof(max_align_t);
+	struct arena_chunk *c = a->head;
+	size_t room = a->max - a->used, used;
+	void *p;
+
+	if (n > room || n > SIZE_MAX - sizeof(*c) - align)
+		return NULL;
+	n = (n + align - 1) / align * align;
+	used = n > room ? a->max : a->used + n;
+	if (c == NULL || c->size - c->used < n)
+		return chunk_add(a, n, used);
+	p = c->data + c->used;
+	c->used += n;
+	a->used = used;
+	return p;
 }
 
 void *
 arena_alloc(struct arena *a, size_t n)
 {
-	const size_t align = alignof(max_align_t);
-	struct arena_chunk *c = a->head;
-	void *p;
+	void *p = arena_raw(a, n);
 
-	if (n > a->max - a->used || n > SIZE_MAX - sizeof(*c) - align)
-		return NULL;
-	n = (n + align - 1) / align * align;
-	if (c == NULL || c->size - c->used < n) {
-		c = chunk_new(n > CHUNK_SIZE ? n : CHUNK_SIZE);
-		if (c == NULL)
-			return NULL;
-		c->next = a->head;
-		a->head = c;
-	}
-	p = c->data + c->used;
-	c->used += n;
-	a->used = n > a->max - a->used ? a->max : a->used + n;
-	return memset(p, 0, n);
+	return p != NULL ? memset(p, 0, n) : NULL;
 }
 
 char *
 arena_dup(struct arena *a, const char *s, size_t n)
 {
-	char *p = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
+	char *p = n < SIZE_MAX ? arena_raw(a, n + 1) : NULL;
 
-	if (p != NULL && n != 0)
+	if (p == NULL)
+		return NULL;
+	if (n != 0)
 		memcpy(p, s, n);
+	p[n] = '\0';
 	return p;
 }
 

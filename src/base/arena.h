@@ -23,6 +23,9 @@ void arena_init(struct arena *, size_t max);
  */
 void *arena_alloc(struct arena *, size_t n);
 
+/* The same, but not zeroed. */
+void *arena_raw(struct arena *, size_t n);
+
 /* A copy of `n` bytes with a NUL behind them.  NULL as arena_alloc(). */
 char *arena_dup(struct arena *, const char *s, size_t n);
 

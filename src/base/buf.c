@@ -6,7 +6,8 @@
  */
 #include "base/buf.h"
 
-#include <inttypes.h>
+#include "base/number.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +21,16 @@ buf_init(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max };
 }
 
-/* Makes room for `n` more bytes and a NUL; n <= max - len was checked. */
-static enum err
+enum err
 buf_grow(struct buf *b, size_t n)
 {
 	size_t want = b->len + n + 1;
 	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
 	char *p;
 
-	if (n >= SIZE_MAX - b->len)	/* no room for the NUL */
+	if (n > b->max - b->len)	/* len <= max always holds */
+		return ERR_TOOBIG;
+	if (n >= SIZE_MAX - b->len)	/* none for the NUL */
 		return ERR_NOMEM;
 	while (cap < want)
 		cap = cap > SIZE_MAX / 2 ? want : cap * 2;
@@ -43,10 +45,10 @@ buf_grow(struct buf *b, size_t n)
 enum err
 buf_add(struct buf *b, const void *src, size_t n)
 {
-	if (n > b->max - b->len)	/* len <= max always holds */
-		return ERR_TOOBIG;
-	if (b->cap - b->len <= n && buf_grow(b, n) != ERR_OK)
-		return ERR_NOMEM;
+	enum err e = buf_reserve(b, n);
+
+	if (e != ERR_OK)
+		return e;
 	if (n != 0)
 		memcpy(b->p + b->len, src, n);
 	b->len += n;
@@ -56,7 +58,11 @@ buf_add(struct buf *b, const void *src, size_t n)
 enum err
 buf_addc(struct buf *b, char c)
 {
-	return buf_add(b, &c, 1);
+	enum err e = buf_reserve(b, 1);
+
+	if (e == ERR_OK)
+		b->p[b->len++] = c;
+	return e;
 }
 
 enum err
@@ -68,7 +74,9 @@ buf_adds(struct buf *b, const char *s)
 enum err
 buf_addi(struct buf *b, int64_t i)
 {
-	return buf_addf(b, "%" PRId64, i);
+	char text[NUMBER_TEXT_MAX];
+
+	return buf_add(b, text, number_text(text, i));
 }
 
 enum err

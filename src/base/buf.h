@@ -25,6 +25,20 @@ void buf_init(struct buf *, size_t max);
  */
 enum err buf_add(struct buf *, const void *src, size_t n);
 
+/* What buf_reserve() does where there is no room yet. */
+enum err buf_grow(struct buf *, size_t n);
+
+/*
+ * Makes room for `n` more bytes, so that as many can be written to `p + len`
+ * and `len` be raised.  Errors as buf_add().
+ */
+static inline enum err
+buf_reserve(struct buf *b, size_t n)
+{
+	return n < b->cap - b->len && n <= b->max - b->len ? ERR_OK :
+	    buf_grow(b, n);
+}
+
 /* Appends one byte; a C string; a decimal number.  Errors as buf_add(). */
 enum err buf_addc(struct buf *, char);
 enum err buf_adds(struct buf *, const char *);

@@ -10,8 +10,10 @@
 #include "codec/sax.h"
 
 #include "base/buf.h"
+#include "codec/form_run.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
+#include "codec/word.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -35,11 +37,12 @@ enum { IN_NAME, IN_VALUE };
 enum { NO_ESCAPE, FIRST_DIGIT, SECOND_DIGIT };
 
 struct form {
-	const struct sax *sax;
+	struct sax sax;
 	struct problem *problem;
 	int64_t at;		/* offset of the byte that is being read */
 	struct path path[2];	/* this pair's and the one's before */
 	unsigned now;		/* which of the two is this pair's */
+	size_t shared;		/* segments of both, from the first one on */
 	size_t entered;		/* segments of the path before that are open */
 	struct buf value;
 	struct utf8 utf8;
@@ -95,28 +98,62 @@ split_brackets(struct form *f, struct path *p, size_t i)
 	return e;
 }
 
+/* Bytes that both texts begin with. */
+static size_t
+common(const char *a, const char *b, size_t n)
+{
+	size_t i = 0;
+
+	for (; n - i >= WORD; i += WORD) {
+		uint64_t differs = word_load(a + i) ^ word_load(b + i);
+
+		if (differs != 0)
+			return i + word_first(differs);
+	}
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/*
+ * Takes over the segments that the name has in common with the one before,
+ * each up to its bracket; nearly all names begin so.  An empty key asks for a
+ * new item: it is never the same place.  Returns where the rest begins.
+ */
+static size_t
+share(struct form *f, struct path *p)
+{
+	const struct path *from = &f->path[1 - f->now];
+	size_t n = common(p->name.p, from->name.p,
+	    p->name.len < from->name.len ? p->name.len : from->name.len);
+	size_t end = 0;
+
+	for (p->n = 0; p->n < from->n; p->n++) {
+		struct segment s = from->seg[p->n];
+
+		if (s.n == 0 || s.at + s.n >= n)
+			break;
+		p->seg[p->n] = s;
+		end = s.at + s.n + (p->n != 0);
+	}
+	f->shared = p->n;
+	return end;
+}
+
 static enum err
 split_name(struct form *f, struct path *p)
 {
-	size_t i = 0;
-	enum err e;
+	size_t i = share(f, p);
+	enum err e = ERR_OK;
 
-	p->n = 0;
-	while (i < p->name.len && p->name.p[i] != '[' && p->name.p[i] != ']')
-		i++;
-	if (i == 0)
-		return fail(f, ERR_INPUT, "a pair without a name");
-	e = add_segment(f, p, 0, i);
+	if (p->n == 0) {
+		while (i < p->name.len && p->name.p[i] != '[' &&
+		    p->name.p[i] != ']')
+			i++;
+		e = i != 0 ? add_segment(f, p, 0, i) :
+		    fail(f, ERR_INPUT, "a pair without a name");
+	}
 	return e == ERR_OK ? split_brackets(f, p, i) : e;
-}
-
-static bool
-same_segment(const struct path *a, const struct path *b, size_t i)
-{
-	/* an empty key asks for a new item: it is never the same place */
-	return a->seg[i].n != 0 && a->seg[i].n == b->seg[i].n &&
-	    memcmp(a->name.p + a->seg[i].at, b->name.p + b->seg[i].at,
-	    a->seg[i].n) == 0;
 }
 
 static enum err
@@ -125,7 +162,7 @@ leave_to(struct form *f, size_t depth)
 	enum err e = ERR_OK;
 
 	while (e == ERR_OK && f->entered > depth) {
-		e = f->sax->leave(f->sax->ctx);
+		e = f->sax.leave(f->sax.ctx);
 		f->entered--;
 	}
 	return told(f, e);
@@ -135,19 +172,14 @@ leave_to(struct form *f, size_t depth)
 static enum err
 walk(struct form *f)
 {
-	struct path *to = &f->path[f->now];
-	struct path *from = &f->path[1 - f->now];
-	size_t common = 0;
-	enum err e;
+	const struct path *to = &f->path[f->now];
+	size_t most = f->entered < to->n - 1 ? f->entered : to->n - 1;
+	enum err e = leave_to(f, f->shared < most ? f->shared : most);
 
-	while (common < f->entered && common < to->n - 1 &&
-	    same_segment(to, from, common))
-		common++;
-	e = leave_to(f, common);
 	while (e == ERR_OK && f->entered < to->n) {
-		struct segment *s = &to->seg[f->entered++];
+		const struct segment *s = &to->seg[f->entered++];
 
-		e = told(f, f->sax->enter(f->sax->ctx, to->name.p + s->at,
+		e = told(f, f->sax.enter(f->sax.ctx, to->name.p + s->at,
 		    s->n));
 	}
 	return e;
@@ -175,7 +207,7 @@ pair_done(struct form *f)
 		return fail(f, ERR_INPUT, "a value ends within a character");
 	e = walk(f);
 	if (e == ERR_OK)
-		e = told(f, f->sax->value(f->sax->ctx,
+		e = told(f, f->sax.value(f->sax.ctx,
 		    f->value.p != NULL ? f->value.p : "", f->value.len));
 	if (e == ERR_OK)
 		e = leave_to(f, p->n - 1);
@@ -248,24 +280,24 @@ byte(struct form *f, unsigned char c)
 	}
 }
 
-static bool
-is_plain(unsigned char c)
-{
-	return c > 0 && c < 0x80 && c != '%' && c != '+' && c != '&' &&
-	    c != '=';
-}
-
-/* Runs of plain ASCII go over at once, where no character is half read. */
+/* Takes at once what form_run() can; the rest is for byte(). */
 static size_t
-plain_run(const struct form *f, const char *s, size_t n, size_t room)
+run(struct form *f, const char *s, size_t n)
 {
-	size_t i = 0;
+	bool name = f->state == IN_NAME;
+	struct buf *b = name ? &f->path[f->now].name : &f->value;
+	struct form_run r;
 
 	if (f->escape != NO_ESCAPE || !utf8_whole(&f->utf8))
 		return 0;
-	while (i < n && i < room && is_plain((unsigned char)s[i]))
-		i++;
-	return i;
+	if (n > b->max - b->len)
+		n = b->max - b->len;
+	/* byte() will say that there is no room */
+	if (n == 0 || buf_reserve(b, n) != ERR_OK)
+		return 0;
+	r = form_run(b->p + b->len, s, n, name);
+	b->len += r.out;
+	return r.in;
 }
 
 static enum err
@@ -276,20 +308,14 @@ form_feed(void *ctx, const char *s, size_t n)
 	size_t i = 0;
 
 	while (e == ERR_OK && i < n) {
-		struct buf *b = f->state == IN_NAME ? &f->path[f->now].name :
-		    &f->value;
-		size_t run = plain_run(f, s + i, n - i, b->max - b->len);
+		size_t taken = run(f, s + i, n - i);
 
-		if (run != 0) {
-			e = store(f, s + i, run);
-		} else {
-			e = byte(f, (unsigned char)s[i]);
-			run = 1;
-		}
-		if (e == ERR_OK) {
-			i += run;
-			f->at += (int64_t)run;
-		}
+		i += taken;
+		f->at += (int64_t)taken;
+		if (i == n)
+			break;
+		e = byte(f, (unsigned char)s[i++]);
+		f->at += e == ERR_OK;
 	}
 	return e;
 }
@@ -316,7 +342,7 @@ form_open(const struct sax *sax, struct problem *problem)
 
 	if (f == NULL)
 		return NULL;
-	f->sax = sax;
+	f->sax = *sax;
 	f->problem = problem;
 	buf_init(&f->path[0].name, NAME_MAX_BYTES);
 	buf_init(&f->path[1].name, NAME_MAX_BYTES);

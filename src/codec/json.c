@@ -10,18 +10,18 @@
  */
 #include "codec/sax.h"
 
+#include "base/number.h"
 #include "codec/json_scan.h"
 
 #include <yajl/yajl_parse.h>
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct json {
 	yajl_handle yajl;
-	const struct sax *sax;
+	struct sax sax;
 	struct problem *problem;
 	struct json_scan scan;
 	int64_t fed;		/* bytes before yajl's current piece */
@@ -46,25 +46,27 @@ note_offset(struct json *j)
 	j->good = j->fed + (int64_t)yajl_get_bytes_consumed(j->yajl);
 }
 
+static bool __attribute__((noinline))
+begin_item(struct json *j)
+{
+	char index[NUMBER_TEXT_MAX];
+	size_t n = number_text(index, j->next[j->depth - 1]++);
+
+	return j->sax.enter(j->sax.ctx, index, n) == ERR_OK;
+}
+
 /* Steps into an array's next item; in an object the key did it already. */
 static bool
 begin_value(struct json *j)
 {
-	char index[24];
-	int n;
-
 	note_offset(j);
-	if (j->depth == 0 || j->next[j->depth - 1] < 0)
-		return true;
-	n = snprintf(index, sizeof(index), "%lld",
-	    (long long)j->next[j->depth - 1]++);
-	return j->sax->enter(j->sax->ctx, index, (size_t)n) == ERR_OK;
+	return j->depth == 0 || j->next[j->depth - 1] < 0 || begin_item(j);
 }
 
 static bool
 end_value(struct json *j)
 {
-	return j->depth == 0 || j->sax->leave(j->sax->ctx) == ERR_OK;
+	return j->depth == 0 || j->sax.leave(j->sax.ctx) == ERR_OK;
 }
 
 static int
@@ -73,7 +75,7 @@ scalar(struct json *j, const char *s, size_t n)
 	if (n > SAX_VALUE_MAX)
 		return refuse(j, ERR_TOOBIG, "a value is too long");
 	return begin_value(j) &&
-	    j->sax->value(j->sax->ctx, s, n) == ERR_OK && end_value(j);
+	    j->sax.value(j->sax.ctx, s, n) == ERR_OK && end_value(j);
 }
 
 static int
@@ -108,7 +110,7 @@ on_key(void *ctx, const unsigned char *s, size_t n)
 	note_offset(j);
 	if (n > SAX_KEY_MAX)
 		return refuse(j, ERR_TOOBIG, "a key is too long");
-	return j->sax->enter(j->sax->ctx, s != NULL ? (const char *)s : "",
+	return j->sax.enter(j->sax.ctx, s != NULL ? (const char *)s : "",
 	    n) == ERR_OK;
 }
 
@@ -166,7 +168,7 @@ json_open(const struct sax *sax, struct problem *problem)
 
 	if (j == NULL)
 		return NULL;
-	j->sax = sax;
+	j->sax = *sax;
 	j->problem = problem;
 	j->yajl = yajl_alloc(&callbacks, NULL, j);
 	if (j->yajl == NULL) {

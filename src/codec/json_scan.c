@@ -9,17 +9,12 @@
 
 #include "codec/hex.h"
 #include "codec/sax.h"
+#include "codec/word.h"
 
 /* An escape spells at least one byte of value with six of its own. */
 #define RAW_STRING_MAX ((int64_t)6 * SAX_VALUE_MAX)
 
 enum { OUTSIDE, STRING, ESCAPE, UNICODE };
-
-static bool
-is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
 
 static const char *
 unicode_end(struct json_scan *j)
@@ -100,17 +95,80 @@ step(struct json_scan *j, unsigned char c)
 	}
 }
 
-/* Runs of plain bytes change nothing while no state waits for its next. */
+/*
+ * ASCII without escapes, a word at a time: of such a run only its quotes
+ * matter, whether their number is odd and where the last one stands.  Ends
+ * before the first other byte, or where there is no whole word.
+ */
 static size_t
-plain_run(const struct json_scan *j, const unsigned char *s, size_t n)
+ascii_run(struct json_scan *j, const unsigned char *s, size_t n)
 {
-	size_t i = 0;
+	uint64_t odd = 0, last = 0;
+	size_t i = 0, last_at = 0, run = WORD;
 
-	if (j->state > STRING || j->high || j->utf8.need != 0)
-		return 0;
-	while (i < n && is_plain(s[i]))
-		i++;
+	for (; run == WORD && n - i >= WORD; i += run) {
+		uint64_t w = word_load(s + i), quotes;
+		uint64_t other = (w | word_equal(w, '\\') |
+		    word_equal(w, 0)) & WORD_HIGHS;
+
+		if (other != 0) {
+			run = word_first(other);
+			w = word_head(w, other);
+		}
+		quotes = word_every(w, '"');
+		odd ^= quotes;
+		last_at = quotes != 0 ? i : last_at;
+		last = quotes != 0 ? quotes : last;
+	}
+	if (last == 0)
+		return i;
+	j->string_at = j->at + (int64_t)(last_at + word_last(last) + 1);
+	if (__builtin_parityll(odd))
+		j->state = j->state == STRING ? OUTSIDE : STRING;
 	return i;
+}
+
+/* A whole escape that is in order by itself, or 0. */
+static size_t
+escape_run(const unsigned char *s, size_t n)
+{
+	int code = 0;
+
+	if (n < 2 || s[1] == 0 || s[1] >= 0x80)
+		return 0;
+	if (s[1] != 'u')
+		return 2;
+	if (n < 6)
+		return 0;
+	for (size_t i = 2; i < 6; i++)	/* a -1 shows in the result's sign */
+		code = code * 16 | hex_digit(s[i]);
+	if (code <= 0 || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	return 6;
+}
+
+/*
+ * What can be taken at once while no state waits for its next byte: only what
+ * is in order, the rest is step()'s.  No string gets too long by it.
+ */
+static size_t
+plain_run(struct json_scan *j, const unsigned char *s, size_t n)
+{
+	int64_t room = RAW_STRING_MAX;
+	size_t run;
+
+	if (j->state > STRING || j->high || !utf8_whole(&j->utf8))
+		return 0;
+	if (j->state == STRING)
+		room -= j->at - j->string_at;
+	if ((int64_t)n > room)
+		n = (size_t)room;
+	run = ascii_run(j, s, n);
+	if (run != 0 || n == 0)
+		return run;
+	if (s[0] == '\\' && j->state == STRING)
+		return escape_run(s, n);
+	return utf8_run(s, n);
 }
 
 static bool

@@ -6,15 +6,10 @@
  */
 #include "codec/json_write.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
+#include "codec/word.h"
 
-static bool
-needs_escape(unsigned char c)
-{
-	return c < 0x20 || c == '"' || c == '\\';
-}
+#include <stdbool.h>
+#include <string.h>
 
 static enum err
 add_escaped(struct buf *b, unsigned char c)
@@ -35,36 +30,152 @@ add_escaped(struct buf *b, unsigned char c)
 	}
 }
 
+static uint64_t
+special(uint64_t w)
+{
+	return (word_below(w, 0x20) | word_equal(w, '"') |
+	    word_equal(w, '\\')) & ~w & WORD_HIGHS;
+}
+
+/* Copies what goes over as it is, up to the first byte that does not. */
+static inline size_t
+copy_plain(char *to, const char *s, size_t n)
+{
+	size_t i = 0;
+
+	for (; n - i >= WORD; i += WORD) {
+		uint64_t found = special(word_load(s + i));
+
+		if (found != 0) {
+			memcpy(to + i, s + i, word_first(found));
+			return i + word_first(found);
+		}
+		memcpy(to + i, s + i, WORD);
+	}
+	if (special(word_short(s + i, n - i)) == 0) {
+		word_copy(to + i, s + i, n - i);
+		return n;
+	}
+	for (; special(word_short(s + i, 1)) == 0; i++)
+		to[i] = s[i];
+	return i;
+}
+
+/* From the first byte on that does not. */
+static enum err
+add_rest(struct buf *b, const char *s, size_t n)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && n != 0) {
+		size_t run;
+
+		e = add_escaped(b, (unsigned char)*s);
+		if (e == ERR_OK)
+			e = buf_reserve(b, n - 1);
+		if (e != ERR_OK)
+			break;
+		run = copy_plain(b->p + b->len, s + 1, n - 1);
+		b->len += run;
+		s += run + 1;
+		n -= run + 1;
+	}
+	return e;
+}
+
+/* The string without its quotes; there is room for it if it is plain. */
+static enum err
+add_inner(struct buf *b, const char *s, size_t n)
+{
+	size_t run;
+
+	if (n == 0)
+		return ERR_OK;
+	run = copy_plain(b->p + b->len, s, n);
+	b->len += run;
+	return run == n ? ERR_OK : add_rest(b, s + run, n - run);
+}
+
 enum err
 json_add_string(struct buf *b, const char *s, size_t n)
 {
-	enum err e = buf_addc(b, '"');
-	size_t i = 0;
+	/* so much it takes at least: one look for room in most cases */
+	enum err e = buf_reserve(b, n + 2);
 
-	while (e == ERR_OK && i < n) {
-		size_t run = i;
+	if (e != ERR_OK)
+		return e;
+	b->p[b->len++] = '"';
+	e = add_inner(b, s, n);
+	if (e == ERR_OK)
+		e = buf_reserve(b, 1);
+	if (e == ERR_OK)
+		b->p[b->len++] = '"';
+	return e;
+}
 
-		while (run < n && !needs_escape((unsigned char)s[run]))
-			run++;
-		e = buf_add(b, s + i, run - i);
-		if (e == ERR_OK && run < n)
-			e = add_escaped(b, (unsigned char)s[run++]);
-		i = run;
-	}
+enum err
+json_add_key(struct buf *b, const char *key, size_t n)
+{
+	char last = b->len != 0 ? b->p[b->len - 1] : '{';
+	bool comma = last != '{' && last != '[';
+	enum err e = buf_reserve(b, n + 3 + comma);
+
+	if (e != ERR_OK)
+		return e;
+	if (comma)
+		b->p[b->len++] = ',';
+	b->p[b->len++] = '"';
+	e = add_inner(b, key, n);
+	if (e == ERR_OK)
+		e = buf_reserve(b, 2);
+	if (e != ERR_OK)
+		return e;
+	b->p[b->len++] = '"';
+	b->p[b->len++] = ':';
+	return ERR_OK;
+}
+
+static enum err
+add_member_slowly(struct buf *b, const char *key, size_t key_n, const char *s,
+    size_t n)
+{
+	enum err e = json_add_key(b, key, key_n);
+
+	return e == ERR_OK ? json_add_string(b, s, n) : e;
+}
+
+/* Nearly always there is room, and the name is plain: so in one go. */
+enum err
+json_add_member(struct buf *b, const char *key, size_t key_n, const char *s,
+    size_t n)
+{
+	enum err e = buf_reserve(b, key_n + n + sizeof(",\"\":\"\"") - 1);
+	size_t run;
+	char *p;
+
+	if (e != ERR_OK)	/* it may need less */
+		return add_member_slowly(b, key, key_n, s, n);
+	p = b->p + b->len;
+	if (b->len != 0 && p[-1] != '{' && p[-1] != '[')
+		*p++ = ',';
+	*p++ = '"';
+	if (copy_plain(p, key, key_n) != key_n)
+		return add_member_slowly(b, key, key_n, s, n);
+	p += key_n;
+	*p++ = '"';
+	*p++ = ':';
+	*p++ = '"';
+	run = copy_plain(p, s, n);
+	b->len = (size_t)(p - b->p) + run;
+	if (run != n)
+		e = add_rest(b, s + run, n - run);
 	return e == ERR_OK ? buf_addc(b, '"') : e;
 }
 
 enum err
 json_add_name(struct buf *b, const char *name)
 {
-	char last = b->len != 0 ? b->p[b->len - 1] : '{';
-	enum err e = ERR_OK;
-
-	if (last != '{' && last != '[')
-		e = buf_addc(b, ',');
-	if (e == ERR_OK)
-		e = json_add_string(b, name, strlen(name));
-	return e == ERR_OK ? buf_addc(b, ':') : e;
+	return json_add_key(b, name, strlen(name));
 }
 
 enum err

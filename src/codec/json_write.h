@@ -18,5 +18,10 @@ enum err json_add_number(struct buf *, const char *name, int64_t);
 
 /* Appends `"name":` with the comma as above; a value must follow. */
 enum err json_add_name(struct buf *, const char *name);
+enum err json_add_key(struct buf *, const char *name, size_t n);
+
+/* Appends `"name":"text"` as json_add_text(), with their lengths. */
+enum err json_add_member(struct buf *, const char *name, size_t name_n,
+    const char *, size_t n);
 
 #endif

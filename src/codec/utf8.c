@@ -47,6 +47,30 @@ utf8_step(struct utf8 *u, unsigned char c)
 	return true;
 }
 
+size_t
+utf8_run(const void *text, size_t n)
+{
+	const unsigned char *s = text;
+	size_t i = 0;
+
+	while (i < n && s[i] >= 0x80) {
+		struct utf8 u = { 0 };
+		size_t end = i;
+
+		if (n - i >= 2 && s[i] >= 0xc2 && s[i] <= 0xdf &&
+		    s[i + 1] >= 0x80 && s[i + 1] <= 0xbf) {
+			i += 2;		/* Cyrillic, Greek, most of Latin */
+			continue;
+		}
+		do {
+			if (end == n || !utf8_step(&u, s[end++]))
+				return i;
+		} while (u.need != 0);
+		i = end;
+	}
+	return i;
+}
+
 bool
 utf8_whole(const struct utf8 *u)
 {

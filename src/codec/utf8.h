@@ -17,6 +17,12 @@ struct utf8 {
  */
 bool utf8_step(struct utf8 *, unsigned char);
 
+/*
+ * How many bytes at the beginning are whole characters beyond ASCII, for
+ * where no character is half read.
+ */
+size_t utf8_run(const void *, size_t n);
+
 /* Whether a text may end here: no character is half read. */
 bool utf8_whole(const struct utf8 *);
 

@@ -6,7 +6,7 @@
  */
 #include "event/event.h"
 
-#include "event/tree.h"
+#include "base/number.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -123,7 +123,7 @@ check_envelope(struct event *ev, struct problem *p)
 		return unusable(p, "data.CONNECTOR", "is missing");
 	if (ev->line_text == NULL)
 		return unusable(p, "data.LINE", "is missing");
-	if (!text_is_integer(ev->line_text, &ev->line) || ev->line < 1)
+	if (!number_read(ev->line_text, &ev->line) || ev->line < 1)
 		return unusable(p, "data.LINE",
 		    "must be a number from 1 to 9223372036854775807");
 	if (ev->messages == 0)
@@ -139,7 +139,7 @@ event_check(struct event *ev, struct problem *p)
 	for (char *c = ev->name; *c != '\0'; c++)
 		*c = (char)toupper((unsigned char)*c);
 	ev->kind = kind_of(ev->name);
-	if (!text_is_integer(ev->ts_text, &ev->ts) || ev->ts < 0)
+	if (!number_read(ev->ts_text, &ev->ts) || ev->ts < 0)
 		ev->ts = -1;
 	if (ev->kind < EVENT_ADD || ev->kind > EVENT_DELETE)
 		return ERR_OK;

@@ -9,6 +9,8 @@
 #include "event/grammar.h"
 
 #include "base/buf.h"
+#include "base/number.h"
+#include "codec/word.h"
 #include "event/render.h"
 #include "event/tree.h"
 
@@ -25,7 +27,6 @@ enum place {
 	AT_AUTH,
 	AT_TEXT,	/* a field of the envelope that is kept */
 	AT_LIST,	/* MESSAGES or DATA */
-	AT_ELEMENT,	/* in an element: the tree knows where */
 	AT_OTHER	/* what nobody asks for */
 };
 
@@ -33,6 +34,7 @@ enum place {
 struct rule {
 	enum place under;
 	const char *key;
+	size_t key_len;
 	enum place place;
 	size_t field;	/* offset in struct event */
 	bool once;
@@ -40,32 +42,24 @@ struct rule {
 };
 
 #define FIELD(f) offsetof(struct event, f)
-#define UNUSED(key) { AT_AUTH, key, AT_TEXT, FIELD(ignored_text), true, \
+#define KEY(k) k, sizeof(k) - 1
+#define AUTH(f) { AT_AUTH, KEY(#f), AT_TEXT, FIELD(f), true, "auth." #f }
+#define UNUSED(key) { AT_AUTH, KEY(key), AT_TEXT, FIELD(ignored_text), true, \
 	"auth." key }
 
 static const struct rule rules[] = {
-	{ AT_ROOT, "event", AT_TEXT, FIELD(name), true, "event" },
-	{ AT_ROOT, "ts", AT_TEXT, FIELD(ts_text), false, "ts" },
-	{ AT_ROOT, "data", AT_DATA, 0, false, "data" },
-	{ AT_ROOT, "auth", AT_AUTH, 0, false, "auth" },
-	{ AT_DATA, "CONNECTOR", AT_TEXT, FIELD(connector), true,
+	{ AT_ROOT, KEY("event"), AT_TEXT, FIELD(name), true, "event" },
+	{ AT_ROOT, KEY("ts"), AT_TEXT, FIELD(ts_text), false, "ts" },
+	{ AT_ROOT, KEY("data"), AT_DATA, 0, false, "data" },
+	{ AT_ROOT, KEY("auth"), AT_AUTH, 0, false, "auth" },
+	{ AT_DATA, KEY("CONNECTOR"), AT_TEXT, FIELD(connector), true,
 	    "data.CONNECTOR" },
-	{ AT_DATA, "LINE", AT_TEXT, FIELD(line_text), true, "data.LINE" },
-	{ AT_DATA, "MESSAGES", AT_LIST, 0, false, "data.MESSAGES" },
-	{ AT_DATA, "DATA", AT_LIST, 0, false, "data.DATA" },
-	{ AT_AUTH, "application_token", AT_TEXT, FIELD(application_token),
-	    true, "auth.application_token" },
-	{ AT_AUTH, "access_token", AT_TEXT, FIELD(access_token), true,
-	    "auth.access_token" },
-	{ AT_AUTH, "member_id", AT_TEXT, FIELD(member_id), true,
-	    "auth.member_id" },
-	{ AT_AUTH, "domain", AT_TEXT, FIELD(domain), true, "auth.domain" },
-	{ AT_AUTH, "client_endpoint", AT_TEXT, FIELD(client_endpoint), true,
-	    "auth.client_endpoint" },
-	{ AT_AUTH, "server_endpoint", AT_TEXT, FIELD(server_endpoint), true,
-	    "auth.server_endpoint" },
-	{ AT_AUTH, "refresh_token", AT_TEXT, FIELD(refresh_token), true,
-	    "auth.refresh_token" },
+	{ AT_DATA, KEY("LINE"), AT_TEXT, FIELD(line_text), true, "data.LINE" },
+	{ AT_DATA, KEY("MESSAGES"), AT_LIST, 0, false, "data.MESSAGES" },
+	{ AT_DATA, KEY("DATA"), AT_LIST, 0, false, "data.DATA" },
+	AUTH(application_token), AUTH(access_token), AUTH(member_id),
+	AUTH(domain), AUTH(client_endpoint), AUTH(server_endpoint),
+	AUTH(refresh_token),
 	UNUSED("expires"), UNUSED("expires_in"),
 	UNUSED("scope"), UNUSED("status"),
 	UNUSED("user_id"),
@@ -108,7 +102,7 @@ struct grammar {
 
 _Static_assert(RULES <= 32, "seen is a set of 32 rules");
 
-static enum err
+static enum err __attribute__((noinline))
 fail(struct grammar *g, enum err e, const char *field, const char *why)
 {
 	return problem_set(g->problem, e, -1, field, "%s%s%s",
@@ -119,8 +113,8 @@ static const struct rule *
 find_rule(enum place under, const char *key, size_t n)
 {
 	for (size_t i = 0; i < RULES; i++)
-		if (rules[i].under == under && strlen(rules[i].key) == n &&
-		    memcmp(rules[i].key, key, n) == 0)
+		if (rules[i].key_len == n && rules[i].under == under &&
+		    word_same(rules[i].key, key, n))
 			return &rules[i];
 	return NULL;
 }
@@ -153,7 +147,7 @@ read_index(struct grammar *g, const char *key, size_t n)
 		return false;
 	memcpy(text, key, n);
 	text[n] = '\0';
-	return text_is_integer(text, &g->message.index) &&
+	return number_read(text, &g->message.index) &&
 	    g->message.index >= 0 && g->message.index < INT64_MAX;
 }
 
@@ -186,7 +180,7 @@ need_id(struct grammar *g, const char *container, const char *key,
 	if (g->message.bad != NULL)
 		return;
 	if (c == NULL || c->kind != NODE_TEXT ||
-	    !text_is_integer(c->text, out) || *out < 1)
+	    !number_read(c->text, out) || *out < 1)
 		g->message.bad = name;
 }
 
@@ -217,7 +211,7 @@ render(struct grammar *g)
 	if (e == ERR_OK)
 		e = m->bad == NULL ? render_element(&g->body, g->tree.root) :
 		    render_node(&g->body, g->tree.root);
-	m->own_id = buf_str(&g->own_id);
+	m->own_id = g->own_id.len != 0 ? buf_str(&g->own_id) : "";
 	m->body = buf_str(&g->body);
 	m->body_len = g->body.len;
 	if (e == ERR_OK && (m->own_id == NULL || m->body == NULL))
@@ -247,7 +241,7 @@ remember_closed(struct grammar *g)
 }
 
 /* An element is complete: the per-message callback. */
-static enum err
+static enum err __attribute__((noinline))
 element_end(struct grammar *g)
 {
 	struct message *m = &g->message;
@@ -269,13 +263,13 @@ element_end(struct grammar *g)
 	return e == ERR_OK ? e : fail(g, e, NULL, "out of memory");
 }
 
-/* An identifier that is of this kind already must not get a value again. */
-static enum err
-check_identifier(struct grammar *g, enum node_kind kind)
+/* A place has its second value: for an identifier that is an error. */
+static enum err __attribute__((noinline))
+refuse_identifier(struct grammar *g)
 {
 	const struct node *at = g->tree.at, *up = at->parent;
 
-	if (at->kind != kind || up == NULL || up->parent != g->tree.root)
+	if (up == NULL || up->parent != g->tree.root)
 		return ERR_OK;
 	for (size_t i = 0; i < sizeof(identifiers) / sizeof(identifiers[0]);
 	    i++)
@@ -292,27 +286,20 @@ element_enter(struct grammar *g, const char *key, size_t n)
 {
 	enum err e = tree_enter(&g->tree, key, n);
 
-	return e == ERR_OK ? check_identifier(g, NODE_TEXT) : e;
+	if (e != ERR_OK || g->tree.at->kind != NODE_TEXT)
+		return e;
+	return refuse_identifier(g);
 }
 
-static enum err
-on_enter(void *ctx, const char *key, size_t n)
+/* Steps along the envelope. */
+static enum err __attribute__((noinline))
+envelope_enter(struct grammar *g, const char *key, size_t n)
 {
-	struct grammar *g = ctx;
-	enum place under = g->place[g->depth];
-	const struct rule *parent = g->rule[g->depth], *rule = NULL;
+	enum place under = g->place[g->depth - 1];
+	const struct rule *rule = NULL;
 
-	if (g->places++ == PLACES_MAX)
-		return fail(g, ERR_TOOBIG, NULL, "too many values");
-	g->depth++;	/* the readers bound it */
-	if (under == AT_ELEMENT) {
-		g->place[g->depth] = AT_ELEMENT;
-		return element_enter(g, key, n);
-	}
-	if (under == AT_LIST) {
-		g->place[g->depth] = AT_ELEMENT;
-		return element_begin(g, parent, key, n);
-	}
+	if (under == AT_LIST)
+		return element_begin(g, g->rule[g->depth - 1], key, n);
 	if (under <= AT_AUTH)
 		rule = find_rule(under, key, n);
 	g->rule[g->depth] = rule;
@@ -321,6 +308,19 @@ on_enter(void *ctx, const char *key, size_t n)
 }
 
 static enum err
+on_enter(void *ctx, const char *key, size_t n)
+{
+	struct grammar *g = ctx;
+
+	if (g->places++ == PLACES_MAX)
+		return fail(g, ERR_TOOBIG, NULL, "too many values");
+	g->depth++;	/* the readers bound it */
+	if (g->element_depth != 0)	/* the tree knows where */
+		return element_enter(g, key, n);
+	return envelope_enter(g, key, n);
+}
+
+static enum err __attribute__((noinline))
 keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
 {
 	uint32_t bit = (uint32_t)1 << (rule - rules);
@@ -344,8 +344,10 @@ keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
 static enum err
 element_value(struct grammar *g, const char *s, size_t n)
 {
-	enum err e = check_identifier(g, NODE_TREE);
+	enum err e = ERR_OK;
 
+	if (g->tree.at->kind == NODE_TREE)
+		e = refuse_identifier(g);
 	return e == ERR_OK ? tree_value(&g->tree, s, n) : e;
 }
 
@@ -354,7 +356,7 @@ on_value(void *ctx, const char *s, size_t n)
 {
 	struct grammar *g = ctx;
 
-	if (g->place[g->depth] == AT_ELEMENT)
+	if (g->element_depth != 0)
 		return element_value(g, s, n);
 	if (g->place[g->depth] == AT_TEXT)
 		return keep_field(g, g->rule[g->depth], s, n);
@@ -367,7 +369,7 @@ on_leave(void *ctx)
 	struct grammar *g = ctx;
 	size_t depth = g->depth--;
 
-	if (g->place[depth] != AT_ELEMENT)
+	if (g->element_depth == 0)
 		return ERR_OK;
 	if (depth == g->element_depth)
 		return element_end(g);

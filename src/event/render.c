@@ -6,20 +6,21 @@
  */
 #include "event/render.h"
 
+#include "base/number.h"
 #include "codec/json_write.h"
 
 #include <string.h>
 
-static const char *const envelope[] = { "key", "event", "member_id", "domain",
-	"connector", "line", "ts" };
+/* Whether a node has this name, a literal: no call for most lengths. */
+#define IS_KEY(node, literal) ((node)->key_len == sizeof(literal) - 1 && \
+	memcmp((node)->key, literal, sizeof(literal) - 1) == 0)
 
 static bool
 is_list(const struct node *node)
 {
-	int64_t index;
-
-	for (const struct node *c = node->first; c != NULL; c = c->next)
-		if (node_shows(c) && !text_is_integer(c->key, &index))
+	for (const struct node *c = node_first(node); c != NULL;
+	    c = node_next(c))
+		if (!c->numbered && node_shows(c))
 			return false;
 	return true;
 }
@@ -30,7 +31,8 @@ render_list(struct buf *b, const struct node *node)
 	enum err e = buf_addc(b, '[');
 	bool first = true;
 
-	for (const struct node *c = node->first; c != NULL; c = c->next) {
+	for (const struct node *c = node_first(node); c != NULL;
+	    c = node_next(c)) {
 		if (e != ERR_OK || !node_shows(c))
 			continue;
 		if (!first)
@@ -45,8 +47,12 @@ render_list(struct buf *b, const struct node *node)
 static enum err
 render_member(struct buf *b, const struct node *c)
 {
-	enum err e = json_add_name(b, c->key);
+	enum err e;
 
+	if (c->kind == NODE_TEXT)
+		return json_add_member(b, c->key, c->key_len, c->text,
+		    c->text_len);
+	e = json_add_key(b, c->key, c->key_len);
 	return e == ERR_OK ? render_node(b, c) : e;
 }
 
@@ -55,7 +61,8 @@ render_object(struct buf *b, const struct node *node)
 {
 	enum err e = buf_addc(b, '{');
 
-	for (const struct node *c = node->first; c != NULL; c = c->next)
+	for (const struct node *c = node_first(node); c != NULL;
+	    c = node_next(c))
 		if (e == ERR_OK && node_shows(c))
 			e = render_member(b, c);
 	return e == ERR_OK ? buf_addc(b, '}') : e;
@@ -71,27 +78,36 @@ render_node(struct buf *b, const struct node *node)
 	return is_list(node) ? render_list(b, node) : render_object(b, node);
 }
 
+static bool
+is_number(const struct node *c)
+{
+	int64_t number;
+
+	return c->kind == NODE_TEXT && number_read(c->text, &number);
+}
+
+/* What is_number() is spelled already as a JSON number must be. */
+static enum err
+render_number(struct buf *b, const struct node *c)
+{
+	enum err e = json_add_key(b, c->key, c->key_len);
+
+	return e == ERR_OK ? buf_add(b, c->text, c->text_len) : e;
+}
+
 /* Members of im are numbers where they can be; nothing of it is lost. */
 static enum err
 render_im(struct buf *b, const struct node *c)
 {
-	int64_t number;
-
-	if (c->kind == NODE_TEXT && text_is_integer(c->text, &number))
-		return json_add_number(b, c->key, number);
-	return render_member(b, c);
+	return is_number(c) ? render_number(b, c) : render_member(b, c);
 }
 
 static enum err
 render_message(struct buf *b, const struct node *c)
 {
-	int64_t number;
-
-	if (strcmp(c->key, "user_id") != 0)
+	if (!IS_KEY(c, "user_id"))
 		return render_member(b, c);
-	if (c->kind == NODE_TEXT && text_is_integer(c->text, &number))
-		return json_add_number(b, c->key, number);
-	return ERR_OK;
+	return is_number(c) ? render_number(b, c) : ERR_OK;
 }
 
 /* A container of the element's first level some members of which are
@@ -106,11 +122,12 @@ render_typed(struct buf *b, const struct node *node,
 
 	if (node->kind != NODE_TREE || is_list(node))
 		return render_member(b, node);
-	e = json_add_name(b, node->key);
+	e = json_add_key(b, node->key, node->key_len);
 	if (e == ERR_OK)
 		e = buf_addc(b, '{');
 	inside = b->len;
-	for (const struct node *c = node->first; c != NULL; c = c->next)
+	for (const struct node *c = node_first(node); c != NULL;
+	    c = node_next(c))
 		if (e == ERR_OK && node_shows(c))
 			e = member(b, c);
 	if (e == ERR_OK && b->len == inside) {
@@ -121,12 +138,11 @@ render_typed(struct buf *b, const struct node *node,
 }
 
 static bool
-is_envelope(const char *key)
+is_envelope(const struct node *c)
 {
-	for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++)
-		if (strcmp(envelope[i], key) == 0)
-			return true;
-	return false;
+	return IS_KEY(c, "key") || IS_KEY(c, "event") ||
+	    IS_KEY(c, "member_id") || IS_KEY(c, "domain") ||
+	    IS_KEY(c, "connector") || IS_KEY(c, "line") || IS_KEY(c, "ts");
 }
 
 enum err
@@ -134,12 +150,13 @@ render_element(struct buf *b, const struct node *root)
 {
 	enum err e = ERR_OK;
 
-	for (const struct node *c = root->first; c != NULL; c = c->next) {
-		if (e != ERR_OK || !node_shows(c) || is_envelope(c->key))
+	for (const struct node *c = node_first(root); c != NULL;
+	    c = node_next(c)) {
+		if (e != ERR_OK || !node_shows(c) || is_envelope(c))
 			continue;
-		if (strcmp(c->key, "im") == 0)
+		if (IS_KEY(c, "im"))
 			e = render_typed(b, c, render_im);
-		else if (strcmp(c->key, "message") == 0)
+		else if (IS_KEY(c, "message"))
 			e = render_typed(b, c, render_message);
 		else
 			e = render_member(b, c);

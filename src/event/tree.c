@@ -1,15 +1,16 @@
 /*
  * The values of one element of MESSAGES, merged while they are read.
  *
- * Called by event/grammar.c only.  Owns the arena with the nodes and texts
- * of the element at hand, which the next tree_reset() forgets.  On failure
+ * Called by event/grammar.c only.  Owns the arenas with the nodes and texts
+ * of the element at hand.  The next tree_reset() forgets it, but for nodes
+ * that the next element is likely to enter again.  On failure
  * the problem is set and the tree is of no use until the reset.
  */
 #include "event/tree.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include "base/number.h"
+#include "codec/word.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,37 +19,53 @@
  * has room for all places of an element, so it never fills up.
  */
 #define WIDE 16
+#define KEPT_MAX 65536	/* bytes of nodes for the next element */
 #define TABLE_SIZE ((size_t)TREE_PLACES_MAX * 2)
 
 void
 tree_init(struct tree *t, size_t max, struct problem *problem)
 {
 	*t = (struct tree){ .problem = problem };
-	arena_init(&t->arena, max);
+	arena_init(&t->nodes, max);
+	arena_init(&t->texts, max);
 }
 
-static enum err
-no_room(struct tree *t, size_t n)
+static enum err __attribute__((noinline))
+no_room(struct tree *t, const struct arena *a, size_t n)
 {
-	if (n > t->arena.max - t->arena.used)
+	if (n > a->max - a->used)
 		return problem_set(t->problem, ERR_TOOBIG, -1, NULL,
 		    "an element is too large");
 	return problem_set(t->problem, ERR_NOMEM, -1, NULL, "out of memory");
 }
 
+/* As if it had just been entered for the first time. */
+static void
+renew(struct node *c)
+{
+	c->kind = NODE_NONE;
+	c->untouched = true;
+	c->last = NULL;
+	c->children = 0;
+	c->next_index = 0;
+}
+
 enum err
 tree_reset(struct tree *t)
 {
-	arena_reset(&t->arena);
+	arena_reset(&t->texts);
 	t->places = 0;
+	if (t->root == NULL || t->nodes.used > KEPT_MAX) {
+		arena_reset(&t->nodes);
+		t->root = arena_alloc(&t->nodes, sizeof(*t->root));
+	}
 	if (t->table_used)
 		memset(t->table, 0, TABLE_SIZE * sizeof(*t->table));
 	t->table_used = false;
-	t->root = arena_alloc(&t->arena, sizeof(*t->root));
 	t->at = t->root;
 	if (t->root == NULL)
-		return no_room(t, sizeof(*t->root));
-	t->root->untouched = true;
+		return no_room(t, &t->nodes, sizeof(*t->root));
+	renew(t->root);
 	return ERR_OK;
 }
 
@@ -63,22 +80,31 @@ key_hash(const struct node *parent, const char *key, size_t n)
 	return h;
 }
 
-static bool
-is_named(const struct node *c, uint32_t hash, const char *key, size_t n)
+/* What tells most keys apart, and all of one length up to eight. */
+static uint64_t
+key_head(const char *key, size_t n)
 {
-	return c->hash == hash && c->key_len == n &&
-	    memcmp(c->key, key, n) == 0;
+	return n <= WORD ? word_short(key, n) : word_load(key);
+}
+
+static bool
+is_named(const struct node *c, uint64_t head, const char *key, size_t n)
+{
+	return c->key_head == head && c->key_len == n &&
+	    (n <= WORD || memcmp(c->key, key, n) == 0);
 }
 
 /* The slot where such a child is, or the empty one where it belongs. */
 static struct node **
-table_slot(struct tree *t, const struct node *parent, uint32_t hash,
-    const char *key, size_t n)
+table_slot(struct tree *t, const struct node *parent, const char *key,
+    size_t n)
 {
+	const uint32_t hash = key_hash(parent, key, n);
+	const uint64_t head = key_head(key, n);
 	size_t i = hash % TABLE_SIZE;
 
 	while (t->table[i] != NULL && (t->table[i]->parent != parent ||
-	    !is_named(t->table[i], hash, key, n)))
+	    !is_named(t->table[i], head, key, n)))
 		i = (i + 1) % TABLE_SIZE;
 	return &t->table[i];
 }
@@ -86,121 +112,130 @@ table_slot(struct tree *t, const struct node *parent, uint32_t hash,
 static void
 table_add(struct tree *t, struct node *c)
 {
-	*table_slot(t, c->parent, c->hash, c->key, c->key_len) = c;
+	*table_slot(t, c->parent, c->key, c->key_len) = c;
 }
 
-/* A container becomes wide: from now on its children are in the table. */
-static enum err
-table_begin(struct tree *t, struct node *parent)
+/*
+ * A container is wide, or becomes it with this child: from now on all its
+ * children are in the table.
+ */
+static enum err __attribute__((noinline))
+table_child(struct tree *t, struct node *child)
 {
+	struct node *parent = child->parent;
+
+	if (parent->children > WIDE + 1) {
+		table_add(t, child);
+		return ERR_OK;
+	}
 	if (t->table == NULL)
 		t->table = calloc(TABLE_SIZE, sizeof(*t->table));
 	if (t->table == NULL)
-		return no_room(t, 0);
+		return no_room(t, &t->nodes, 0);
 	t->table_used = true;
-	for (struct node *c = parent->first; c != NULL; c = c->next)
+	for (struct node *c = node_first(parent); c != NULL; c = node_next(c))
 		table_add(t, c);
 	return ERR_OK;
 }
 
 static struct node *
-find(struct tree *t, struct node *parent, uint32_t hash, const char *key,
-    size_t n)
+find(struct tree *t, struct node *parent, const char *key, size_t n)
 {
+	const uint64_t head = key_head(key, n);
 	struct node *c;
 
-	if (parent->last != NULL && is_named(parent->last, hash, key, n))
+	if (parent->last != NULL && is_named(parent->last, head, key, n))
 		return parent->last;
 	if (parent->children > WIDE)
-		return *table_slot(t, parent, hash, key, n);
-	for (c = parent->first; c != NULL; c = c->next)
-		if (is_named(c, hash, key, n))
+		return *table_slot(t, parent, key, n);
+	for (c = node_first(parent); c != NULL; c = node_next(c))
+		if (is_named(c, head, key, n))
 			return c;
 	return NULL;
 }
 
-bool
-text_is_integer(const char *s, int64_t *out)
+/* A node with its key behind it, in one piece. */
+static struct node *
+node_new(struct tree *t, struct node *parent, const char *key, size_t n)
 {
-	const char *digits;
-	long long value;
+	struct node *c = arena_raw(&t->nodes, sizeof(*c) + n + 1);
+	char *copy = (char *)(c + 1);
 
-	if (s == NULL)
-		return false;
-	digits = *s == '-' ? s + 1 : s;
-	if (digits[0] == '\0' || strspn(digits, "0123456789") !=
-	    strlen(digits))
-		return false;
-	if (digits[0] == '0' && (digits[1] != '\0' || digits != s))
-		return false;
-	errno = 0;
-	value = strtoll(s, NULL, 10);
-	if (errno != 0)
-		return false;
-	*out = value;
-	return true;
+	if (c == NULL)
+		return NULL;
+	memcpy(copy, key, n);
+	copy[n] = '\0';
+	*c = (struct node){ .key = copy, .key_len = n,
+	    .key_head = key_head(key, n), .parent = parent };
+	c->numbered = number_read(copy, &c->index);
+	return c;
 }
 
-static enum err
-append(struct tree *t, struct node *parent, uint32_t hash, const char *key,
-    size_t n, struct node **out)
+/* The node at the end of the list becomes a child. */
+static inline enum err
+append(struct tree *t, struct node *parent, struct node *c)
 {
-	struct node *c = arena_alloc(&t->arena, sizeof(*c));
-	char *copy = arena_dup(&t->arena, key, n);
-	int64_t index;
-
-	if (c == NULL || copy == NULL)
-		return no_room(t, sizeof(*c) + n);
-	*c = (struct node){ .key = copy, .key_len = n, .hash = hash,
-	    .parent = parent };
-	if (parent->last != NULL)
-		parent->last->next = c;
-	else
-		parent->first = c;
+	renew(c);
 	parent->last = c;
 	parent->children++;
-	if (text_is_integer(copy, &index) && index >= parent->next_index &&
-	    index < INT64_MAX)
-		parent->next_index = index + 1;
-	*out = c;
-	if (parent->children == WIDE + 1)
-		return table_begin(t, parent);
-	if (parent->children > WIDE)
-		table_add(t, c);
-	return ERR_OK;
+	if (c->numbered && c->index >= parent->next_index &&
+	    c->index < INT64_MAX)
+		parent->next_index = c->index + 1;
+	t->at = c;
+	return parent->children > WIDE ? table_child(t, c) : ERR_OK;
+}
+
+/* Not what was here in the element before: an old child, or a new one. */
+static enum err __attribute__((noinline))
+enter_other(struct tree *t, struct node **end, const char *key, size_t n)
+{
+	struct node *c = find(t, t->at, key, n);
+
+	if (c != NULL) {
+		c->untouched = true;
+		t->at = c;
+		return ERR_OK;
+	}
+	*end = node_new(t, t->at, key, n);
+	if (*end == NULL)
+		return no_room(t, &t->nodes, sizeof(*c) + n + 1);
+	return append(t, t->at, *end);
+}
+
+static enum err __attribute__((noinline))
+enter_next(struct tree *t, struct node **end)
+{
+	char number[NUMBER_TEXT_MAX];
+	size_t n = number_text(number, t->at->next_index);
+
+	return enter_other(t, end, number, n);
 }
 
 enum err
 tree_enter(struct tree *t, const char *key, size_t n)
 {
-	struct node *parent = t->at, *c;
-	char number[24];
-	uint32_t hash;
+	struct node *parent = t->at;
+	struct node **end = parent->last != NULL ? &parent->last->next :
+	    &parent->first;
 
 	if (t->places++ == TREE_PLACES_MAX)
 		return problem_set(t->problem, ERR_TOOBIG, -1, NULL,
 		    "an element has too many values");
-	if (n == 0) {
-		n = (size_t)snprintf(number, sizeof(number), "%" PRId64,
-		    parent->next_index);
-		key = number;
-	}
 	parent->untouched = false;
 	parent->kind = NODE_TREE;
-	hash = key_hash(parent, key, n);
-	c = find(t, parent, hash, key, n);
-	if (c == NULL && append(t, parent, hash, key, n, &c) != ERR_OK)
-		return t->problem->err;
-	c->untouched = true;
-	t->at = c;
-	return ERR_OK;
+	if (n == 0)
+		return enter_next(t, end);
+	/* what stands behind the last child has none of their keys */
+	if (*end != NULL && is_named(*end, key_head(key, n), key, n))
+		return append(t, parent, *end);
+	return enter_other(t, end, key, n);
 }
 
 /* What was inside must not come back when the place is entered again. */
 static void
 forget_children(struct node *node)
 {
-	for (struct node *c = node->first; c != NULL; c = c->next) {
+	for (struct node *c = node_first(node); c != NULL; c = node_next(c)) {
 		if (c->kind == NODE_TREE)
 			forget_children(c);
 		c->kind = NODE_NONE;
@@ -218,44 +253,33 @@ tree_value(struct tree *t, const char *s, size_t n)
 	node->kind = NODE_NONE;
 	if (s == NULL)
 		return ERR_OK;
-	node->text = arena_dup(&t->arena, s, n);
+	node->text = arena_dup(&t->texts, s, n);
 	node->text_len = n;
 	if (node->text == NULL)
-		return no_room(t, n);
+		return no_room(t, &t->texts, n);
 	node->kind = NODE_TEXT;
 	return ERR_OK;
-}
-
-void
-tree_leave(struct tree *t)
-{
-	struct node *node = t->at;
-
-	/* an empty container wins over an earlier scalar, and vanishes */
-	if (node->untouched && node->kind == NODE_TEXT)
-		node->kind = NODE_NONE;
-	node->untouched = false;
-	t->at = node->parent;
 }
 
 struct node *
 node_child(const struct node *node, const char *key)
 {
 	struct node *c = NULL;
+	size_t n = strlen(key);
+	uint64_t head = key_head(key, n);
 
 	if (node != NULL && node->kind == NODE_TREE)
-		c = node->first;
-	while (c != NULL && strcmp(c->key, key) != 0)
-		c = c->next;
+		c = node_first(node);
+	while (c != NULL && !is_named(c, head, key, n))
+		c = node_next(c);
 	return c;
 }
 
 bool
-node_shows(const struct node *node)
+node_holds(const struct node *node)
 {
-	if (node->kind != NODE_TREE)
-		return node->kind == NODE_TEXT;
-	for (const struct node *c = node->first; c != NULL; c = c->next)
+	for (const struct node *c = node_first(node); c != NULL;
+	    c = node_next(c))
 		if (node_shows(c))
 			return true;
 	return false;
@@ -264,7 +288,8 @@ node_shows(const struct node *node)
 void
 tree_free(struct tree *t)
 {
-	arena_free(&t->arena);
+	arena_free(&t->nodes);
+	arena_free(&t->texts);
 	free(t->table);
 	t->table = NULL;
 	t->root = t->at = NULL;

@@ -135,6 +135,10 @@ dup(void **state)
 
 	(void)state;
 	arena_init(&a, 64);
+	/* what is taken again is not zero any more */
+	memset(arena_raw(&a, 64), 'x', 64);
+	assert_null(arena_raw(&a, 1));
+	arena_reset(&a);
 	empty = arena_dup(&a, NULL, 0);
 	nuls = arena_dup(&a, "a\0b", 3);
 	cut = arena_dup(&a, "abcdef", 3);

@@ -163,10 +163,38 @@ out_of_memory(void **state)
 	buf_free(&b);
 }
 
+/* Room for so many, and always for the NUL; none past the ceiling. */
+static void
+reserve(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	for (size_t n = 0; n <= 1000; n++) {
+		assert_int_equal(buf_reserve(&b, n), ERR_OK);
+		assert_true(b.cap > n);
+		assert_int_equal(b.len, 0);
+		if (n != 0)
+			memset(b.p, 'x', n);
+	}
+	while (b.len < 1000) {
+		assert_int_equal(buf_reserve(&b, 1), ERR_OK);
+		b.p[b.len++] = 'x';
+		assert_true(b.len < b.cap);
+		assert_int_equal(buf_reserve(&b, 1001 - b.len), ERR_TOOBIG);
+	}
+	assert_int_equal(buf_reserve(&b, 0), ERR_OK);
+	assert_int_equal(buf_reserve(&b, SIZE_MAX), ERR_TOOBIG);
+	assert_int_equal(strlen(buf_str(&b)), 1000);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reserve),
 		cmocka_unit_test(empty),
 		cmocka_unit_test(every_way_to_append),
 		cmocka_unit_test(grows_and_keeps),

@@ -7,6 +7,7 @@
 #include "big.h"
 #include "codec/sax.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RAW_MAX ((size_t)6 * SAX_VALUE_MAX)	/* as in json_scan.c */
@@ -19,6 +20,7 @@
 struct found {
 	struct problem problem;
 	size_t good;	/* bytes in order, over all pieces */
+	int64_t string_at;	/* where the open string began */
 	bool whole;
 };
 
@@ -43,6 +45,7 @@ scan(struct text in, size_t first, size_t piece)
 		assert_int_equal(j.at, i + n);
 	}
 	f.whole = json_scan_whole(&j);
+	f.string_at = f.whole ? 0 : j.string_at;
 	return f;
 }
 
@@ -54,6 +57,7 @@ scan_cut(const struct found *want, struct text in, size_t first, size_t piece)
 	assert_memory_equal(&f.problem, &want->problem, sizeof(f.problem));
 	assert_int_equal(f.good, want->good);
 	assert_int_equal(f.whole, want->whole);
+	assert_int_equal(f.string_at, want->string_at);
 }
 
 /* For every cut: the problem, and that all bytes before it are good. */
@@ -210,6 +214,69 @@ long_strings(void **state)
 	string_over("\0", 1, ERR_INPUT, NUL);
 }
 
+/* By the byte there is only the state machine: words must say the same. */
+static void
+same_by_bytes(const char *s, size_t n)
+{
+	struct found want = scan((struct text){ s, n }, 1, 1);
+
+	scan_cut(&want, (struct text){ s, n }, n, 1);
+	scan_cut(&want, (struct text){ s, n }, n / 2 + 1, n);
+}
+
+/* Every byte at every place of a word, within a string and outside. */
+static void
+every_byte_everywhere(void **state)
+{
+	static const char *const around[] = { "xxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"\"xxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"\"\"\"\"\"\"\"xxxxxx\"xxxxxx\"xxxx\"",
+		"\"\xd0\x96\xd0\x96\\nx\\u0041xxxxxxxxxxxxxxx",
+		"\"\\ud83d\\ude00\\ud83d\\ude00xxxxx" };
+	char s[32];
+
+	(void)state;
+	for (size_t k = 0; k < COUNT(around); k++) {
+		size_t n = strlen(around[k]);
+
+		for (int c = 0; c < 256; c++) {
+			for (size_t at = 0; at < n; at++) {
+				memcpy(s, around[k], n);
+				s[at] = (char)c;
+				same_by_bytes(s, n);
+			}
+		}
+	}
+}
+
+/* What takes several bytes, good or bad, behind runs of every length. */
+static void
+pieces_everywhere(void **state)
+{
+	static const char *const pieces[] = {
+		"\\n", "\\\"", "\\\\", "\\u0041", "\\u0000", "\\u00g0",
+		"\\u004", "\\ud800", "\\udc00", "\\ud83d\\ude00", "\\ud83dx",
+		"\\\xd0\x96", "\xd0\x96", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+		"\xc0\xaf", "\xd0", "\xe2\x82", "\xf0\x9f\x98",
+		"\xed\xa0\x80", "\xe0\x9f\xbf", "\xf4\x90\x80\x80", "\x80",
+		"\"", "\"\"", "\",\"" };
+	char s[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pieces); i++) {
+		for (size_t k = 0; k < COUNT(pieces); k++) {
+			for (size_t before = 0; before <= 18; before++) {
+				int n = snprintf(s, sizeof(s), "%s%.*s%s%s%s",
+				    before % 2 != 0 ? "\"" : "", (int)before,
+				    "xxxxxxxxxxxxxxxxxx", pieces[i], pieces[k],
+				    "yyyyyyyy\"");
+
+				same_by_bytes(s, (size_t)n);
+			}
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -219,6 +286,8 @@ main(void)
 		cmocka_unit_test(bad),
 		cmocka_unit_test(whole),
 		cmocka_unit_test(long_strings),
+		cmocka_unit_test(every_byte_everywhere),
+		cmocka_unit_test(pieces_everywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

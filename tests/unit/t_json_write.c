@@ -76,6 +76,75 @@ reader_reads_it_back(void **state)
 	}
 }
 
+/* As RFC 8259 has it, a byte at a time. */
+static size_t
+escape(char *to, const char *s, size_t n)
+{
+	static const char names[] = "\"\"\\\\\nn\rr\tt";
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = strchr(names, s[i]);
+
+		if (s[i] != '\0' && name != NULL && (name - names) % 2 == 0)
+			len += (size_t)sprintf(to + len, "\\%c", name[1]);
+		else if ((unsigned char)s[i] < 0x20)
+			len += (size_t)sprintf(to + len, "\\u%04x", s[i]);
+		else
+			to[len++] = s[i];
+	}
+	return len;
+}
+
+/* As a text and as a name, with a ceiling that fits and one that is short. */
+static void
+written_is(const char *s, size_t n)
+{
+	char inner[256], want[600];
+	size_t len = escape(inner, s, n);
+	int all = snprintf(want, sizeof(want), "\"%.*s\":\"%.*s\",\"%.*s\":\"",
+	    (int)len, inner, (int)len, inner, (int)len, inner);
+	struct buf b;
+
+	buf_init(&b, (size_t)all);
+	assert_int_equal(json_add_member(&b, s, n, s, n), ERR_OK);
+	assert_int_equal(json_add_key(&b, s, n), ERR_OK);
+	assert_int_equal(buf_addc(&b, '"'), ERR_OK);
+	assert_string_equal(buf_str(&b), want);
+	buf_free(&b);
+	buf_init(&b, 2 * len + 5);
+	assert_int_equal(json_add_member(&b, s, n, s, n), ERR_OK);
+	buf_free(&b);
+	buf_init(&b, 2 * len + 4);
+	assert_int_equal(json_add_member(&b, s, n, s, n), ERR_TOOBIG);
+	buf_free(&b);
+	buf_init(&b, len + 2);
+	assert_int_equal(json_add_string(&b, s, n), ERR_OK);
+	assert_memory_equal(b.p, want, len + 2);
+	buf_free(&b);
+}
+
+/* Every byte at every place, alone and with another behind it. */
+static void
+every_byte_everywhere(void **state)
+{
+	char s[20];
+
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		for (size_t n = 1; n <= sizeof(s); n++) {
+			for (size_t at = 0; at < n; at++) {
+				memset(s, 'x', sizeof(s));
+				s[at] = (char)c;
+				written_is(s, n);
+				s[n - 1] = '"';
+				written_is(s, n);
+			}
+		}
+	}
+	written_is("", 0);
+}
+
 static void
 members(void **state)
 {
@@ -172,6 +241,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strings),
 		cmocka_unit_test(reader_reads_it_back),
+		cmocka_unit_test(every_byte_everywhere),
 		cmocka_unit_test(members),
 		cmocka_unit_test(no_comma_at_the_beginning),
 		cmocka_unit_test(every_ceiling),

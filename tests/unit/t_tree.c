@@ -158,7 +158,7 @@ test_order(void **state)
 	for (size_t k = 0; k < COUNT(keys); k++)
 		put(t, keys[k], "1");
 	put(t, "a", "2");
-	for (n = t->root->first; n != NULL; n = n->next, i++)
+	for (n = node_first(t->root); n != NULL; n = node_next(n), i++)
 		assert_string_equal(n->key, keys[i]);
 	assert_int_equal(i, COUNT(keys));
 	assert_ptr_equal(t->root->last, find(t, "c"));
@@ -270,7 +270,7 @@ test_wide(void **state)
 	/* the next element does not see them */
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(tree_reset(t), ERR_OK);
-		assert_null(t->root->first);
+		assert_null(node_first(t->root));
 		for (int i = 0; i < 40; i++) {
 			(void)snprintf(path, sizeof(path), "k%d", i);
 			put(t, path, "1");
@@ -345,36 +345,101 @@ test_size_cap(void **state)
 	tree_free(&t);
 }
 
-static void
-test_integers(void **state)
+/* A small deterministic source of choices. */
+static unsigned
+choose(unsigned *seed, unsigned n)
 {
-	static const struct {
-		const char *text;
-		bool is;
-		int64_t value;
-	} cases[] = {
-		{ "0", true, 0 }, { "7", true, 7 }, { "-1", true, -1 },
-		{ "10", true, 10 }, { "-10", true, -10 },
-		{ "9223372036854775807", true, INT64_MAX },
-		{ "-9223372036854775808", true, INT64_MIN },
-		{ "9223372036854775808", false, 0 },
-		{ "-9223372036854775809", false, 0 },
-		{ "92233720368547758070", false, 0 },
-		{ "", false, 0 }, { "-", false, 0 }, { "--1", false, 0 },
-		{ "+1", false, 0 }, { " 1", false, 0 }, { "1 ", false, 0 },
-		{ "01", false, 0 }, { "00", false, 0 }, { "-0", false, 0 },
-		{ "-01", false, 0 }, { "1.0", false, 0 }, { "1e2", false, 0 },
-		{ "0x1", false, 0 }, { "1-", false, 0 }, { "\xd9\xa1", false,
-		    0 }, { NULL, false, 0 },
-	};
+	*seed = *seed * 1103515245u + 12345u;
+	return (*seed >> 16) % n;
+}
 
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		int64_t out = 77;
+/* Any element: few keys, so that places are entered again. */
+static void
+grow(struct tree *t, unsigned seed)
+{
+	static const char *const keys[] = { "a", "b", "message", "message_id",
+		"message_if", "0", "1", "7", "", "user_id", "chat_id" };
+	unsigned calls = choose(&seed, 80), wide = choose(&seed, 8) == 0;
+	size_t depth = 0;
+	char key[16];
 
-		assert_int_equal(text_is_integer(cases[i].text, &out),
-		    cases[i].is);
-		assert_int_equal(out, cases[i].is ? cases[i].value : 77);
+	while (calls-- > 0) {
+		unsigned what = choose(&seed, 5);
+
+		if (what < 2 + wide && depth < 4) {
+			(void)snprintf(key, sizeof(key), "%s%.0u",
+			    keys[choose(&seed, COUNT(keys))],
+			    wide ? choose(&seed, 30) : 0);
+			assert_int_equal(tree_enter(t, key, strlen(key)),
+			    ERR_OK);
+			depth++;
+		} else if (what == 3) {
+			assert_int_equal(tree_value(t, seed % 9 != 0 ? "x" :
+			    NULL, seed % 9 != 0), ERR_OK);
+		} else if (depth > 0) {
+			tree_leave(t);
+			depth--;
+		}
+	}
+	while (depth-- > 0)
+		tree_leave(t);
+}
+
+static void
+expect_same(const struct node *a, const struct node *b)
+{
+	const struct node *c = node_first(a), *d = node_first(b);
+
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->children, b->children);
+	assert_int_equal(a->next_index, b->next_index);
+	assert_int_equal(node_shows(a), node_shows(b));
+	if (a->kind == NODE_TEXT)
+		assert_string_equal(a->text, b->text);
+	for (; c != NULL && d != NULL; c = node_next(c), d = node_next(d)) {
+		assert_string_equal(c->key, d->key);
+		assert_int_equal(c->numbered, d->numbered);
+		assert_ptr_equal(node_child(a, c->key),
+		    a->kind == NODE_TREE ? c : NULL);
+		expect_same(c, d);
+	}
+	assert_ptr_equal(c, NULL);
+	assert_ptr_equal(d, NULL);
+}
+
+/* The nodes of the elements before must not show in any that follows. */
+static void
+test_elements_apart(void **state)
+{
+	struct tree *kept = *state, fresh;
+	unsigned seed = 1;
+
+	for (int i = 0; i < 20000; i++) {
+		/* mostly as the one before, as elements are */
+		if (i % 3 == 0)
+			seed = (unsigned)i + 1;
+		tree_init(&fresh, MAX, &problem);
+		assert_int_equal(tree_reset(&fresh), ERR_OK);
+		assert_int_equal(tree_reset(kept), ERR_OK);
+		grow(&fresh, seed + (unsigned)(i % 3 == 2));
+		grow(kept, seed + (unsigned)(i % 3 == 2));
+		expect_same(kept->root, fresh.root);
+		tree_free(&fresh);
+	}
+}
+
+/* Keys that come and go do not heap up nodes for ever. */
+static void
+test_kept_nodes_are_bounded(void **state)
+{
+	struct tree *t = *state;
+	char key[16];
+
+	for (int i = 0; i < 100000; i++) {
+		assert_int_equal(tree_reset(t), ERR_OK);
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		put(t, key, "1");
+		assert_true(t->nodes.used < 100000);
 	}
 }
 
@@ -394,7 +459,8 @@ main(void)
 		TEST(test_turn_to_wide),
 		TEST(test_places_cap),
 		TEST(test_size_cap),
-		TEST(test_integers),
+		TEST(test_elements_apart),
+		TEST(test_kept_nodes_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,21 @@ begins(const struct oracle *o, const unsigned char *c, size_t n)
 	    (n == 3 || (c[3] >= 0x80 && c[3] < 0xc0));
 }
 
+/* As far as utf8_run() must come: whole characters beyond ASCII. */
+static size_t
+run_of(const struct oracle *o, const unsigned char *c, size_t n)
+{
+	size_t start = 0, i = 0;
+
+	while (i < n && (i > start || c[i] >= 0x80) &&
+	    begins(o, c + start, i + 1 - start)) {
+		i++;
+		if (i - start == o->length[c[start]])
+			start = i;
+	}
+	return start;
+}
+
 /* Both go over the text until the first byte that cannot stand there. */
 static void
 compare(const struct oracle *o, const unsigned char *c, size_t n)
@@ -99,6 +114,9 @@ compare(const struct oracle *o, const unsigned char *c, size_t n)
 	struct utf8 u = { 0 };
 	size_t start = 0;
 
+	if (utf8_run(c, n) != run_of(o, c, n))
+		fail_msg("%02x %02x %02x %02x: a run of %zu", c[0], c[1], c[2],
+		    c[3], utf8_run(c, n));
 	for (size_t i = 0; i < n; i++) {
 		bool want = begins(o, c + start, i + 1 - start);
 		bool got = utf8_step(&u, c[i]);
