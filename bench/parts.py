@@ -18,7 +18,7 @@ from world import NGINX_WORKERS, World
 
 # kept connections hold a worker each, in every nginx worker as many as it
 # had in flight at once
-KEPT_WORKERS = 64 * NGINX_WORKERS + 96
+KEPT_THREADS = 64 * NGINX_WORKERS + 96
 BUCKET_IN_FLIGHT = 512          # answers wait for their turn
 BUCKET_WATCH = 1.25             # times the load's length
 LARGE = (200, 5000)             # messages in an event
@@ -28,7 +28,7 @@ def keepalive(options):
     """The same handlers behind nginx with and without kept connections."""
     cell, runs = Cell("http", 0, 64, 1), []
     with World(["ours", "nothing"], options.folder, kept=True,
-               workers=KEPT_WORKERS) as world:
+               threads=KEPT_THREADS) as world:
         for turn in range(options.runs):
             for name in ("ours", "nothing"):
                 for kept in (False, True) if turn % 2 == 0 else (True, False):

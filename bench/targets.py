@@ -3,8 +3,8 @@
     check(result)       [(target, measured, "yes", "no" or "not measured")]
 
 All targets are listed whatever was run. Where a target says nothing else it
-is about one message an event. "ours" is the handler with 16 calls in flight;
-what the default of 2 gives stands beside it and decides nothing.
+is about one message an event. "ours" is the handler with 2 calls in flight,
+the default; what 16 give stands beside it and decides nothing.
 """
 
 import figures
@@ -25,12 +25,12 @@ class Cells:
         return self.found[scheme, wait, in_flight, 1][handler]
 
     def beside(self, scheme, wait, text, in_flight=64):
-        """What the default configuration gives, if it was measured."""
+        """What more calls in flight give, if it was measured."""
         try:
             medians = self.of("ours2", scheme, wait, in_flight)
         except KeyError:
             return ""
-        return f"; with 2 calls in flight {text(medians)}"
+        return f"; with 16 calls in flight {text(medians)}"
 
 
 def _times(c, scheme, other, factor, strict=False):

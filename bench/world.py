@@ -25,10 +25,12 @@ import stores
 from programs import (BUILD, HERE, PLAIN, PROGRAMS, TOKEN, as_web_user,
                       compile_all, php_fpm, web_user)
 
-WORKERS = 64            # server.workers of our handler; threads of the C floors
+WORKERS = 16            # server.workers of our handler: the default
+FLOOR_THREADS = 64      # of the C floors
 PHP_CHILDREN = 64
 NGINX_WORKERS = len(os.sched_getaffinity(0))
-CALLS_IN_FLIGHT = {"ours": 16, "ours2": 2}      # a free portal allows more
+# a portal without a limit bears more: larger calls, or more of them
+PORTAL = {"ours": {"status_batch": 500}, "ours2": {"calls_in_flight": 16}}
 
 FASTCGI = """
             fastcgi_param REQUEST_METHOD $request_method;
@@ -43,8 +45,8 @@ FASTCGI = """
 
 # The handlers by name: what they are called in the report.
 TITLES = {
-    "ours": "imconnector.fcgi, portal.calls_in_flight = 16",
-    "ours2": "imconnector.fcgi, portal.calls_in_flight = 2 (the default)",
+    "ours": "imconnector.fcgi, portal.status_batch = 500",
+    "ours2": "imconnector.fcgi, portal.calls_in_flight = 16",
     "php": "PHP-FPM, curl, Debian's CA bundle",
     "php1": "PHP-FPM, curl, CA file of one certificate",
     "node": "Node, undici",
@@ -69,9 +71,9 @@ class World:
     """See the head of this file."""
 
     def __init__(self, wanted, folder=None, *, portal=None,
-                 workers=WORKERS, body_max=1048576, kept=False):
+                 threads=FLOOR_THREADS, body_max=1048576, kept=False):
         self.wanted = wanted            # names of TITLES
-        self.workers = workers
+        self.threads = threads
         self.body_max = body_max
         self.kept = kept                # also /NAME-kept, kept connections
         self.portal = {"burst": 1000000, "rate": 1000000, **(portal or {})}
@@ -251,12 +253,11 @@ class World:
         var.mkdir()
         self.own(var)
         config = self.folder / "etc" / f"{name}.conf"
-        portal = {"calls_in_flight": CALLS_IN_FLIGHT.get(name, 2),
-                  **self.portal}
+        portal = {**PORTAL.get(name, {}), **self.portal}
         config.write_text(
             f"[app]\napplication_token = {TOKEN}\ninsecure_http = yes\n"
             f"portals = 127.0.0.1\nca_file = {self.ca}\n"
-            f"[server]\nworkers = {self.workers}\n"
+            f"[server]\nworkers = {WORKERS}\n"
             f"body_max = {self.body_max}\n"
             f"[store]\nurl = sqlite:{var}/queue.db\n"
             "[channel]\nurl = null:\n[portal]\n" +
@@ -272,7 +273,7 @@ class World:
         self._fastcgi(name, name)
 
     def _start_floor(self, name):
-        threads, store = self.workers, []
+        threads, store = self.threads, []
         if name == "floor2":    # gets one event at a time: one connection
             threads = 1
             store = [stores.copy(self, stores.make(self, "model"))]

@@ -97,6 +97,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		.late = s->late,
 		.waiting = s->waiting,
 		.ready = s->ready,
+		.one_shot = o->one_shot,
 	};
 	return e;
 }

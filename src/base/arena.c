@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE ((size_t)16 * 1024)	/* an ordinary event fits into one */
+#define CHUNK_SIZE ((size_t)8 * 1024)	/* an ordinary event fits into one */
 
 struct arena_chunk {
 	struct arena_chunk *next;

@@ -4,6 +4,7 @@
 #include "relay/late.h"
 #include "relay/relay.h"
 #include "store/calls.h"
+#include "store/submit.h"
 
 /*
  * The steps of claimed messages.  `probe`: the destination was down, and

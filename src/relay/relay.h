@@ -7,6 +7,7 @@
 #include "event/event.h"
 #include "portal/env.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct late;
@@ -20,6 +21,7 @@ struct relay {
 	struct late *late;	/* relay/late.h */
 	struct waiting *waiting;	/* relay/waiting.h */
 	struct ready *ready;	/* relay/ready.h */
+	bool one_shot;		/* plain CGI: nobody else brings work */
 };
 
 /* What became of an event, as far as it has come. */

@@ -22,8 +22,9 @@
 #include <string.h>
 #include <time.h>
 
-#define CALLS_MAX 5	/* of one ladder; a move to a new address included */
-#define GATHER_MS 25	/* the longest wait for more to go with a call */
+#define CALLS_MAX 5	/* of one ladder; a move to a new address, too */
+#define GATHER_MIN_MS 1	/* how long a call waits for more to go with it */
+#define GATHER_MAX_MS 25
 
 struct telling {
 	const struct relay *r;
@@ -185,7 +186,8 @@ move(struct telling *t)
 	t->endpoint = home;
 	log_warning(env->log, "moved", F_STR("member_id", member_of(t)),
 	    F_STR("endpoint", home),
-	    F_STR("advice", t->call->installed ? "the stored endpoint is replaced" :
+	    F_STR("advice", t->call->installed ?
+	    "the stored endpoint is replaced" :
 	    "change app.client_endpoint if it is set"));
 	if (t->call->installed && store_portal_moved(env->store,
 	    member_of(t), home, &p) != ERR_OK)
@@ -256,7 +258,6 @@ climb(struct telling *t, struct status_item *item)
 	}
 }
 
-/* Whoever waits is told before that is written: a crash only repeats it. */
 static void
 acknowledged(struct telling *t)
 {
@@ -268,8 +269,6 @@ acknowledged(struct telling *t)
 		log_info(t->r->env.log, "acknowledged", F_STR("key",
 		    t->call->work[i]->key));
 	}
-	waiting_tell(t->r->waiting, t->call->work, t->call->n,
-	    STATE_ACKNOWLEDGED);
 }
 
 /* A batch that is refused for its content, or for the want of a token that
@@ -408,16 +407,34 @@ line_of(const struct work *w, struct line *line, char place[PLACE_MAX])
 static void
 wait_for_more(const struct relay *r, const struct line *line, struct call *c)
 {
-	int64_t ms = c->took_ms / 8 < GATHER_MS ? c->took_ms / 8 : GATHER_MS;
-	const struct timespec t = { 0, (long)ms * 1000000 };
+	int64_t ms = c->took_ms / 8;
+	struct timespec t = { 0, 0 };
 	struct problem p = { 0 };
 
-	if (c->others == 0 || ms == 0 || c->work[0]->alone)
+	if (c->others == 0 || c->work[0]->alone)
 		return;
+	if (ms < GATHER_MIN_MS)
+		ms = GATHER_MIN_MS;
+	t.tv_nsec = (ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS) * 1000000;
 	(void)nanosleep(&t, NULL);
 	if (store_call_more(r->env.store, line, c, &p) != ERR_OK)
 		log_error(r->env.log, "store-failed", F_STR("reason",
 		    p.text));
+}
+
+struct good_news {
+	const struct relay *r;
+	const struct call *call;
+};
+
+/* Whoever waits is told before it is written: a crash only repeats it. */
+static void
+spread(void *ctx)
+{
+	const struct good_news *g = ctx;
+
+	waiting_tell(g->r->waiting, g->call->work, g->call->n,
+	    STATE_ACKNOWLEDGED);
 }
 
 bool
@@ -431,6 +448,7 @@ tell_on(const struct relay *r, struct call *c, bool probe,
 	while (c->leave == LEAVE_GRANTED) {
 		bool more = deadline_left(&until) > 0;
 		char place[PLACE_MAX];
+		struct good_news news = { r, c };
 		struct problem p = { 0 };
 		struct call_end end;
 		struct call next;
@@ -443,7 +461,11 @@ tell_on(const struct relay *r, struct call *c, bool probe,
 		good = first ? end.acknowledged : good;
 		first = probe = false;
 		call_init(&next);
-		end.at_leisure = !waiting_any(r->waiting);
+		if (end.acknowledged)
+			end.queued = (struct on_queued){ spread, &news };
+		/* those who wait for more than this call brings */
+		end.at_leisure = !r->one_shot &&
+		    waiting_count(r->waiting) <= c->n;
 		if (store_call_end(r->env.store, c, &end, &line, more ?
 		    &next : NULL, &p) != ERR_OK)
 			log_error(r->env.log, "store-failed", F_STR("key",

@@ -16,15 +16,13 @@
 #include "relay/waiting.h"
 
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define BEHIND_MAX ((size_t)1024 * 1024)
 
 /* Chats' next messages of other events; they outlive the trip. */
 struct behind {
-	struct arena arena;
-	int64_t *id;
+	int64_t one;		/* of a single message */
+	int64_t *many;		/* of several: allocated; else NULL */
 	size_t n;
 };
 
@@ -172,7 +170,10 @@ add_next(struct trip *t, int64_t id)
 			add_work(t, i);
 			return;
 		}
-	t->behind.id[t->behind.n++] = id;
+	if (t->behind.many != NULL)
+		t->behind.many[t->behind.n++] = id;
+	else if (++t->behind.n == 1)
+		t->behind.one = id;
 }
 
 /* A channel that has just gone down is not waited for once more. */
@@ -314,8 +315,9 @@ trip_told(struct trip *t, struct patience *thread)
 		waiting_arm(r->waiting, &t->wait);
 	(void)tell_on(r, &call, false, thread);
 	for (size_t i = 0; i < behind.n; i++)
-		travel_on(r, behind.id[i]);
-	arena_free(&behind.arena);
+		travel_on(r, behind.many != NULL ? behind.many[i] :
+		    behind.one);
+	free(behind.many);
 }
 
 static void
@@ -350,7 +352,7 @@ run_stored(struct task *task, struct patience *thread)
 	if (store_take_end(&t->taking, &p) == ERR_OK) {
 		trip_stored(t, thread);
 	} else {
-		arena_free(&t->behind.arena);
+		free(t->behind.many);
 		t->sender->failed(t->sender, &p);
 	}
 }
@@ -382,14 +384,13 @@ make_room(struct trip *t)
 	struct arena *a = &t->ev->arena;
 	size_t n = t->ev->messages;
 
-	arena_init(&t->behind.arena, BEHIND_MAX);
 	t->arrival = arena_alloc(a, n * sizeof(*t->arrival));
 	t->work = arena_alloc(a, n * sizeof(*t->work));
 	t->awaited = arena_alloc(a, n * sizeof(*t->awaited));
-	t->behind.id = arena_alloc(&t->behind.arena, n *
-	    sizeof(*t->behind.id));
+	if (n > 1)
+		t->behind.many = calloc(n, sizeof(*t->behind.many));
 	return t->arrival != NULL && t->work != NULL && t->awaited != NULL &&
-	    t->behind.id != NULL;
+	    (n == 1 || t->behind.many != NULL);
 }
 
 static void
@@ -435,7 +436,7 @@ trip_take(const struct relay *r, struct event *ev, struct sender *sender,
 			return ERR_OK;
 		}
 	}
-	arena_free(&t->behind.arena);
+	free(t->behind.many);
 	return room ? p->err : problem_set(p, ERR_DISK, -1, NULL,
 	    "out of memory");
 }

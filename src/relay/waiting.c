@@ -28,6 +28,7 @@ struct waiting {
 	pthread_cond_t wake;
 	struct slot slot[SLOTS];
 	struct waits armed;
+	size_t waits;		/* in that list */
 	bool stop;
 	bool started;
 	pthread_t thread;
@@ -122,8 +123,10 @@ disarm(struct waiting *w, struct wait *wait)
 {
 	for (size_t i = 0; i < wait->items; i++)
 		unlist(&wait->item[i]);
-	if (wait->armed)
+	if (wait->armed) {
 		TAILQ_REMOVE(&w->armed, wait, link);
+		w->waits--;
+	}
 	wait->armed = false;
 }
 
@@ -138,6 +141,7 @@ waiting_arm(struct waiting *w, struct wait *wait)
 	if (wait->armed) {
 		wait->asked_ms = now(w);
 		TAILQ_INSERT_TAIL(&w->armed, wait, link);
+		w->waits++;
 	}
 	if (first && wait->armed)
 		(void)pthread_cond_signal(&w->wake);
@@ -202,15 +206,15 @@ waiting_tell(struct waiting *w, struct work *const *work, size_t n,
 	end_all(&over);
 }
 
-bool
-waiting_any(struct waiting *w)
+size_t
+waiting_count(struct waiting *w)
 {
-	bool any;
+	size_t n;
 
 	(void)pthread_mutex_lock(&w->lock);
-	any = !TAILQ_EMPTY(&w->armed);
+	n = w->waits;
 	(void)pthread_mutex_unlock(&w->lock);
-	return any;
+	return n;
 }
 
 /* Under the lock: those whose time is over. */
@@ -247,7 +251,9 @@ to_ask(struct waiting *w, int64_t *id)
 	size_t n = 0;
 
 	TAILQ_FOREACH(wait, &w->armed, link) {
-		if (now(w) - wait->asked_ms < ASK_MS)
+		/* those that found no room now come first the next time */
+		if (now(w) - wait->asked_ms < ASK_MS ||
+		    (n != 0 && n + wait->items > ASK_MAX))
 			continue;
 		for (size_t i = 0; i < wait->items; i++)
 			if (wait->item[i].listed && n < ASK_MAX)

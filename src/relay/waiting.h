@@ -69,8 +69,8 @@ void waiting_end(struct waiting *, struct wait *);
 void waiting_tell(struct waiting *, struct work *const *, size_t n,
     enum state);
 
-/* Whether anybody waits now. */
-bool waiting_any(struct waiting *);
+/* How many wait now. */
+size_t waiting_count(struct waiting *);
 
 /* Ends all waits, as if their time were over. */
 void waiting_end_all(struct waiting *);

@@ -1,14 +1,13 @@
 /*
  * Status calls: slots, buckets, and the messages that go with a call.
  *
- * Called by the relay before and after each call.  Owns nothing.  A call is
+ * Called by the relay before each call.  Owns nothing.  A call is
  * a row with a claim, so one that died with its process counts no more.  The
  * bucket is Bitrix24's (contract, section 5): it takes `burst` calls and
  * leaks `rate` a second.
  */
 #include "store/calls.h"
 
-#include "base/fault.h"
 #include "store/queue.h"
 #include "store/row.h"
 
@@ -16,7 +15,6 @@
 
 #define CALL_ARENA_MAX ((size_t)32 * 1024 * 1024)
 #define BUSY_MS 1000	/* whoever calls looks for more; else the retry */
-#define LEISURE_MS 10	/* how long a write may wait for company */
 
 void
 call_init(struct call *c)
@@ -80,8 +78,8 @@ read_took(struct store *s, const char *member_id, int64_t *ms)
  * How full the bucket is now.  After a clock was set back nobody knows, and
  * waiting for it to catch up would be worse than a refusal.
  */
-static bool
-read_level(struct store *s, const char *member_id, int64_t *level)
+bool
+call_read_level(struct store *s, const char *member_id, int64_t *level)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT CASE"
 	    " WHEN level_ms > ?2 OR ?2 - level_ms > 86400000 THEN 0"
@@ -96,8 +94,8 @@ read_level(struct store *s, const char *member_id, int64_t *level)
 	return ask_int(s, st, level);
 }
 
-static bool
-write_level(struct store *s, const char *member_id, int64_t level)
+bool
+call_write_level(struct store *s, const char *member_id, int64_t level)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "INSERT INTO meter(member_id, reset_ms, level, level_ms)"
@@ -127,7 +125,7 @@ may_leave(struct store *s, struct asking *a)
 		return true;
 	}
 	if (!count_calls(s, a->line->member_id, &c->others) ||
-	    !read_level(s, a->line->member_id, &a->level) ||
+	    !call_read_level(s, a->line->member_id, &a->level) ||
 	    (c->others != 0 &&
 	    !read_took(s, a->line->member_id, &c->took_ms)))
 		return false;
@@ -159,7 +157,8 @@ select_group(struct store *s, enum group group)
 		    " AND alone = 0 ORDER BY id LIMIT ?6");
 	case GROUP_PARKED:
 		return sqlite_stmt(s->db, "SELECT " ROW_COLUMNS_TOLD WAITING
-		    " AND hold = 2 AND ?5 = ?5 ORDER BY id LIMIT ?6");
+		    " AND hold = 2 AND alone = 0 AND ?5 = ?5"
+		    " ORDER BY id LIMIT ?6");
 	default:
 		return sqlite_stmt(s->db, "SELECT " ROW_COLUMNS_TOLD READY
 		    " AND alone = 1 ORDER BY id LIMIT ?6");
@@ -234,7 +233,7 @@ note_call(struct store *s, struct asking *a)
 	bind_int(st, 2, owner_number(s->owner));
 	bind_int(st, 3, store_lease(s));
 	return ask_int(s, st, &a->call->id) &&
-	    write_level(s, a->line->member_id, a->level + 1000);
+	    call_write_level(s, a->line->member_id, a->level + 1000);
 }
 
 static bool
@@ -359,209 +358,4 @@ store_call_more(struct store *s, const struct line *line, struct call *c,
 	if (e != ERR_OK)
 		c->n = a.had;
 	return e;
-}
-
-struct ending {
-	const struct call *call;
-	const struct call_end *end;
-	struct asking next;
-};
-
-static bool
-note_reset(struct store *s, const char *member_id, int64_t reset_ms)
-{
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "INSERT INTO meter(member_id, reset_ms) VALUES(?1, ?2)"
-	    " ON CONFLICT(member_id) DO UPDATE SET reset_ms = ?2");
-
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, member_id);
-	bind_int(st, 2, reset_ms);
-	return sqlite_done(s->db, st);
-}
-
-static bool
-note_took(struct store *s, const char *member_id, int64_t ms)
-{
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE meter SET took_ms = ?2 WHERE member_id = ?1");
-
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, member_id);
-	bind_int(st, 2, ms);
-	return sqlite_done(s->db, st);
-}
-
-/* What the call told us of the portal's limits. */
-static bool
-note_limits(struct store *s, const struct ending *e)
-{
-	const char *member_id = e->call->work[0]->member_id;
-	int64_t level;
-
-	if (e->end->reset_ms != 0 &&
-	    !note_reset(s, member_id, e->end->reset_ms))
-		return false;
-	if (e->end->acknowledged &&
-	    !note_took(s, member_id, e->end->took_ms))
-		return false;
-	if (!e->end->refused && e->end->more_calls == 0)
-		return true;
-	if (!read_level(s, member_id, &level))
-		return false;
-	level += e->end->more_calls * 1000;
-	if (e->end->refused && level < s->opts.burst * 1000)
-		level = s->opts.burst * 1000;
-	return write_level(s, member_id, level);
-}
-
-static bool
-acknowledge_one(struct store *s, const struct work *w)
-{
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET state = 3, body = NULL, token = NULL,"
-	    " endpoint = NULL, reason = NULL, changed_ms = ?2, hold = 0,"
-	    " next_ms = NULL, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 2");
-
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, w->id);
-	bind_int(st, 2, store_now(s));
-	return sqlite_done(s->db, st);
-}
-
-static bool
-end_call(struct store *s, void *ctx)
-{
-	struct ending *e = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, "DELETE FROM call WHERE id = ?1");
-	bool ok = st != NULL;
-
-	if (ok) {
-		bind_int(st, 1, e->call->id);
-		ok = sqlite_done(s->db, st) && note_limits(s, e);
-	}
-	for (size_t i = 0; ok && e->end->acknowledged && i < e->call->n; i++)
-		ok = acknowledge_one(s, e->call->work[i]);
-	if (ok && e->next.call != NULL)
-		ok = begin_call(s, &e->next);
-	fault_point("acknowledged-before-commit");
-	return ok;
-}
-
-enum err
-store_call_end(struct store *s, const struct call *c,
-    const struct call_end *end, const struct line *line, struct call *next,
-    struct problem *p)
-{
-	struct ending ending = { c, end, { .line = line, .call = next } };
-	enum err e = store_transact_with(s, end_call, &ending,
-	    end->at_leisure ? LEISURE_MS : 0, p);
-
-	fault_point("acknowledged-after-commit");
-	if (e == ERR_OK)
-		return e;
-	if (next != NULL)
-		next->leave = LEAVE_NOTHING;
-	if (c->id != 0)
-		claim_orphan(s, -c->id);
-	for (size_t i = 0; end->acknowledged && i < c->n; i++)
-		claim_orphan(s, c->work[i]->id);
-	return e;
-}
-
-struct reset {
-	const char *member_id;
-	int64_t ms;
-};
-
-static bool
-read_reset(struct store *s, void *ctx)
-{
-	struct reset *r = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT reset_ms FROM meter WHERE member_id = ?1");
-
-	if (st != NULL)
-		bind_text(st, 1, r->member_id);
-	return ask_int(s, st, &r->ms);
-}
-
-int64_t
-store_reset_ms(struct store *s, const char *member_id)
-{
-	struct reset r = { member_id, 0 };
-	struct problem p = { 0 };
-
-	return store_read(s, read_reset, &r, &p) == ERR_OK ? r.ms : 0;
-}
-
-struct several {
-	struct work *const *work;
-	const int64_t *id;
-	size_t n;
-	enum state *state;
-};
-
-static bool
-set_alone(struct store *s, void *ctx)
-{
-	const struct several *v = ctx;
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < v->n; i++) {
-		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
-		    " SET alone = 1, owner = 0, lease = 0, hold = 0,"
-		    " next_ms = ?2 WHERE id = ?1 AND state = 2");
-
-		if (st == NULL)
-			return false;
-		bind_int(st, 1, v->work[i]->id);
-		bind_int(st, 2, store_now(s));
-		ok = sqlite_done(s->db, st);
-	}
-	return ok;
-}
-
-enum err
-store_alone(struct store *s, struct work *const *w, size_t n,
-    struct problem *p)
-{
-	struct several v = { .work = w, .n = n };
-	enum err e = store_transact(s, set_alone, &v, p);
-
-	for (size_t i = 0; e != ERR_OK && i < n; i++)
-		claim_orphan(s, w[i]->id);
-	return e;
-}
-
-static bool
-read_states(struct store *s, void *ctx)
-{
-	const struct several *v = ctx;
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < v->n; i++) {
-		sqlite3_stmt *st = sqlite_stmt(s->db,
-		    "SELECT state FROM message WHERE id = ?1");
-		int64_t state;
-
-		if (st != NULL)
-			bind_int(st, 1, v->id[i]);
-		ok = ask_int(s, st, &state);
-		v->state[i] = (enum state)state;
-	}
-	return ok;
-}
-
-enum err
-store_states(struct store *s, const int64_t *id, size_t n,
-    enum state *state, struct problem *p)
-{
-	struct several v = { .id = id, .n = n, .state = state };
-
-	return store_read(s, read_states, &v, p);
 }

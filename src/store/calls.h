@@ -3,6 +3,7 @@
 
 #include "store/portals.h"
 #include "store/store.h"
+#include "store/write.h"
 
 /*
  * Status calls: how many are on their way to a portal, and its bucket, kept
@@ -69,6 +70,11 @@ struct call_end {
 	int64_t more_calls;	/* made beyond the first */
 	bool refused;		/* over the limit: the bucket is full */
 	bool at_leisure;	/* nobody waits for what is written */
+	/*
+	 * If set: called when its place is sure.  Whoever is told of it then,
+	 * finds it acknowledged with whatever he writes next.
+	 */
+	struct on_queued queued;
 };
 
 /*

@@ -7,6 +7,7 @@
  */
 #include "store/store.h"
 
+#include "store/calls.h"
 #include "store/queue.h"
 #include "store/row.h"
 
@@ -248,4 +249,38 @@ store_load(struct store *s, int64_t id, struct arena *a, struct work *w,
 
 	return e != ERR_OK || p.found ? e : problem_set(problem, ERR_DISK, -1,
 	    NULL, "the message is gone");
+}
+
+struct states {
+	const int64_t *id;
+	size_t n;
+	enum state *state;
+};
+
+static bool
+read_states(struct store *s, void *ctx)
+{
+	const struct states *v = ctx;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < v->n; i++) {
+		sqlite3_stmt *st = sqlite_stmt(s->db,
+		    "SELECT state FROM message WHERE id = ?1");
+		int64_t state;
+
+		if (st != NULL)
+			bind_int(st, 1, v->id[i]);
+		ok = ask_int(s, st, &state);
+		v->state[i] = (enum state)state;
+	}
+	return ok;
+}
+
+enum err
+store_states(struct store *s, const int64_t *id, size_t n,
+    enum state *state, struct problem *p)
+{
+	struct states v = { .id = id, .n = n, .state = state };
+
+	return store_read(s, read_states, &v, p);
 }

@@ -286,22 +286,19 @@ store_submit(struct store *s, struct store_write *w)
 
 /*
  * For a while, unless somebody commits already; whoever begins to takes this
- * one along.  Under the lock, before and after.
+ * one along.  Looks each millisecond: nobody waits for it.  Under the lock,
+ * before and after.
  */
 static bool
 wait_for_company(struct commits *c, struct store_write *w, int64_t ms)
 {
-	struct timespec until;
-	bool woken;
+	bool woken = false;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)ms * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	(void)pthread_mutex_unlock(&c->lock);
-	woken = sem_clockwait(&w->wake, CLOCK_MONOTONIC, &until) == 0;
+	for (int64_t i = 0; !woken && i < ms; i++) {
+		pause_us(1000);
+		woken = sem_trywait(&w->wake) == 0;
+	}
 	(void)pthread_mutex_lock(&c->lock);
 	return woken;
 }
@@ -318,7 +315,7 @@ wait_for_turn(struct commits *c, struct store_write *w)
 
 enum err
 store_transact_with(struct store *s, bool (*work)(struct store *, void *),
-    void *ctx, int64_t wait_ms, struct problem *p)
+    void *ctx, int64_t wait_ms, const struct on_queued *q, struct problem *p)
 {
 	struct store_write w = { .work = work, .ctx = ctx, .problem = p };
 	struct commits *c = &s->commits;
@@ -328,7 +325,12 @@ store_transact_with(struct store *s, bool (*work)(struct store *, void *),
 	(void)pthread_mutex_lock(&c->lock);
 	STAILQ_INSERT_TAIL(&c->queue, &w, link);
 	c->waiting++;
-	if (wait_ms != 0 && !c->led)
+	if (q != NULL) {
+		(void)pthread_mutex_unlock(&c->lock);
+		q->call(q->ctx);
+		(void)pthread_mutex_lock(&c->lock);
+	}
+	if (wait_ms != 0 && !c->led && !w.over)
 		woken = wait_for_company(c, &w, wait_ms);
 	if (!woken && (c->led || w.over))
 		wait_for_turn(c, &w);
@@ -346,5 +348,5 @@ enum err
 store_transact(struct store *s, bool (*work)(struct store *, void *),
     void *ctx, struct problem *p)
 {
-	return store_transact_with(s, work, ctx, 0, p);
+	return store_transact_with(s, work, ctx, 0, NULL, p);
 }

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "store/calls.h"
 #include "store/queue.h"
+#include "store/submit.h"
 
 #include <string.h>
 #include <time.h>
@@ -271,6 +272,38 @@ store_postponed(struct store *s, struct work *const *w, size_t n,
 	struct move m = { .all = w, .n = n, .hold = hold, .text = reason,
 	    .now_ms = store_now(s), .next_ms = next_ms };
 	enum err e = store_transact(s, postponed, &m, p);
+
+	for (size_t i = 0; e != ERR_OK && i < n; i++)
+		claim_orphan(s, w[i]->id);
+	return e;
+}
+
+static bool
+set_alone(struct store *s, void *ctx)
+{
+	const struct move *m = ctx;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < m->n; i++) {
+		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
+		    " SET alone = 1, owner = 0, lease = 0, hold = 0,"
+		    " next_ms = ?2 WHERE id = ?1 AND state = 2");
+
+		if (st == NULL)
+			return false;
+		bind_int(st, 1, m->all[i]->id);
+		bind_int(st, 2, m->now_ms);
+		ok = sqlite_done(s->db, st);
+	}
+	return ok;
+}
+
+enum err
+store_alone(struct store *s, struct work *const *w, size_t n,
+    struct problem *p)
+{
+	struct move m = { .all = w, .n = n, .now_ms = store_now(s) };
+	enum err e = store_transact(s, set_alone, &m, p);
 
 	for (size_t i = 0; e != ERR_OK && i < n; i++)
 		claim_orphan(s, w[i]->id);

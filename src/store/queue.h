@@ -66,11 +66,13 @@ enum err store_transact(struct store *,
 
 /*
  * The same for a write that is in no hurry: alone, it waits up to `wait_ms`
- * for another to share the commit with.
+ * for another to share the commit with.  The on_queued, unless NULL, is called
+ * once no later write can come before this one.
  */
+struct on_queued;
 enum err store_transact_with(struct store *,
     bool (*work)(struct store *, void *ctx), void *ctx, int64_t wait_ms,
-    struct problem *);
+    const struct on_queued *, struct problem *);
 
 /*
  * Begins a write that no thread waits for; the caller has set done, work, ctx
@@ -123,6 +125,10 @@ struct call;
 struct line;
 bool call_begin(struct store *, const struct line *,
     const struct work *first, struct call *);
+
+/* How full a portal's bucket is now, in thousandths of a call. */
+bool call_read_level(struct store *, const char *member_id, int64_t *level);
+bool call_write_level(struct store *, const char *member_id, int64_t level);
 
 /* store_down_until() and store_portal() within one; 0: it is up. */
 bool destination_until(struct store *, const char *name, int64_t *until_ms);

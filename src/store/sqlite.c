@@ -33,6 +33,7 @@ struct sqlite {
 	void *ctx;
 	int busy_ms;
 	int pages;		/* in the log, after our last commit */
+	unsigned char head[HEAD_SIZE];	/* of the file, when it was opened */
 };
 
 enum err
@@ -98,6 +99,10 @@ set_durability(struct sqlite *s, struct problem *p)
 	if (e == ERR_OK)
 		e = set_pragma(s, "PRAGMA synchronous=FULL",
 		    "PRAGMA synchronous", "2", p);
+	/* KiB: what is worked on is little, and the system caches the rest */
+	if (e == ERR_OK)
+		e = set_pragma(s, "PRAGMA cache_size=-1024",
+		    "PRAGMA cache_size", "-1024", p);
 	/* what is erased (tokens, texts) must not stay in the file */
 	if (e == ERR_OK)
 		e = set_pragma(s, "PRAGMA secure_delete=ON",
@@ -123,36 +128,65 @@ make_schema(struct sqlite *s, struct problem *p)
 	return ERR_DISK;
 }
 
-/*
- * With a log SQLite may not look at the file itself for long, and what is
- * stored would go into something else than a store.
- */
-static enum err
-check_head(struct sqlite *s, bool may_be_new, struct problem *p)
+/* The head of the file itself; zeros where it is shorter. */
+static bool
+read_head(struct sqlite *s, unsigned char head[HEAD_SIZE], int64_t *size)
+{
+	sqlite3_file *f = NULL;
+
+	memset(head, 0, HEAD_SIZE);
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER,
+	    &f) != SQLITE_OK || f->pMethods->xFileSize(f,
+	    (sqlite3_int64 *)size) != SQLITE_OK)
+		return false;
+	(void)f->pMethods->xRead(f, head, HEAD_SIZE, 0);
+	return true;
+}
+
+static bool
+is_database(const unsigned char head[HEAD_SIZE])
 {
 	static const char magic[] = "SQLite format 3";
-	unsigned char head[HEAD_SIZE] = { 0 };
-	sqlite3_file *f = NULL;
-	sqlite3_int64 size = 0;
 
-	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER,
-	    &f) != SQLITE_OK || f->pMethods->xFileSize(f, &size) != SQLITE_OK)
-		return sqlite_fail(s, p);
-	if (size == 0 && may_be_new)
-		return ERR_OK;
-	/* a short one leaves zeros */
-	(void)f->pMethods->xRead(f, head, HEAD_SIZE, 0);
-	if (memcmp(head, magic, sizeof(magic)) == 0 && (may_be_new ||
-	    head[VERSION_AT] == SCHEMA_VERSION[0] - '0'))
-		return ERR_OK;
+	return memcmp(head, magic, sizeof(magic)) == 0;
+}
+
+static enum err
+not_ours(struct problem *p)
+{
 	return problem_set(p, ERR_DISK, -1, NULL, "the store failed: the "
 	    "file is not a database, or not this program's any more");
 }
 
+/*
+ * With a log SQLite may not look at the file itself for long, and what is
+ * stored would go into something else than a store.  The version may be in
+ * the log only, as long as a reader keeps it there: then the head is what it
+ * was when the file was opened.
+ */
 enum err
 sqlite_check(struct sqlite *s, struct problem *p)
 {
-	return check_head(s, false, p);
+	unsigned char head[HEAD_SIZE];
+	int64_t size;
+
+	if (!read_head(s, head, &size))
+		return sqlite_fail(s, p);
+	if (is_database(head) && (head[VERSION_AT] == SCHEMA_VERSION[0] - '0'
+	    || memcmp(head, s->head, HEAD_SIZE) == 0))
+		return ERR_OK;
+	return not_ours(p);
+}
+
+/* Before SQLite looks at it, which would put the log into any file. */
+static enum err
+check_head(struct sqlite *s, struct problem *p)
+{
+	int64_t size = 0;
+
+	if (!read_head(s, s->head, &size))
+		return sqlite_fail(s, p);
+	return size == 0 || is_database(s->head) ? ERR_OK : not_ours(p);
 }
 
 /* Before anything is set: a file that is not ours stays as it is. */
@@ -278,6 +312,7 @@ sqlite_open(struct sqlite **out, const struct sqlite_opts *o,
 {
 	struct sqlite *s = calloc(1, sizeof(*s));
 	bool old = false;
+	int64_t size;
 	enum err e = s != NULL ? ERR_OK : problem_set(p, ERR_NOMEM, -1, NULL,
 	    "out of memory");
 
@@ -285,7 +320,7 @@ sqlite_open(struct sqlite **out, const struct sqlite_opts *o,
 	if (e == ERR_OK)
 		e = open_file(s, o, p);
 	if (e == ERR_OK)
-		e = check_head(s, true, p);
+		e = check_head(s, p);
 	if (e == ERR_OK)
 		e = check_schema(s, &old, p);
 	if (e == ERR_OK)
@@ -298,7 +333,9 @@ sqlite_open(struct sqlite **out, const struct sqlite_opts *o,
 	if (e == ERR_OK && old)
 		e = make_schema(s, p);
 	if (e == ERR_OK && old)
-		sqlite_checkpoint(s, true);	/* for sqlite_check() */
+		sqlite_checkpoint(s, true);
+	if (e == ERR_OK && !read_head(s, s->head, &size))
+		e = sqlite_fail(s, p);
 	if (e == ERR_OK)
 		*out = s;
 	else

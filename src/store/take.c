@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "store/queue.h"
+#include "store/submit.h"
 
 #include <inttypes.h>
 #include <stdio.h>

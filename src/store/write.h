@@ -22,11 +22,17 @@ struct store_write {
 	bool (*work)(struct store *, void *ctx);
 	void *ctx;
 	struct problem *problem;
-	sem_t wake;		/* without `done`: posted when one of these is */
-	bool over;		/* set: `end` is set, */
-	bool leads;		/* or it is this one's turn to commit */
+	sem_t wake;		/* without `done`: posted when it is over, or */
+	bool leads;		/* it is this one's turn to commit */
+	bool over;		/* `end` is set */
 	enum err end;
 	STAILQ_ENTRY(store_write) link;
+};
+
+/* Whom to tell that a write has its place among the others. */
+struct on_queued {
+	void (*call)(void *ctx);
+	void *ctx;
 };
 
 /*

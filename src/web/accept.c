@@ -1,15 +1,10 @@
 /*
- * FastCGI: workers around the listening socket.  The home of fcgiapp.
+ * FastCGI: workers around the listening socket.
  *
  * Called by the program when descriptor 0 is a listening socket.  Owns the
- * worker threads, the connections and their requests.  A request that comes
- * broken is dropped; an accept that fails is tried again after a pause.
- *
- * libfcgi takes a thread for each connection, from accept() to its end.  Here
- * a connection that says nothing, one that the web server keeps for later,
- * and a request that only waits for Bitrix24 hold none: new connections are
- * accepted here, idle ones wait in an epoll set, and libfcgi gets one when
- * there is something to read.
+ * worker threads and the epoll set, which knows the listening socket and the
+ * idle connections (connection.c).  An accept that fails is tried again after
+ * a pause.
  *
  * A signal that interrupts the read of a body would lose the request.  So
  * workers block all signals, one thread waits for them, and workers watch an
@@ -20,10 +15,9 @@
 #include "relay/ready.h"
 #include "relay/retry.h"
 #include "relay/waiting.h"
+#include "store/write.h"
+#include "web/connection.h"
 #include "web/handler.h"
-#include "web/request.h"
-
-#include <fcgiapp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,13 +38,9 @@
 #define LISTEN_FD 0
 #define STACK_SIZE ((size_t)512 * 1024)	/* SQLite is the deepest */
 #define PAUSE_MS 100			/* after an accept that failed */
-#define STALL_SECONDS 60		/* a web server silent within a body */
 #define STOP_SECONDS 5			/* for requests that run */
 #define RETRY_STOP_MS 2000		/* and then for the retry */
 #define LATE_FACTOR 4			/* threads for each of server.workers */
-
-struct fcgi_request;
-SLIST_HEAD(requests, fcgi_request);
 
 struct pool {
 	const struct relay *relay;
@@ -67,18 +57,8 @@ struct pool {
 	pthread_cond_t idle;
 	int64_t running;	/* workers that have not ended */
 	int64_t open;		/* requests that are not answered */
-	struct requests spare;
+	struct connections connections;
 	pthread_attr_t attr;
-};
-
-/* A connection, and the request that is on it. */
-struct fcgi_request {
-	struct request request;
-	FCGX_Request fcgi;
-	struct pool *pool;
-	bool listed;		/* the epoll set knows its descriptor */
-	bool whole;		/* the request was read to its end */
-	SLIST_ENTRY(fcgi_request) link;
 };
 
 struct worker {
@@ -89,93 +69,7 @@ struct worker {
 bool
 accept_is_fastcgi(void)
 {
-	return FCGX_IsCGI() == 0;
-}
-
-static const char *
-fcgi_param(struct request *rq, const char *name)
-{
-	return FCGX_GetParam(name, ((struct fcgi_request *)rq)->fcgi.envp);
-}
-
-static ssize_t
-fcgi_read(struct request *rq, char *p, size_t n)
-{
-	struct fcgi_request *f = (struct fcgi_request *)rq;
-	FCGX_Stream *in = f->fcgi.in;
-	int got = FCGX_GetStr(p, (int)n, in);
-
-	/* a peer that goes away looks like an end, but for the error */
-	if (got <= 0) {
-		f->whole = FCGX_GetError(in) == 0;
-		return f->whole ? 0 : -1;
-	}
-	return got;
-}
-
-static bool
-fcgi_write(struct request *rq, const char *p, size_t n)
-{
-	FCGX_Stream *out = ((struct fcgi_request *)rq)->fcgi.out;
-
-	return FCGX_PutStr(p, (int)n, out) == (int)n;
-}
-
-static void
-request_free(struct fcgi_request *f)
-{
-	FCGX_Free(&f->fcgi, 1);
-	free(f);
-}
-
-static struct fcgi_request *
-request_new(struct pool *p, const struct request_kind *kind, int fd)
-{
-	struct fcgi_request *f;
-
-	(void)pthread_mutex_lock(&p->lock);
-	f = SLIST_FIRST(&p->spare);
-	if (f != NULL)
-		SLIST_REMOVE_HEAD(&p->spare, link);
-	(void)pthread_mutex_unlock(&p->lock);
-	/* with no socket to listen at: it must never accept by itself */
-	if (f == NULL && (f = calloc(1, sizeof(*f))) != NULL &&
-	    FCGX_InitRequest(&f->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
-		free(f);
-		f = NULL;
-	}
-	if (f == NULL)
-		return NULL;
-	f->request.kind = kind;
-	f->pool = p;
-	f->listed = false;
-	f->fcgi.ipcFd = fd;
-	/* else its next step would be to close what it has */
-	f->fcgi.keepConnection = 1;
-	return f;
-}
-
-/* The connection is closed: the memory serves the next one. */
-static void
-request_keep(struct fcgi_request *f)
-{
-	struct pool *p = f->pool;
-
-	(void)pthread_mutex_lock(&p->lock);
-	SLIST_INSERT_HEAD(&p->spare, f, link);
-	(void)pthread_mutex_unlock(&p->lock);
-}
-
-/* Waits for the next request without a thread.  False: it cannot. */
-static bool
-connection_idle(struct fcgi_request *f)
-{
-	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP |
-	    EPOLLONESHOT, .data.ptr = f };
-	int op = f->listed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-
-	f->listed = true;
-	return epoll_ctl(f->pool->epoll_fd, op, f->fcgi.ipcFd, &e) == 0;
+	return connection_is_fastcgi();
 }
 
 static void
@@ -188,35 +82,12 @@ count_open(struct pool *p, int64_t change)
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
-/*
- * libfcgi lingers at the close until the web server has closed, too, lest an
- * answer is lost with input that was not read.  Where all was read nothing
- * can be lost, and nobody has to wait.
- */
+/* A request is answered. */
 static void
-fcgi_finish(struct request *rq)
+answered(void *ctx)
 {
-	struct fcgi_request *f = (struct fcgi_request *)rq;
-	struct pool *p = f->pool;
-
-	if (f->whole)
-		(void)FCGX_Detach(&f->fcgi);
-	FCGX_Finish_r(&f->fcgi);
-	(void)FCGX_Attach(&f->fcgi);
-	if (f->fcgi.ipcFd < 0)
-		request_keep(f);
-	else if (!connection_idle(f))
-		request_free(f);
-	count_open(p, -1);
+	count_open(ctx, -1);
 }
-
-static const struct request_kind fcgi_kind = {
-	.param = fcgi_param,
-	.read = fcgi_read,
-	.write = fcgi_write,
-	.finish = fcgi_finish,
-	.sees_end = true,
-};
 
 static bool start_worker(struct pool *);
 
@@ -263,48 +134,32 @@ pause_accept(struct pool *p, int code)
 	(void)poll(&fd, 1, PAUSE_MS);
 }
 
-/* libfcgi reads and writes without a deadline; the socket gets one. */
-static void
-set_stall(int fd)
-{
-	const struct timeval t = { .tv_sec = STALL_SECONDS };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
-}
-
-static bool
-has_input(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
-}
-
 /* A new connection that has something to say, or NULL. */
-static struct fcgi_request *
+static struct connection *
 accept_one(struct pool *p)
 {
-	int fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
-	int code = errno;
-	struct fcgi_request *f;
+	struct connection *c = NULL;
+	int code = connection_accept(&p->connections, LISTEN_FD, &c);
 
-	if (fd < 0 && code != EAGAIN && code != EINTR)
+	if (code != 0)
 		pause_accept(p, code);
 	(void)watch(p, EPOLL_CTL_MOD, LISTEN_FD, p);
-	if (fd < 0)
-		return NULL;
-	f = request_new(p, &fcgi_kind, fd);
-	if (f == NULL) {
-		(void)close(fd);
-		return NULL;
+	return c;
+}
+
+static void
+serve_one(struct pool *p, struct connection *c, struct patience *thread)
+{
+	struct request *rq;
+
+	/* counted before: it may be answered at once */
+	count_open(p, 1);
+	rq = connection_request(c);
+	if (rq != NULL) {
+		handler_serve(p->relay, rq, thread);
+		return;
 	}
-	set_stall(fd);
-	if (has_input(fd))
-		return f;
-	if (!connection_idle(f))
-		request_free(f);
-	return NULL;
+	count_open(p, -1);
 }
 
 /* Wakes one worker for what is ready, unless one is on its way. */
@@ -343,7 +198,7 @@ on_lead(void *ctx)
 }
 
 /* What one event of the set means.  A connection with a request, or NULL. */
-static struct fcgi_request *
+static struct connection *
 look(struct pool *p, const struct epoll_event *e, bool *stop)
 {
 	void *what = e->data.ptr;
@@ -386,7 +241,7 @@ next_task(struct pool *p)
 }
 
 /* Sleeps until there is something to do.  A connection, or NULL. */
-static struct fcgi_request *
+static struct connection *
 next_connection(struct pool *p, bool *stop)
 {
 	struct epoll_event e;
@@ -394,33 +249,6 @@ next_connection(struct pool *p, bool *stop)
 
 	(void)atomic_fetch_sub(&p->sleeping, 1);
 	return n == 1 ? look(p, &e, stop) : NULL;
-}
-
-/* Whether the request came whole: libfcgi accepts one whose connection broke
- * within the parameters. */
-static bool
-is_whole(FCGX_Request *rq)
-{
-	return FCGX_GetError(rq->in) == 0 &&
-	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
-}
-
-static void
-serve_one(struct pool *p, struct fcgi_request *f, struct patience *thread)
-{
-	f->whole = false;
-	if (FCGX_Accept_r(&f->fcgi) != 0) {
-		request_free(f);	/* the peer has closed it */
-		return;
-	}
-	count_open(p, 1);
-	if (is_whole(&f->fcgi)) {
-		handler_serve(p->relay, &f->request, thread);
-		return;
-	}
-	log_warning(p->relay->env.log, "dropped", F_STR("reason",
-	    "the request broke off within its parameters"));
-	fcgi_finish(&f->request);
 }
 
 /* Whether there are more workers than server.workers: one may end. */
@@ -445,7 +273,7 @@ work(void *ctx)
 
 	while (!stop && !(w.late && is_surplus(p))) {
 		struct task *t = next_task(p);
-		struct fcgi_request *f = t == NULL ?
+		struct connection *f = t == NULL ?
 		    next_connection(p, &stop) : NULL;
 		struct patience thread = {
 			.until = deadline_in(env->clock,
@@ -551,11 +379,13 @@ open_pool(struct pool *p, struct problem *problem)
 	if (!open_descriptors(p))
 		return problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot listen: %s", strerror(errno));
-	SLIST_INIT(&p->spare);
+	p->connections = (struct connections){ .epoll_fd = p->epoll_fd,
+	    .answered = answered, .ctx = p, .log = p->relay->env.log };
 	p->lead.run = run_lead;
 	ready_on_push(p->relay->ready, wake, p);
 	store_on_lead(p->relay->env.store, on_lead, p);
-	if (pthread_mutex_init(&p->lock, NULL) != 0 ||
+	if (connections_init(&p->connections) != ERR_OK ||
+	    pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
 	    pthread_cond_init(&p->idle, &attr) != 0 ||
@@ -569,31 +399,12 @@ open_pool(struct pool *p, struct problem *problem)
 	return ERR_OK;
 }
 
-/*
- * A peer that lingers at the close holds a worker for two seconds, and every
- * byte renews that; 150 ms are plenty on a local socket.
- */
-static enum err
-init_library(struct problem *p)
-{
-	if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "150", 0) != 0 ||
-	    FCGX_Init() != 0)
-		return problem_set(p, ERR_RETRY, -1, NULL,
-		    "libfcgi cannot start");
-	return ERR_OK;
-}
-
 static void
 free_pool(struct pool *p)
 {
-	struct fcgi_request *f;
-
 	ready_on_push(p->relay->ready, NULL, NULL);
 	store_on_lead(p->relay->env.store, NULL, NULL);
-	while ((f = SLIST_FIRST(&p->spare)) != NULL) {
-		SLIST_REMOVE_HEAD(&p->spare, link);
-		request_free(f);
-	}
+	connections_free(&p->connections);
 	(void)close(p->stop_fd);
 	(void)close(p->work_fd);
 	(void)close(p->epoll_fd);
@@ -653,7 +464,8 @@ accept_serve(const struct relay *r, bool *busy, struct problem *problem)
 		e = problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot block signals");
 	else
-		e = init_library(problem);
+		e = connection_library() ? ERR_OK : problem_set(problem,
+		    ERR_RETRY, -1, NULL, "libfcgi cannot start");
 	if (e == ERR_OK)
 		e = open_pool(p, problem);
 	if (e == ERR_OK)

@@ -15,7 +15,7 @@ take_opts_in(struct world *w, struct store *s, const char *line,
     const char *chat, int64_t message_id, int64_t hold_ms)
 {
 	struct message m = make_message(message_id, "b");
-	const struct take_opts opts = { NULL, hold_ms };
+	const struct take_opts opts = { .hold_ms = hold_ms };
 	struct arrival a;
 	struct event ev;
 

@@ -8,12 +8,15 @@
 #ifndef PORTAL_WORLD_H
 #define PORTAL_WORLD_H
 
+#include "acknowledge.h"
 #include "capture.h"
 #include "config_files.h"
 #include "event_make.h"
 #include "http_peer.h"
 #include "relay/late.h"
+#include "relay/ready.h"
 #include "relay/relay.h"
+#include "relay/waiting.h"
 #include "store/admin.h"
 #include "store/portals.h"
 
@@ -50,6 +53,8 @@ struct site {
 	struct http_client *http;
 	struct channels *channels;
 	struct late *late;
+	struct waiting *waiting;
+	struct ready *ready;
 	struct clock clock;
 	_Atomic int64_t ahead_ms;
 	struct relay relay;
@@ -180,7 +185,10 @@ site_store(struct site *s)
 	    .busy_ms = 2000, .lease_ms = 600000,
 	    .longest_ms = s->config->retry.longest * 1000,
 	    .give_up_ms = s->config->retry.give_up_after * 1000,
-	    .create = true };
+	    .create = true,
+	    .burst = s->config->portal.burst, .rate = s->config->portal.rate,
+	    .calls_in_flight = s->config->portal.calls_in_flight,
+	    .batch = s->config->portal.status_batch };
 	struct store *store = NULL;
 
 	(void)snprintf(url, sizeof(url), "sqlite:%s", in_folder("queue.db"));
@@ -221,14 +229,21 @@ site_open(const char *format)
 	s->clock = (struct clock){ site_wall, site_mono, s };
 	s->store = site_store(s);
 	if (http_client_new(&s->http, &clock_system, false) != ERR_OK ||
-	    late_new(&s->late) != ERR_OK)
+	    late_new(&s->late) != ERR_OK || ready_new(&s->ready) != ERR_OK ||
+	    waiting_new(&s->waiting, s->store, &s->clock) != ERR_OK)
 		abort();
 	env = (struct channel_env){ s->http, &clock_system };
 	if (channels_open(&s->channels, s->config, &env, &s->problem) !=
 	    ERR_OK)
 		abort();
-	s->relay = (struct relay){ { s->config, s->store, s->http,
-	    &s->config->log, &s->clock }, s->channels, s->late };
+	s->relay = (struct relay){
+		.env = { s->config, s->store, s->http, &s->config->log,
+		    &s->clock },
+		.channels = s->channels,
+		.late = s->late,
+		.waiting = s->waiting,
+		.ready = s->ready,
+	};
 	arena_init(&s->arena, 1 << 24);
 	return s;
 }
@@ -239,6 +254,8 @@ site_close(struct site *s)
 	int rc;
 
 	channels_close(s->channels);
+	waiting_free(s->waiting);
+	ready_free(s->ready);
 	late_free(s->late);
 	http_client_free(s->http);
 	store_close(s->store);
@@ -372,7 +389,7 @@ site_message(struct site *s, const char *name, int64_t id, const char *chat,
 	return w;
 }
 
-/* The same, and the channel took it. */
+/* The same, and the channel took it: it waits for a call, unclaimed. */
 static inline struct work
 site_delivered(struct site *s, int64_t id, const char *token)
 {
@@ -382,8 +399,8 @@ site_delivered(struct site *s, int64_t id, const char *token)
 
 	(void)snprintf(chat, sizeof(chat), "chat-%lld", (long long)id);
 	w = site_message(s, ADD, id, chat, token);
-	assert_int_equal(store_delivered(s->store, &w, "[\"ext\"]", true,
-	    &next, &s->problem), ERR_OK);
+	assert_int_equal(store_delivered(s->store, &w, "[\"ext\"]", &next,
+	    NULL, NULL, &s->problem), ERR_OK);
 	w.ids = "[\"ext\"]";
 	return w;
 }

@@ -3,6 +3,7 @@
 
 #include "store/admin.h"
 
+#include "acknowledge.h"
 #include "event_make.h"
 
 #include <fcntl.h>
@@ -29,6 +30,7 @@ struct world {
 	struct clock clock;
 	int64_t now_ms;		/* Unix time */
 	int64_t mono_ms;
+	struct store_opts opts;	/* what store_of() opens one with */
 	struct store *store;
 	struct arena arena;	/* what was read; world_end() frees it */
 	struct problem problem;
@@ -53,10 +55,13 @@ world_mono(void *ctx)
 static inline struct store *
 store_of(struct world *w, int64_t busy_ms, bool create)
 {
-	const struct store_opts o = { w->url, &w->clock, busy_ms, LEASE,
-		LONGEST, GIVE_UP, create };
+	struct store_opts o = w->opts;
 	struct store *s;
 
+	o.url = w->url;
+	o.clock = &w->clock;
+	o.busy_ms = busy_ms;
+	o.create = create;
 	assert_int_equal(store_open(&s, &o, &w->problem), ERR_OK);
 	return s;
 }
@@ -75,6 +80,9 @@ world_begin(void **state)
 	w->now_ms = 1773759162000;
 	w->mono_ms = 5000000;
 	w->clock = (struct clock){ world_now, world_mono, w };
+	w->opts = (struct store_opts){ .lease_ms = LEASE,
+	    .longest_ms = LONGEST, .give_up_ms = GIVE_UP, .burst = 50,
+	    .rate = 2, .calls_in_flight = 2, .batch = 100 };
 	arena_init(&w->arena, MAKE_MAX);
 	w->store = store_of(w, 5000, true);
 	return 0;
@@ -151,7 +159,7 @@ look(const struct world *w, const char *sql)
 	return out;
 }
 
-static const struct take_opts take_plain = { NULL, 0 };
+static const struct take_opts take_plain = { .reason = NULL };
 
 /* Stores one message of a good event. */
 static inline struct arrival
@@ -206,8 +214,8 @@ deliver(struct world *w, int64_t id)
 	struct work work = work_of(w, id);
 	int64_t next = -1;
 
-	assert_int_equal(store_delivered(w->store, &work, "[\"x\"]", true,
-	    &next, &w->problem), ERR_OK);
+	assert_int_equal(store_delivered(w->store, &work, "[\"x\"]", &next,
+	    NULL, NULL, &w->problem), ERR_OK);
 	assert_int_equal(work.state, STATE_DELIVERED);
 	return next;
 }
@@ -238,9 +246,8 @@ acknowledge(struct world *w, int64_t id)
 {
 	struct work work = work_of(w, id), *all = &work;
 
-	assert_int_equal(store_acknowledged(w->store, &all, 1, 0,
-	    &w->problem), ERR_OK);
-	assert_int_equal(work.state, STATE_ACKNOWLEDGED);
+	assert_int_equal(acknowledge_all(w->store, &all, 1, &w->problem),
+	    ERR_OK);
 }
 
 /* The bytes of a file; the caller frees them. */

@@ -143,6 +143,8 @@ test_retry_order(void **state)
 	assert_int_equal(claim_due(w), 0);
 	assert_int_equal(deliver(w, 1), 4);
 	assert_int_equal(deliver(w, 4), 0);
+	for (int64_t i = 1; i <= 4; i++)
+		acknowledge(w, i);
 	w->now_ms += 1000;
 	assert_int_equal(claim_due(w), 5);
 }
@@ -202,6 +204,8 @@ test_drop_claimed(void **state)
 	assert_string_equal(look(w, "SELECT next_ms FROM message WHERE"
 	    " id = 2"), "null|\n");
 	assert_int_equal(deliver(w, 1), 2);
+	w->now_ms += 1000;
+	assert_int_equal(claim_due(w), 1);
 	assert_int_equal(drop(w, other, a.key), 0);
 	assert_int_equal(drop(w, other, b.key), 0);
 	acknowledge(w, 1);

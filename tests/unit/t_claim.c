@@ -70,15 +70,16 @@ test_next(void **state)
 
 	for (int64_t i = 1; i <= 4; i++)
 		(void)take_in(w, "A", i);
+	(void)take_in(w, "B", 5);
 	w->mono_ms += 1000;
 	assert_int_equal(deliver(w, 1), 2);
 	assert_int_equal(claim_by(w, other, NULL), 0);
 	assert_string_equal(look(w, "SELECT lease, owner = (SELECT owner FROM"
-	    " message WHERE id = 1), next_ms, hold FROM message WHERE id = 2"),
+	    " message WHERE id = 5), next_ms, hold FROM message WHERE id = 2"),
 	    "5201000|1|1773759162000|0|\n");
 	/* where no status is wanted, too */
 	work = work_of(w, 2);
-	assert_int_equal(store_delivered(w->store, &work, "[]", false, &next,
+	assert_int_equal(store_done(w->store, &work, "[]", &next,
 	    &w->problem), ERR_OK);
 	assert_int_equal(next, 3);
 	assert_int_equal(work.state, STATE_ACKNOWLEDGED);
@@ -151,6 +152,8 @@ test_lower_than_waiting(void **state)
 	assert_int_equal(claim_due(w), 3);
 	/* the next is not due yet: it is left to the retry */
 	assert_int_equal(deliver(w, 3), 0);
+	acknowledge(w, 2);
+	acknowledge(w, 3);
 	assert_int_equal(claim_due(w), 0);
 	w->now_ms += 4999;
 	assert_int_equal(claim_due(w), 0);
@@ -217,8 +220,8 @@ test_late_end(void **state)
 	w->mono_ms += LEASE;
 	assert_int_equal(claim_by(w, other, NULL), 1);
 	assert_int_equal(deliver(w, 1), 2);
-	assert_int_equal(store_delivered(other, &late, "[]", true, &next,
-	    &w->problem), ERR_OK);
+	assert_int_equal(store_delivered(other, &late, "[]", &next, NULL,
+	    NULL, &w->problem), ERR_OK);
 	assert_int_equal(next, 0);
 	assert_string_equal(look(w, "SELECT state, ids FROM message WHERE"
 	    " id = 1"), "2|[\"x\"]|\n");
@@ -300,9 +303,10 @@ test_all_or_nothing(void **state)
 		struct problem p = { 0 };
 
 		assert_int_equal(i == 2 ? store_refused(w->store, &work,
-		    STEP_HAND_OVER, "no", &next, &p) :
-		    store_delivered(w->store, &work, "[]", i == 0, &next, &p),
-		    ERR_DISK);
+		    STEP_HAND_OVER, "no", &next, &p) : i == 1 ?
+		    store_done(w->store, &work, "[]", &next, &p) :
+		    store_delivered(w->store, &work, "[]", &next, NULL, NULL,
+		    &p), ERR_DISK);
 		assert_string_equal(p.text, "the store failed: stop");
 		assert_int_equal(next, 0);
 		assert_int_equal(work.state, STATE_RECEIVED);

@@ -1,6 +1,6 @@
 /*
  * What is due: the scan, its filter, waits that a jumping clock made too
- * long, held and parked messages, batches for one status call.
+ * long, held and parked messages.
  *
  * Run by make check.
  */
@@ -126,15 +126,6 @@ test_no_room(void **state)
 	assert_int_equal(claim_due(w), 1);
 }
 
-static int64_t
-next_due(struct world *w)
-{
-	int64_t ms = -1;
-
-	assert_int_equal(store_next_due(w->store, &ms, &w->problem), ERR_OK);
-	return ms;
-}
-
 /* Whom the filter blocks, as "state member connector line". */
 struct blocking {
 	const char *who;
@@ -175,7 +166,6 @@ test_filter(void **state)
 	assert_int_equal(claim_by(w, w->store, &f), 1);
 	assert_int_equal(claim_by(w, w->store, &f), 0);
 	/* it was of that scan only */
-	assert_true(next_due(w) == w->now_ms);
 	assert_int_equal(claim_due(w), 3);
 }
 
@@ -239,77 +229,6 @@ test_parked(void **state)
 	assert_int_equal(claim_due(w), 1);
 }
 
-static size_t
-batch(struct world *w, int64_t like, struct work *out, size_t max)
-{
-	struct work work = work_of(w, like);
-	size_t n = 99;
-
-	assert_int_equal(store_claim_batch(w->store, &work, &w->arena, out,
-	    max, &n, &w->problem), ERR_OK);
-	return n;
-}
-
-/* Delivered ones of the same portal, connector and line, and due. */
-static void
-test_batch(void **state)
-{
-	struct world *w = *state;
-	struct work out[8];
-
-	for (int64_t i = 1; i <= 7; i++) {
-		char chat[2] = { (char)('A' + i), '\0' };
-
-		(void)take_opts_in(w, w->store, i == 6 ? "108" : "107", chat,
-		    i, 0);
-		if (i != 7)
-			(void)deliver(w, i);
-		postpone(w, i, i == 5 ? 1 : 0, HOLD_NONE);
-	}
-	assert_int_equal(batch(w, 1, out, 0), 0);
-	assert_int_equal(claim_due(w), 1);
-	/* 5 is not due, 6 is of another line, 7 is not delivered */
-	assert_int_equal(batch(w, 1, out, 2), 2);
-	assert_int_equal(out[0].id, 2);
-	assert_int_equal(out[1].id, 3);
-	assert_string_equal(out[1].ids, "[\"x\"]");
-	assert_string_equal(out[1].chat, "D");
-	assert_int_equal(batch(w, 1, out, 8), 1);
-	assert_int_equal(out[0].id, 4);
-	assert_int_equal(batch(w, 1, out, 8), 0);
-	assert_string_equal(look(w, "SELECT id FROM message WHERE owner <> 0"),
-	    "1|\n2|\n3|\n4|\n");
-	w->now_ms += 1;
-	assert_int_equal(batch(w, 1, out, 8), 1);
-	assert_int_equal(out[0].id, 5);
-	/* parked and held ones wait */
-	postpone(w, 2, 100, HOLD_PARKED);
-	postpone(w, 3, 100, HOLD_DOWN);
-	assert_int_equal(batch(w, 1, out, 8), 0);
-	/* it is never its own company */
-	postpone(w, 1, 0, HOLD_NONE);
-	assert_int_equal(batch(w, 1, out, 8), 0);
-}
-
-/* What cannot be claimed now must not keep a scanner running. */
-static void
-test_next_due(void **state)
-{
-	struct world *w = *state;
-
-	assert_true(next_due(w) == INT64_MAX);
-	(void)take_in(w, "A", 10);
-	assert_true(next_due(w) == INT64_MAX);
-	(void)take_in(w, "A", 9);	/* first, but the chat is busy */
-	assert_true(next_due(w) == INT64_MAX);
-	postpone(w, 1, 200, HOLD_NONE);
-	assert_true(next_due(w) == w->now_ms);
-	assert_int_equal(claim_due(w), 2);
-	(void)take_in(w, "B", 1);
-	postpone(w, 3, 300, HOLD_NONE);
-	assert_true(next_due(w) == w->now_ms + 300);
-}
-
 int
 main(void)
 {
@@ -322,8 +241,6 @@ main(void)
 		WORLD_TEST(test_clock_jumps_back),
 		WORLD_TEST(test_lost_keeps_order),
 		WORLD_TEST(test_parked),
-		WORLD_TEST(test_batch),
-		WORLD_TEST(test_next_due),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

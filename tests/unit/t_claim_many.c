@@ -54,7 +54,7 @@ travel(const struct telling *t, struct store *s, int64_t id, bool dies)
 		if (dies)
 			(void)raise(SIGKILL);
 		tell(t, id, false);
-		(void)store_delivered(s, &work, "[]", false, &next, &p);
+		(void)store_done(s, &work, "[]", &next, &p);
 		CHILD_OK(&p);
 		arena_free(&a);
 		id = next;
@@ -98,7 +98,7 @@ static void
 fill(struct world *w)
 {
 	struct arrival a[CHATS];
-	const struct take_opts opts = { NULL, w->now_ms };
+	const struct take_opts opts = { .hold_ms = w->now_ms };
 
 	for (int64_t round = PER_CHAT; round > 0; round--) {
 		struct event ev;
@@ -217,8 +217,8 @@ claim_all(void *ctx)
 		(void)store_claim_due(j->w->store, NULL, &a, &work, &found,
 		    &p);
 		if (found)
-			(void)store_delivered(j->w->store, &work, "[]", false,
-			    &next, &p);
+			(void)store_done(j->w->store, &work, "[]", &next,
+			    &p);
 		(void)pthread_mutex_lock(&j->lock);
 		if (found)
 			j->claims[work.id]++;

@@ -163,28 +163,36 @@ test_lease_too_long(void **state)
 	owner_kill(pid);
 }
 
-/* A batch and the next of a chat leave alone what a living one has. */
+/* A call and the next of a chat leave alone what a living one has. */
 static void
 test_living(void **state)
 {
 	struct world *w = *state;
 	struct store *other = store_of(w, 5000, true);
-	struct work work, out[4];
-	size_t n = 9;
+	const struct line line = { "bac1cd5c8940947a75e0d71b1a84e348",
+		"myconnector", 107, "portal" };
+	struct call call;
 
-	(void)take_in(w, "A", 1);
-	(void)take_opts_in(w, other, "107", "B", 2, 0);
-	(void)deliver(w, 1);
-	work = work_of(w, 1);
-	assert_int_equal(deliver(w, 2), 0);
-	assert_int_equal(store_claim_batch(w->store, &work, &w->arena, out, 4,
-	    &n, &w->problem), ERR_OK);
-	assert_int_equal(n, 0);
+	(void)take_opts_in(w, other, "107", "A", 1, 0);
+	(void)take_opts_in(w, other, "107", "A", 2, 0);
+	(void)take_opts_in(w, other, "107", "B", 3, 0);
+	(void)deliver(w, 3);
+	w->now_ms += 1000;
+	assert_int_equal(claim_by(w, other, NULL), 3);
+	call_init(&call);
+	assert_int_equal(store_call_begin(w->store, &line, NULL, false, &call,
+	    &w->problem), ERR_OK);
+	assert_int_equal(call.leave, LEAVE_NOTHING);
+	assert_int_equal(claim_due(w), 0);
 	store_close(other);
-	assert_int_equal(store_claim_batch(w->store, &work, &w->arena, out, 4,
-	    &n, &w->problem), ERR_OK);
-	assert_int_equal(n, 1);
-	assert_int_equal(out[0].id, 2);
+	assert_int_equal(store_call_begin(w->store, &line, NULL, false, &call,
+	    &w->problem), ERR_OK);
+	assert_int_equal(call.leave, LEAVE_GRANTED);
+	assert_int_equal(call.n, 1);
+	assert_int_equal(call.work[0]->id, 3);
+	assert_int_equal(claim_due(w), 1);
+	assert_int_equal(deliver(w, 1), 2);
+	call_free(&call);
 }
 
 int

@@ -1,6 +1,7 @@
 /*
  * store/commit.c: writes that come while another commits share the next
- * commit, and one that fails takes nobody with it.
+ * commit, one that fails takes nobody with it, and one that is in no hurry
+ * waits for company.
  */
 #include "store/queue.h"
 
@@ -27,6 +28,7 @@ struct entry {
 	int64_t at;		/* the row it writes */
 	bool fails;
 	bool stays;		/* until the others wait behind it */
+	int64_t wait_ms;	/* how long it may wait for company */
 	int runs;
 	enum err end;
 	struct problem problem;
@@ -83,7 +85,8 @@ run(void *ctx)
 {
 	struct entry *e = ctx;
 
-	e->end = store_transact(e->w->store, put, e, &e->problem);
+	e->end = store_transact_with(e->w->store, put, e, e->wait_ms,
+	    NULL, &e->problem);
 	return NULL;
 }
 
@@ -199,6 +202,109 @@ test_all_fail(void **state)
 		assert_int_equal(e[i].end, ERR_OK);
 }
 
+static int64_t
+mono_ms(void)
+{
+	return clock_system.mono_ms(NULL);
+}
+
+/* Until so many wait for the next commit. */
+static void
+comes_to_wait(struct world *w, size_t n)
+{
+	for (int i = 0; i < 10000 && waiting(w->store) != n; i++)
+		(void)usleep(100);
+	assert_int_equal(waiting(w->store), n);
+}
+
+/* The file is there, and the connection knows it. */
+static void
+warm_up(struct world *w)
+{
+	(void)take_message(w, "ONIMCONNECTORMESSAGEADD", 1, "{}");
+	committed = 0;
+}
+
+/* Nobody comes: it is committed when the wait is over, and not before. */
+static void
+test_leisure_alone(void **state)
+{
+	struct world *w = *state;
+	struct entry e = { .w = w, .at = 1, .wait_ms = 150 };
+	int64_t began;
+
+	warm_up(w);
+	began = mono_ms();
+	(void)run(&e);
+	assert_in_range(mono_ms() - began, 150, 5000);
+	assert_int_equal(e.end, ERR_OK);
+	assert_int_equal(e.runs, 1);
+	assert_int_equal(committed, 1);
+	/* its failure is its own */
+	e = (struct entry){ .w = w, .at = 2, .wait_ms = 1, .fails = true };
+	(void)run(&e);
+	assert_int_equal(e.end, ERR_DISK);
+	assert_string_equal(look(w, "SELECT count(*) FROM meter"), "1|\n");
+}
+
+/* Whoever comes in a hurry takes those along that are not. */
+static void
+test_leisure_with_company(void **state)
+{
+	struct world *w = *state;
+	struct entry e[3] = { { .wait_ms = 900 }, { .wait_ms = 900 } };
+
+	warm_up(w);
+	start(w, e, 0);
+	start(w, e, 1);
+	comes_to_wait(w, 2);
+	assert_int_equal(e[0].runs + e[1].runs, 0);
+	start(w, e, 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pthread_join(e[i].thread, NULL), 0);
+		assert_int_equal(e[i].end, ERR_OK);
+		assert_int_equal(e[i].runs, 1);
+	}
+	assert_int_equal(committed, 1);
+	assert_string_equal(look(w, "SELECT count(*) FROM meter"), "3|\n");
+}
+
+/* Somebody commits already: it goes with the next, as all the others. */
+static void
+test_leisure_behind(void **state)
+{
+	struct world *w = *state;
+	struct entry e[OTHERS + 1] = { { 0 } };
+
+	for (int i = 1; i <= OTHERS; i++)
+		e[i].wait_ms = 900;
+	run_all(w, e);
+	assert_int_equal(committed, 2);
+	for (int i = 0; i <= OTHERS; i++)
+		assert_int_equal(e[i].end, ERR_OK);
+}
+
+/* The first whose wait is over takes the other along, who still waits. */
+static void
+test_leisure_together(void **state)
+{
+	struct world *w = *state;
+	struct entry e[2] = { { .wait_ms = 900 }, { .wait_ms = 100 } };
+	int64_t began;
+
+	warm_up(w);
+	began = mono_ms();
+	start(w, e, 0);
+	comes_to_wait(w, 1);
+	start(w, e, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(e[i].thread, NULL), 0);
+		assert_int_equal(e[i].end, ERR_OK);
+	}
+	assert_true(mono_ms() - began >= 100);
+	assert_int_equal(committed, 1);
+}
+
 int
 main(void)
 {
@@ -207,6 +313,10 @@ main(void)
 		WORLD_TEST(test_one_fails),
 		WORLD_TEST(test_one_breaks_off),
 		WORLD_TEST(test_all_fail),
+		WORLD_TEST(test_leisure_alone),
+		WORLD_TEST(test_leisure_with_company),
+		WORLD_TEST(test_leisure_behind),
+		WORLD_TEST(test_leisure_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,8 +144,8 @@ test_purge(void **state)
 	struct work kept = refusal(s, 2, true);
 	sqlite3 *db;
 
-	assert_int_equal(store_acknowledged(s->store, &one, 1, 0,
-	    &s->problem), ERR_OK);
+	assert_int_equal(acknowledge_all(s->store, &one, 1, &s->problem),
+	    ERR_OK);
 	assert_int_equal(sqlite3_open(in_folder("queue.db"), &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "WITH RECURSIVE n(i) AS (SELECT 1"
 	    " UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO"

@@ -4,6 +4,7 @@
  */
 #include "ctl/queue.h"
 
+#include "acknowledge.h"
 #include "capture.h"
 #include "codec/flat.h"
 #include "config_files.h"
@@ -227,15 +228,14 @@ test_show_json(void **state)
 	free(text);
 	w = work_of(s, 0, STATE_RECEIVED);
 	assert_int_equal(store_delivered(s->store, &w,
-	    "[\"a\",\"\x7f\\u001b\xc2\x9b\"]", true, &next, &p),
+	    "[\"a\",\"\x7f\\u001b\xc2\x9b\"]", &next, NULL, NULL, &p),
 	    ERR_OK);
 	text = print(s, s->arrival[0].key, true, ERR_OK);
 	value_is(text, "state", "delivered");
 	value_is(text, "ids.0", "a");
 	value_is(text, "ids.1", "\x7f\x1b\xc2\x9b");
 	free(text);
-	assert_int_equal(store_acknowledged(s->store, &one, 1, 0, &p),
-	    ERR_OK);
+	assert_int_equal(acknowledge_all(s->store, &one, 1, &p), ERR_OK);
 	text = print(s, s->arrival[0].key, true, ERR_OK);
 	value_is(text, "state", "acknowledged");
 	value_is(text, "ids.0", "a");

@@ -212,7 +212,7 @@ test_hold_portal(void **state)
 	event_free(&ev);
 	(void)deliver(w, 5);
 	(void)take_in(w, "C", 6);
-	for (int64_t i = 2; i <= 6; i++)
+	for (int64_t i = 1; i <= 6; i++)
 		postpone(w, i, 0, i == 4 ? HOLD_PARKED : HOLD_NONE);
 	work = work_of(w, 1);
 	assert_int_equal(store_hold(w->store, &work, w->now_ms + 1000,

@@ -221,7 +221,8 @@ test_failure(void **state)
 	assert_int_equal(store_each(w->store, &f, see, &s, &p), ERR_DISK);
 	assert_int_equal(p.err, ERR_DISK);
 	assert_string_equal(p.text,
-	    "the store failed: file is not a database");
+	    "the store failed: the file is not a database, or not this "
+	    "program's any more");
 	assert_int_equal(s.calls, 0);
 	assert_int_equal(unlink(w->path), 0);
 	expect_seen(w, NULL, 0, "");

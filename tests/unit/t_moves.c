@@ -169,7 +169,7 @@ test_attempts(void **state)
 	assert_string_equal(look(w, sql), "2|5|19|0|\n");
 	/* the next step has its own */
 	(void)deliver(w, id);
-	assert_string_equal(look(w, sql), "0|null|10|0|\n");
+	assert_string_equal(look(w, sql), "0|null|1010|0|\n");
 	w->now_ms += 5;
 	postpone(w, id, 9, HOLD_PARKED);
 	assert_string_equal(look(w, sql), "1|15|24|2|\n");
@@ -191,38 +191,81 @@ test_acknowledged_together(void **state)
 		work[i] = work_of(w, id);
 		all[i] = &work[i];
 	}
-	assert_int_equal(store_acknowledged(w->store, all, 5, 0,
-	    &w->problem), ERR_OK);
+	assert_int_equal(acknowledge_all(w->store, all, 5, &w->problem),
+	    ERR_OK);
 	assert_string_equal(look(w, "SELECT state, body FROM message"),
 	    "3|null|\n3|null|\n1|b|\n3|null|\n");
-	assert_int_equal(store_acknowledged(w->store, all, 0, 0,
-	    &w->problem), ERR_OK);
 }
 
-/* Erased is erased: the bytes are not in the file either. */
+/* Whether the text stands in the file, or in the log beside it. */
+static bool
+on_disk(struct world *w, const char *text)
+{
+	static const char *const ends[] = { "", "-wal" };
+	bool is = false;
+
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		char path[128];
+		size_t n;
+		char *p;
+
+		(void)snprintf(path, sizeof(path), "%s%s", w->path, ends[i]);
+		p = file_bytes(path, &n);
+		is = is || memmem(p, n, text, strlen(text)) != NULL;
+		free(p);
+	}
+	return is;
+}
+
+/* Erased is erased: a second later the bytes are nowhere either. */
 static void
 test_erased(void **state)
 {
 	static const char body[] = "\"text\":\"a very private message\"";
 	struct world *w = *state;
 	int64_t id = take_message(w, ADD, 1, body).id;
-	size_t n;
-	char *p;
 
-	store_close(w->store);
-	p = file_bytes(w->path, &n);
-	assert_non_null(memmem(p, n, "very private", 12));
-	assert_non_null(memmem(p, n, "secret-token", 12));
-	free(p);
-	w->store = store_of(w, 1000, true);
+	assert_true(on_disk(w, "very private"));
+	assert_true(on_disk(w, "secret-token"));
 	move(w, DELIVERED, id);
 	move(w, ACKNOWLEDGED, id);
-	store_close(w->store);
-	w->store = NULL;
-	p = file_bytes(w->path, &n);
-	assert_null(memmem(p, n, "very private", 12));
-	assert_null(memmem(p, n, "secret-token", 12));
-	free(p);
+	assert_string_equal(look(w, "SELECT body, token FROM message"),
+	    "null|null|\n");
+	/* not while there may be more to write at once */
+	w->now_ms += 999;
+	store_tidy(w->store);
+	assert_true(on_disk(w, "very private"));
+	w->now_ms += 1;
+	store_tidy(w->store);
+	assert_false(on_disk(w, "very private"));
+	assert_false(on_disk(w, "secret-token"));
+	assert_string_equal(look(w, "SELECT state, ids FROM message"),
+	    "3|[\"x\"]|\n");
+	store_tidy(w->store);	/* nothing to do */
+}
+
+/* A reader puts it off; what another process has erased goes, too. */
+static void
+test_erased_later(void **state)
+{
+	struct world *w = *state;
+	struct store *other = store_of(w, 1000, true);
+	int64_t id = take_message(w, ADD, 1, "a very private message").id;
+	sqlite3 *db = outside(w);
+
+	outside_run(db, "BEGIN; SELECT body FROM message");
+	move(w, DELIVERED, id);
+	move(w, ACKNOWLEDGED, id);
+	w->now_ms += 1000;
+	store_tidy(w->store);
+	assert_true(on_disk(w, "very private"));
+	outside_run(db, "COMMIT");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	store_tidy(other);	/* it has not been opened yet */
+	assert_int_equal(store_reset_ms(other, "m"), 0);
+	store_tidy(other);
+	assert_false(on_disk(w, "very private"));
+	store_close(other);
 }
 
 /* A move that cannot be written is told, and can be made again. */
@@ -246,8 +289,8 @@ test_failure(void **state)
 	for (int i = 0; i < 3; i++) {
 		struct problem p = { 0 };
 
-		assert_int_equal(i == 0 ? store_acknowledged(w->store, all, 2,
-		    0, &p) : i == 1 ? store_refused(w->store, all[1],
+		assert_int_equal(i == 0 ? acknowledge_all(w->store, all, 2,
+		    &p) : i == 1 ? store_refused(w->store, all[1],
 		    STEP_STATUS, "no", &next, &p) : store_postponed(w->store,
 		    all, 2, 7, HOLD_NONE, "no", &p), ERR_DISK);
 		assert_int_equal(work[0].state, STATE_DELIVERED);
@@ -258,8 +301,8 @@ test_failure(void **state)
 	}
 	outside_run(db, "DROP TRIGGER t");
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(store_acknowledged(w->store, all, 2, 0,
-	    &w->problem), ERR_OK);
+	assert_int_equal(acknowledge_all(w->store, all, 2, &w->problem),
+	    ERR_OK);
 	assert_string_equal(look(w, "SELECT state FROM message"),
 	    "3|\n3|\n");
 }
@@ -275,6 +318,7 @@ main(void)
 		WORLD_TEST(test_attempts),
 		WORLD_TEST(test_acknowledged_together),
 		WORLD_TEST(test_erased),
+		WORLD_TEST(test_erased_later),
 		WORLD_TEST(test_failure),
 	};
 

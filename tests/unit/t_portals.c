@@ -165,12 +165,14 @@ test_forgotten(void **state)
 	static const char *const members[] = { MEMBER, "other" };
 	struct world *w = *state;
 	struct work work, *all = &work;
+	const struct call call = { .work = &all, .n = 1 };
+	const struct call_end end = { .acknowledged = true, .reset_ms = 123 };
 	struct portal p;
 
 	(void)take_in(w, "A", 1);
 	(void)deliver(w, 1);
 	work = work_of(w, 1);
-	assert_int_equal(store_acknowledged(w->store, &all, 1, 123,
+	assert_int_equal(store_call_end(w->store, &call, &end, NULL, NULL,
 	    &w->problem), ERR_OK);
 	for (size_t i = 0; i < COUNT(members); i++) {
 		const struct install in = { .member_id = members[i],

@@ -2,6 +2,7 @@
  * The app comes and goes, by way of the relay: whose word counts before,
  * between and after, and what the sender is told.
  */
+#include "sender.h"
 #include "telling.h"
 
 static void
@@ -22,14 +23,13 @@ come_and_go(struct site *s, struct event *ev, const char *name,
 static enum err
 take(struct site *s, struct event *ev, struct outcome *out)
 {
-	struct patience patience;
+	struct heard h;
 	enum err e;
-	int ends;
 
 	s->problem = (struct problem){ 0 };
-	patience = site_patience(s, 60000, &ends);
+	heard_init(&h, &s->clock, 60000);
 	site_listen(s);
-	e = relay_take(&s->relay, ev, &patience, out, &s->problem);
+	e = heard_take(&s->relay, ev, &h, out, &s->problem);
 	site_logged(s);
 	event_free(ev);
 	return e;
@@ -124,7 +124,7 @@ test_sets_free(void **state)
 	struct site *s = *state;
 	struct work w = site_delivered(s, 1, NULL);
 
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(site_row(s, w.id).hold, HOLD_PARKED);
 	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
 	    "2"), NULL, 0 });

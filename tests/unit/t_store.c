@@ -85,7 +85,8 @@ test_heals(void **state)
 
 		assert_int_equal(try_take(w->store, 1, 10, &p), ERR_DISK);
 		assert_string_equal(p.text,
-		    "the store failed: file is not a database");
+		    "the store failed: the file is not a database, or not "
+		    "this program's any more");
 	}
 	assert_int_equal(unlink(w->path), 0);
 	assert_true(take_message(w, ADD, 1, "b").fresh);
@@ -98,12 +99,14 @@ closed_folder(struct world *w)
 {
 	struct problem p = { 0 };
 	struct store *s = w->store;
-	char journal[128], lock[128];
+	char beside[128], lock[128];
 
 	(void)snprintf(lock, sizeof(lock), "%s.lock", w->path);
-	/* one that is there already would serve, or be another user's */
-	(void)snprintf(journal, sizeof(journal), "%s-journal", w->path);
-	CHILD_CHECK(unlink(journal) == 0 || errno == ENOENT);
+	/* what is there already would serve, or be another user's */
+	(void)snprintf(beside, sizeof(beside), "%s-wal", w->path);
+	CHILD_CHECK(unlink(beside) == 0 || errno == ENOENT);
+	(void)snprintf(beside, sizeof(beside), "%s-shm", w->path);
+	CHILD_CHECK(unlink(beside) == 0 || errno == ENOENT);
 	if (geteuid() == 0) {
 		CHILD_CHECK(chown(w->dir, 65534, 65534) == 0);
 		CHILD_CHECK(chown(w->path, 65534, 65534) == 0);
@@ -131,6 +134,8 @@ test_read_only(void **state)
 	struct world *w = *state;
 
 	(void)take_message(w, ADD, 1, "b");
+	w->now_ms += 1000;
+	store_tidy(w->store);		/* nothing is in the log only */
 	store_close(w->store);
 	w->store = store_of(w, 100, true);
 	child_succeeds(child_start(closed_folder, w));
@@ -142,7 +147,7 @@ test_read_only(void **state)
 static void
 full_disk(struct world *w)
 {
-	const struct rlimit full = { 32768, RLIM_INFINITY };
+	const struct rlimit full = { 196608, RLIM_INFINITY };
 	const struct rlimit room = { RLIM_INFINITY, RLIM_INFINITY };
 	struct problem p = { 0 };
 	struct store *s = store_of(w, 100, true);
@@ -244,6 +249,30 @@ test_waits(void **state)
 	child_succeeds(pid);
 }
 
+/* A reader stands in the way when the file is made: that passes by itself. */
+static void
+test_reader_at_birth(void **state)
+{
+	struct world *w = *state;
+	struct problem p = { 0 };
+	sqlite3 *db = outside(w);
+
+	outside_run(db, "PRAGMA journal_mode=WAL; BEGIN;"
+	    " SELECT * FROM sqlite_master");
+	(void)try_take(w->store, 1, 10, &p);
+	outside_run(db, "COMMIT");
+	/* as our own processes do: or its end would mend it */
+	assert_int_equal(sqlite3_db_config(db,
+	    SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	for (int i = 0; i < 2; i++) {
+		p = (struct problem){ 0 };
+		assert_int_equal(try_take(w->store, 2, 10, &p), ERR_OK);
+		store_close(w->store);
+		w->store = store_of(w, 100, true);
+	}
+}
+
 int
 main(void)
 {
@@ -252,6 +281,7 @@ main(void)
 		WORLD_TEST(test_opens_late),
 		WORLD_TEST(test_no_create),
 		WORLD_TEST(test_heals),
+		WORLD_TEST(test_reader_at_birth),
 		WORLD_TEST(test_read_only),
 		WORLD_TEST(test_full_disk),
 		WORLD_TEST(test_busy),

@@ -4,6 +4,9 @@
  *
  * Run by make check.
  */
+#include "store/destination.h"
+#include "store/portals.h"
+
 #include "store_world.h"
 
 /* Stores a checked event and frees it. */
@@ -11,7 +14,7 @@ static void
 take_all(struct world *w, struct event *ev, const char *reason,
     struct arrival *out)
 {
-	const struct take_opts opts = { reason, 0 };
+	const struct take_opts opts = { .reason = reason };
 
 	assert_int_equal(store_take(w->store, ev, &opts, out, &w->problem),
 	    ERR_OK);
@@ -311,6 +314,99 @@ test_all_or_nothing(void **state)
 	    "1|\n10|\n20|\n30|\n");
 }
 
+/* Who asks whether a sender may, and what he is told. */
+struct asked {
+	bool may;
+	int times;
+	char token[32];		/* that is stored; "none" if none is */
+};
+
+static bool
+may_send(void *ctx, const char *stored_token, struct problem *p)
+{
+	struct asked *a = ctx;
+
+	a->times++;
+	(void)snprintf(a->token, sizeof(a->token), "%s",
+	    stored_token != NULL ? stored_token : "none");
+	if (!a->may)
+		(void)problem_set(p, ERR_DENIED, 3, "auth", "not he");
+	return a->may;
+}
+
+static enum err
+take_asked(struct world *w, struct asked *a, struct arrival *out)
+{
+	const struct take_opts opts = { .may_send = may_send, .ctx = a };
+	struct event ev;
+	enum err e;
+
+	make_one(&ev, ADD, 1, "b");
+	w->problem = (struct problem){ 0 };
+	e = store_take(w->store, &ev, &opts, out, &w->problem);
+	event_free(&ev);
+	assert_int_equal(w->problem.err, e);
+	return e;
+}
+
+static void
+test_sender(void **state)
+{
+	const struct portal portal = { "bac1cd5c8940947a75e0d71b1a84e348",
+		"app-token", "e", "s", "a", "r", 1, 2, NULL, 0 };
+	struct world *w = *state;
+	struct asked a = { .may = false };
+	struct arrival out;
+
+	assert_int_equal(take_asked(w, &a, &out), ERR_DENIED);
+	assert_int_equal(a.times, 1);
+	assert_string_equal(a.token, "none");
+	assert_string_equal(w->problem.text, "not he");
+	assert_string_equal(w->problem.field, "auth");
+	assert_int_equal(w->problem.at, 3);
+	assert_string_equal(look(w, "SELECT count(*) FROM message"), "0|\n");
+	a.may = true;
+	assert_int_equal(take_asked(w, &a, &out), ERR_OK);
+	assert_true(out.fresh);
+	assert_int_equal(store_portal_save(w->store, &portal, &w->problem),
+	    ERR_OK);
+	assert_int_equal(take_asked(w, &a, &out), ERR_OK);
+	assert_string_equal(a.token, "app-token");
+	assert_false(out.fresh);
+	/* a repeat needs to be believed, too */
+	a.may = false;
+	assert_int_equal(take_asked(w, &a, &out), ERR_DENIED);
+	assert_int_equal(a.times, 4);
+}
+
+/* Its channel is down, as the store knows: held until the next probe. */
+static void
+test_place_down(void **state)
+{
+	struct take_opts opts = { .place = "channel:x" };
+	struct world *w = *state;
+	struct arrival a[3];
+	struct event ev;
+	int64_t tries;
+
+	for (int64_t i = 0; i < 3; i++) {
+		make_one(&ev, ADD, i + 1, "b");
+		ev.message[0].chat = i == 0 ? "A" : i == 1 ? "B" : "C";
+		if (i == 1)
+			assert_int_equal(store_set_down(w->store, "channel:x",
+			    4000, &tries, &w->problem), ERR_OK);
+		if (i == 2)	/* what the caller says goes before */
+			opts.hold_ms = w->now_ms + 9000;
+		assert_int_equal(store_take(w->store, &ev, &opts, &a[i],
+		    &w->problem), ERR_OK);
+		event_free(&ev);
+		assert_int_equal(a[i].claimed, i == 0);
+	}
+	assert_string_equal(look(w, "SELECT id, hold, owner <> 0,"
+	    " next_ms - 1773759162000 FROM message"),
+	    "1|0|1|0|\n2|1|0|4000|\n3|1|0|9000|\n");
+}
+
 int
 main(void)
 {
@@ -326,6 +422,8 @@ main(void)
 		WORLD_TEST(test_bad_elements),
 		WORLD_TEST(test_whole_event),
 		WORLD_TEST(test_all_or_nothing),
+		WORLD_TEST(test_sender),
+		WORLD_TEST(test_place_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

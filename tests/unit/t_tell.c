@@ -57,7 +57,7 @@ test_verdicts(void **state)
 		struct row r;
 
 		SCRIPT(s, rest, verdicts[i].said);
-		told(s, &w, 1);
+		(void)told(s, &w, 1);
 		r = site_row(s, w.id);
 		if (r.state != verdicts[i].state ||
 		    r.hold != verdicts[i].hold)
@@ -93,9 +93,9 @@ test_operating_time(void **state)
 		SCRIPT(s, rest, { "200 OK", good, NULL, 0 },
 		    { "429 No", ERROR("OPERATION_TIME_LIMIT"), NULL, 0 });
 		w = site_delivered(s, 2 * i + 1, NULL);
-		told(s, &w, 1);
+		(void)told(s, &w, 1);
 		w = site_delivered(s, 2 * i + 2, NULL);
-		told(s, &w, 1);
+		(void)told(s, &w, 1);
 		r = site_row(s, w.id);
 		assert_in_range(r.in_ms, i == 0 ? 297000 : 598000,
 		    i == 0 ? 300000 : 600000);
@@ -112,12 +112,13 @@ test_odd_reset(void **state)
 	site_install(s, "1");
 	SCRIPT(s, rest, { "200 OK", "{\"result\":{\"SUCCESS\":true},\"time\":"
 	    "{\"operating_reset_at\":9223372036854775807}}", NULL, 0 });
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_ACKNOWLEDGED);
 	assert_int_equal(store_reset_ms(s->store, MEMBER), 0);
 }
 
-/* Refused for its content: the good ones are told, the bad one is refused. */
+/* Refused for its content: the good ones are told, the bad one is refused,
+ * each by a call of its own. */
 static void
 test_batch(void **state)
 {
@@ -128,7 +129,7 @@ test_batch(void **state)
 	for (int i = 0; i < 3; i++)
 		w[i] = site_delivered(s, i + 1, NULL);
 	SCRIPT(s, rest, ACCEPTED);
-	told(s, w, 3);
+	(void)told(s, w, 3);
 	assert_int_equal(script_count(s, &s->rest), 1);
 	for (int i = 0; i < 3; i++) {
 		char want[64];
@@ -142,11 +143,23 @@ test_batch(void **state)
 	SCRIPT(s, rest, { "400 No", ERROR("ERROR_ARGUMENT"), NULL, 0 },
 	    ACCEPTED, { "400 No", ERROR("ERROR_ARGUMENT"), NULL, 0 },
 	    ACCEPTED);
-	told(s, w, 3);
+	assert_false(told(s, w, 3).acknowledged);
+	assert_int_equal(script_count(s, &s->rest), 1);
+	site_says(s, "event=batch-refused");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(site_row(s, w[i].id).tries, 0);
+	assert_true(told_on(s, NULL));
 	assert_int_equal(script_count(s, &s->rest), 4);
-	assert_int_equal(w[0].state, STATE_ACKNOWLEDGED);
-	assert_int_equal(w[1].state, STATE_REFUSED);
-	assert_int_equal(w[2].state, STATE_ACKNOWLEDGED);
+	for (int i = 0; i < 3; i++) {
+		char want[64];
+
+		(void)snprintf(want, sizeof(want), "\"message_id\":%d}",
+		    i + 11);
+		assert_non_null(strstr(s->rest.body[i + 1], want));
+		assert_null(strstr(s->rest.body[i + 1], "},{"));
+		assert_int_equal(site_row(s, w[i].id).state, i == 1 ?
+		    STATE_REFUSED : STATE_ACKNOWLEDGED);
+	}
 }
 
 static void
@@ -167,7 +180,7 @@ test_moved(void **state)
 	site_install(s, "1");
 	location(more, s->moved, METHOD);
 	SCRIPT(s, rest, { "302 Found", "", more, 0 }, ACCEPTED);
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_ACKNOWLEDGED);
 	site_says(s, "level=warning event=moved");
 	assert_int_equal(script_count(s, &s->rest), 2);
@@ -181,7 +194,7 @@ test_moved(void **state)
 	w = site_delivered(s, 2, NULL);
 	location(more, s->endpoint, METHOD);
 	SCRIPT(s, rest, { "302 Found", "", more, 0 });
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_DELIVERED);
 	assert_int_equal(script_count(s, &s->rest), 2);
 	assert_non_null(strstr(s->rest.head[0], "Host: localhost:"));
@@ -197,7 +210,7 @@ test_moved_without_installation(void **state)
 
 	location(more, s->moved, METHOD);
 	SCRIPT(s, rest, { "302 Found", "", more, 0 }, ACCEPTED);
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_ACKNOWLEDGED);
 	site_says(s, "app.client_endpoint");
 	assert_string_equal(site_portal(s, s->store), "none");
@@ -224,7 +237,7 @@ test_moved_elsewhere(void **state)
 
 		location(more, cases[i].base, cases[i].tail);
 		SCRIPT(s, rest, { "302 Found", "", more, 0 }, ACCEPTED);
-		told(s, &w, 1);
+		(void)told(s, &w, 1);
 		if (script_count(s, &s->rest) != 1)
 			fail_msg("%s", more);
 		assert_int_equal(w.state, STATE_DELIVERED);
@@ -240,20 +253,17 @@ test_impatient(void **state)
 {
 	struct site *s = *state;
 	struct work w[] = { site_delivered(s, 1, NULL),
-	    site_delivered(s, 2, NULL) }, *all[] = { &w[0], &w[1] };
+	    site_delivered(s, 2, NULL) };
 	struct patience patience;
 	int ends;
 
 	site_install(s, "1");
-	SCRIPT(s, rest, { "400 No", ERROR("ERROR_ARGUMENT"), NULL, 0 },
-	    { "200 OK", GOOD, NULL, 300 });
+	SCRIPT(s, rest, { "200 OK", GOOD, NULL, 300 });
 	patience = site_patience(s, 100, &ends);
-	tell(&s->relay, all, 2, false, &patience);
+	assert_true(told_as(s, w, 2, false, &patience).acknowledged);
 	assert_int_equal(ends, 1);
 	assert_int_equal(w[0].state, STATE_ACKNOWLEDGED);
 	assert_int_equal(w[1].state, STATE_ACKNOWLEDGED);
-	/* no mark stays behind, or the portal would be late for ever */
-	assert_false(late_is(s->late, "portal:" MEMBER, 1));
 }
 
 /* Nobody is there: down for all, until a probe comes through. */
@@ -261,7 +271,7 @@ static void
 test_down(void **state)
 {
 	struct site *s = *state;
-	struct work w = site_delivered(s, 1, NULL), *one = &w;
+	struct work w = site_delivered(s, 1, NULL);
 	struct patience patience;
 	int port, ends, fd = peer_listen(&port);
 	char gone[80];
@@ -271,7 +281,7 @@ test_down(void **state)
 	(void)snprintf(gone, sizeof(gone), "http://127.0.0.1:%d/rest/", port);
 	assert_int_equal(store_portal_moved(s->store, MEMBER, gone,
 	    &s->problem), ERR_OK);
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_DELIVERED);
 	site_says(s, "event=down place=portal:" MEMBER);
 	assert_true(place_down_until(&s->relay, "portal:" MEMBER) > 0);
@@ -280,7 +290,7 @@ test_down(void **state)
 	    &s->problem), ERR_OK);
 	SCRIPT(s, rest, { "500 No", "", NULL, 0 });
 	patience = site_patience(s, 60000, &ends);
-	tell(&s->relay, &one, 1, true, &patience);
+	(void)told_as(s, &w, 1, true, &patience);
 	assert_int_equal(place_down_until(&s->relay, "portal:" MEMBER), 0);
 }
 
@@ -291,12 +301,12 @@ test_no_endpoint(void **state)
 	struct work w = site_delivered(s, 1, "access-own");
 
 	w.endpoint = "https://evil.org/rest/";
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_DELIVERED);
 	site_says(s, "none of app.portals");
 	assert_null(strstr(s->log, "evil"));
 	w.endpoint = NULL;
-	told(s, &w, 1);
+	(void)told(s, &w, 1);
 	site_says(s, "no client_endpoint is known");
 	assert_int_equal(peer_count(s->peer, &s->peer->accepts), 0);
 }

@@ -1,5 +1,6 @@
 /*
- * What the tests of relay/tell.c share: a site, and a look at each call.
+ * What the tests of relay/tell.c share: a site, a call for messages of one's
+ * choice, and a look at each request.
  */
 #ifndef TELLING_H
 #define TELLING_H
@@ -27,24 +28,80 @@ stop(void **state)
 #define EXPIRED { "401 No", ERROR("expired_token"), NULL, 0 }
 #define ACCEPTED { "200 OK", GOOD, NULL, 0 }
 
-static inline void
-told(struct site *s, struct work *w, size_t n)
-{
-	struct work *all[8];
-	struct patience patience;
-	int ends;
+#define CALL_MAX 8
 
-	assert_true(n <= COUNT(all));
+/* A call of no slot for just these, as if the store had granted it. */
+static inline void
+site_call(struct site *s, struct work *w, size_t n, struct call *c)
+{
+	call_init(c);
+	c->leave = LEAVE_GRANTED;
+	c->work = arena_alloc(&c->arena, CALL_MAX * sizeof(c->work[0]));
+	c->n = n;
+	assert_true(c->work != NULL && n <= CALL_MAX);
 	for (size_t i = 0; i < n; i++)
-		all[i] = &w[i];
-	patience = site_patience(s, 60000, &ends);
+		c->work[i] = &w[i];
+	assert_int_equal(store_portal(s->store, MEMBER, &c->arena,
+	    &c->portal, &c->installed, &s->problem), ERR_OK);
+}
+
+/* tell(), and its end in the store; how it ended. */
+static inline struct call_end
+told_as(struct site *s, struct work *w, size_t n, bool probe,
+    struct patience *patience)
+{
+	struct call_end end;
+	struct call c;
+
+	site_call(s, w, n, &c);
 	site_listen(s);
-	tell(&s->relay, all, n, false, &patience);
+	tell(&s->relay, &c, probe, patience, &end);
 	site_logged(s);
-	assert_int_equal(ends, 0);
+	assert_int_equal(store_call_end(s->store, &c, &end, NULL, NULL,
+	    &s->problem), ERR_OK);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(site_row(s, w[i].id).state, w[i].state);
 	assert_false(late_is(s->late, "portal:" MEMBER, 1));
+	call_free(&c);
+	return end;
+}
+
+static inline struct call_end
+told(struct site *s, struct work *w, size_t n)
+{
+	struct patience patience;
+	struct call_end end;
+	int ends;
+
+	patience = site_patience(s, 60000, &ends);
+	end = told_as(s, w, n, false, &patience);
+	assert_int_equal(ends, 0);
+	return end;
+}
+
+/*
+ * Asks the store for a call for what waits on the line, with `first` if it is
+ * not NULL, and makes it and those that follow.  Whether it was good.
+ */
+static inline bool
+told_on(struct site *s, const struct work *first)
+{
+	const struct line line = { MEMBER, "myconnector", 107,
+		"portal:" MEMBER };
+	struct patience patience;
+	struct call c;
+	bool good;
+	int ends;
+
+	call_init(&c);
+	assert_int_equal(store_call_begin(s->store, &line, first, false, &c,
+	    &s->problem), ERR_OK);
+	patience = site_patience(s, 60000, &ends);
+	site_listen(s);
+	good = tell_on(&s->relay, &c, false, &patience);
+	site_logged(s);
+	assert_int_equal(ends, 0);
+	return good;
 }
 
 /* The i-th call had that token, in the body only. */
