@@ -97,10 +97,10 @@ commit_open(const char *path)
 	run(c, "CREATE TEMP TABLE model AS SELECT * FROM message LIMIT 1;"
 	    "UPDATE model SET id = NULL, state = " STATE_FIRST ", body = "
 	    BODY ", token = " TOKEN);
-	c->fill = prepare(c, "UPDATE model SET key = ?");
+	c->fill = prepare(c, "UPDATE model SET key = ?1, base = ?1");
 	c->insert = prepare(c, "INSERT INTO message SELECT * FROM model");
 	c->move = prepare(c, "UPDATE message SET state = " STATE_LAST
-	    ", body = NULL, token = NULL WHERE key = (SELECT key FROM model)");
+	    ", body = NULL, token = NULL WHERE base = (SELECT base FROM model)");
 	return c;
 }
 

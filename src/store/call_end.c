@@ -64,8 +64,8 @@ note_limits(struct store *s, const struct ending *e)
 	if (!call_read_level(s, member_id, &level))
 		return false;
 	level += e->end->more_calls * 1000;
-	if (e->end->refused && level < s->opts.burst * 1000)
-		level = s->opts.burst * 1000;
+	if (e->end->refused && level < call_room(s))
+		level = call_room(s);
 	return call_write_level(s, member_id, level);
 }
 

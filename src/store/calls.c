@@ -110,12 +110,22 @@ call_write_level(struct store *s, const char *member_id, int64_t level)
 	return sqlite_done(s->db, st);
 }
 
+/*
+ * One call less than the portal's bucket takes: calls do not arrive in the
+ * rhythm in which they left, and the portal counts them as they arrive.
+ */
+int64_t
+call_room(const struct store *s)
+{
+	return (s->opts.burst > 1 ? s->opts.burst - 1 : 1) * 1000;
+}
+
 /* Whether the portal bears one more call now, and when it will. */
 static bool
 may_leave(struct store *s, struct asking *a)
 {
 	struct call *c = a->call;
-	int64_t now = store_now(s), full = s->opts.burst * 1000;
+	int64_t now = store_now(s), full = call_room(s);
 
 	c->leave = LEAVE_GRANTED;
 	if (!a->probe && !destination_until(s, a->line->place, &c->at_ms))

@@ -126,7 +126,9 @@ struct line;
 bool call_begin(struct store *, const struct line *,
     const struct work *first, struct call *);
 
-/* How full a portal's bucket is now, in thousandths of a call. */
+/* How much a portal's bucket takes, and how full it is now: thousandths of a
+ * call. */
+int64_t call_room(const struct store *);
 bool call_read_level(struct store *, const char *member_id, int64_t *level);
 bool call_write_level(struct store *, const char *member_id, int64_t level);
 

@@ -44,10 +44,10 @@ class Client:
         self.sock.connect(path)
         self.stderr = b""
 
-    def begin(self, params):
-        """The begin record and all parameters."""
+    def begin(self, params, keep=False):
+        """The begin record and all parameters; `keep` the connection."""
         data = encode_params(params)
-        out = record(BEGIN, struct.pack("!HB5x", RESPONDER, 0))
+        out = record(BEGIN, struct.pack("!HB5x", RESPONDER, int(keep)))
         for i in range(0, len(data), 65535):
             out += record(PARAMS, data[i:i + 65535])
         self.sock.sendall(out + record(PARAMS))
@@ -57,12 +57,16 @@ class Client:
         for i in range(0, len(body), piece):
             self.sock.sendall(record(STDIN, body[i:i + piece]))
 
-    def finish(self):
-        """Ends the body and returns the whole output."""
+    def end(self):
+        """Ends the body."""
         try:
             self.sock.sendall(record(STDIN))
         except (BrokenPipeError, ConnectionResetError):
             pass                # it answered before it read everything
+
+    def finish(self):
+        """Ends the body and returns the whole output."""
+        self.end()
         return self.output()
 
     def output(self):

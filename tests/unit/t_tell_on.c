@@ -153,7 +153,7 @@ test_limit(void **state)
 	    ACCEPTED);
 	assert_false(told_on(s, NULL));
 	assert_int_equal(script_count(s, &s->rest), 1);
-	assert_int_equal(site_number("SELECT level FROM meter"), 50000);
+	assert_int_equal(site_number("SELECT level FROM meter"), 49000);
 	expect_states(s, &w, 1, STATE_DELIVERED);
 	w = site_delivered(s, 2, "access-a");
 	assert_false(told_on(s, NULL));

@@ -1,0 +1,263 @@
+"""Status calls that many messages share, and the portal's limits.
+
+An idle portal is called at once. While enough calls are on their way, or its
+bucket is empty, delivered messages wait in the store, and whoever may call
+next takes them along, in whatever process that is. A request that waits holds
+no worker.
+"""
+
+import contextlib
+import signal
+import time
+
+import pytest
+
+import events
+from direct import parse_cgi
+from events import FORM, as_form, message, of
+from several import (APP, SOON, Group, installed, next_life, post,
+                     post_all)
+from site_folder import wait_until
+from standin.limits import Bucket
+
+
+def in_chats(portal, ids, **more):
+    """One event for each message, each with a chat of its own."""
+    return [of(portal, message(i, chat=f"c{i}"), **more) for i in ids]
+
+
+def told(portal):
+    """The message ids of each good call, in order."""
+    return [[m["im"]["message_id"] for m in c.params["MESSAGES"]]
+            for c in portal.deliveries if not c.error]
+
+
+def told_once(portal, ids):
+    """Each of these messages was told, and once."""
+    assert sorted(i for call in told(portal) for i in call) == sorted(ids)
+
+
+LIMITED = {"burst": 50, "rate": 2}      # Bitrix24's, and the default
+
+
+@pytest.fixture(params=["fcgi", "group"])
+def server(request, start):
+    """One process, or four on one socket."""
+    config = {"app": APP, "retry": SOON, "server": {"workers": 8},
+              "portal": LIMITED}
+    if request.param == "group":
+        return start.group(4, **config)
+    return start("fcgi", **config)
+
+
+def test_one_event_is_told_at_once(server, portals):
+    portal = portals()
+    for i in range(1, 6):
+        began = time.monotonic()
+        assert post(server, in_chats(portal, [i])[0]).status == 200
+        assert time.monotonic() - began < 1.0
+    assert told(portal) == [[i] for i in range(1, 6)]
+
+
+def test_a_slow_portal_gets_few_calls(server, portals):
+    """40 events at once, each call half a second: not 40 calls."""
+    portal = portals()
+    portal.always("slow:0.5:ok")
+    answers = post_all(server, in_chats(portal, range(1, 41)), 40)
+    assert [a.response.status for a in answers] == [200] * 40
+    assert len(portal.deliveries) <= 20
+    told_once(portal, range(1, 41))
+    assert max(a.seconds for a in answers) < 4.0
+
+
+def test_calls_in_flight(start, portals):
+    """Never more than that, from all processes together."""
+    portal = portals()
+    portal.always("slow:0.3:ok")
+    server = start.group(4, app=APP, retry=SOON, server={"workers": 8},
+                         portal={"calls_in_flight": 2})
+    post_all(server, in_chats(portal, range(1, 61)), 60)
+    wait_until(lambda: len(portal.first_ids) == 60 or None)
+    calls = sorted(c.time for c in portal.deliveries)
+    for first, third in zip(calls, calls[2:]):
+        assert third - first > 0.25, calls      # the first has ended
+
+
+def test_the_bucket_is_kept(server, portals):
+    """Bitrix24's own limit, scaled: never refused, and all are told."""
+    portal = portals()
+    portal.bucket = Bucket(burst=50, rate=2.0)
+    answers = post_all(server, in_chats(portal, range(1, 201)), 64)
+    assert {a.response.status for a in answers} <= {200, 202}
+    wait_until(lambda: len(portal.first_ids) == 200, 20)
+    assert not [c for c in portal.deliveries if c.error]
+    assert len(portal.deliveries) <= 50 + 2 * 25
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_waiting_for_the_bucket_holds_no_worker(start, portals, workers):
+    """While one portal's messages wait, another's is told at once."""
+    full, other = portals(), portals()
+    server = start("fcgi", app=APP, retry=SOON,
+                   server={"workers": workers, "answer_within": 3},
+                   portal={"burst": 1, "rate": 1})
+    assert post(server, in_chats(full, [1])[0]).status == 200
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(12)]
+        for i, c in enumerate(clients):
+            body = as_form(in_chats(full, [i + 2])[0])
+            c.begin(server.params(FORM, "POST", len(body)))
+            c.send(body)
+            c.end()
+        began = time.monotonic()
+        assert post(server, in_chats(other, [1])[0]).status == 200
+        assert time.monotonic() - began < 0.8
+        statuses = [parse_cgi(c.output()).status for c in clients]
+    assert set(statuses) <= {200, 202} and 200 in statuses
+    wait_until(lambda: len(full.first_ids) == 13, 20)
+    told_once(full, range(1, 14))
+
+
+def test_the_answer_does_not_wait_for_the_bucket(start, portals):
+    """answer_within is over: 202, and it is told when it may be."""
+    portal = portals()
+    server = start("fcgi", app=APP, retry=SOON,
+                   server={"answer_within": 1},
+                   portal={"burst": 4, "rate": 1})
+    answers = post_all(server, in_chats(portal, range(1, 4)), 1)
+    assert [a.response.status for a in answers] == [200] * 3
+    portal.bucket = Bucket(burst=1, rate=0.3)
+    portal.bucket.take()            # somebody else has filled it
+    answer, = post_all(server, in_chats(portal, [4]), 1)
+    assert answer.response.status == 202 and answer.seconds < 2.0
+    portal.bucket = None
+    wait_until(lambda: len(portal.first_ids) == 4, 20)
+
+
+def test_a_refusal_empties_the_bucket(start, portals):
+    """QUERY_LIMIT_EXCEEDED: the next message waits, too."""
+    portal = portals()
+    server = start("fcgi", app=APP, retry=SOON,
+                   portal={"burst": 50, "rate": 1})
+    portal.script("error:QUERY_LIMIT_EXCEEDED")
+    assert post(server, in_chats(portal, [1])[0]).status == 202
+    began = time.monotonic()
+    assert post(server, in_chats(portal, [2])[0]).status == 200
+    assert time.monotonic() - began > 0.5
+    wait_until(lambda: len(portal.first_ids) == 2, 10)
+
+
+@pytest.mark.parametrize("front", ["fcgi", "cgi"])
+def test_an_event_of_5000_messages(start, portals, front):
+    """In batches of status_batch, each message told once, in order."""
+    portal = portals()
+    server = start(front, app=APP, retry=SOON, channel={"url": "null:"},
+                   server={"body_max": 8 * 1024 * 1024})
+    value = of(portal, *(message(i, "a text") for i in range(1, 5001)))
+    answer = server.post(as_form(value), timeout=60)
+    assert answer.status in (200, 202), answer
+    assert answer.json["messages"] == 5000
+    wait_until(lambda: len(portal.first_ids) == 5000 or None, 60)
+    told_once(portal, range(1, 5001))
+    assert max(len(c) for c in told(portal)) <= 100
+    assert len(portal.deliveries) <= 60
+
+
+def test_an_event_of_200_messages_is_answered_200(start, portals):
+    portal = portals()
+    server = start("fcgi", app=APP, channel={"url": "null:"})
+    value = of(portal, *(message(i) for i in range(1, 201)))
+    answer = post(server, value)
+    assert (answer.status, answer.json["acknowledged"]) == (200, 200)
+    assert [len(c) for c in told(portal)] == [100, 100]
+
+
+def test_a_batch_is_refused_for_one_message(start, portals):
+    """The others are told, one by one; that one is refused."""
+    portal = portals()
+    portal.unwanted.add(3)
+    server = start("fcgi", app=APP, retry=SOON)
+    value = of(portal, *(message(i) for i in range(1, 6)))
+    assert post(server, value).status == 202
+    server.site.wait_states({i: "refused" if i == 3 else "acknowledged"
+                             for i in range(1, 6)})
+    assert told(portal) == [[i] for i in (1, 2, 4, 5)]
+
+
+def test_a_batch_goes_with_the_stored_token(start, portals):
+    portal = portals()
+    server = start("fcgi", app=APP, retry=SOON)
+    stored, _ = installed(server, portal)
+    assert post(server, of(portal, message(1), message(2))).status == 200
+    assert [c.token for c in portal.deliveries] == [stored]
+
+
+def test_a_refused_token_does_not_fail_the_batch(start, portals):
+    """Nothing is stored, and the newest event's token is no good."""
+    portal = portals()
+    server = start.group(2, app=APP, retry=SOON)
+    portal.script("slow:1:ok", "slow:1:ok")
+    values = in_chats(portal, [1, 2]) + in_chats(portal, range(3, 9)) + \
+        in_chats(portal, range(9, 11), access_token="nobody's")
+    answers = post_all(server, values, 10)
+    wait_until(lambda: len(portal.first_ids) >= 8, 10)
+    assert sum(a.response.status == 200 for a in answers) >= 8
+    told_once(portal, [i for i in range(1, 11) if (
+        "myconnector", 107, 1807, i) in portal.first_ids])
+
+
+def test_another_process_tells_it(start, portals):
+    """The one that was answered waits in a process that makes no call."""
+    portal = portals()
+    server = start.group(2, app=APP, retry=SOON,
+                         portal={"calls_in_flight": 1})
+    portal.always("slow:0.4:ok")
+    answers = post_all(server, in_chats(portal, range(1, 25)), 24)
+    assert [a.response.status for a in answers] == [200] * 24
+    assert len(portal.deliveries) <= 8
+    told_once(portal, range(1, 25))
+
+
+def test_a_kept_connection_holds_no_worker(start, portals):
+    """One worker, ten kept connections, each with several requests."""
+    portal = portals()
+    server = start("fcgi", app=APP, server={"workers": 1})
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(server.client()) for _ in range(10)]
+        for turn in range(3):
+            for i, c in enumerate(kept):
+                body = as_form(in_chats(portal, [turn * 10 + i + 1])[0])
+                c.begin(server.params(FORM, "POST", len(body)), keep=True)
+                c.send(body)
+                assert parse_cgi(c.finish()).status == 200
+        # and one that says nothing
+        stack.enter_context(server.client())
+        assert post(server, in_chats(portal, [31])[0]).status == 200
+    told_once(portal, range(1, 32))
+
+
+def test_kept_connections_and_a_stop(start, portals):
+    """They are closed, and it ends at once."""
+    portal = portals()
+    server = start("fcgi", app=APP)
+    with server.client() as c:
+        body = as_form(in_chats(portal, [1])[0])
+        c.begin(server.params(FORM, "POST", len(body)), keep=True)
+        c.send(body)
+        assert parse_cgi(c.finish()).status == 200
+        began = time.monotonic()
+        next_life(server, signal.SIGTERM)
+        assert time.monotonic() - began < 3.0
+        c.sock.settimeout(5)
+        assert c.sock.recv(1) == b""
+    assert post(server, in_chats(portal, [2])[0]).status == 200
+
+
+def test_group_is_what_it_says(start, portals):
+    """So that the tests above mean something: several processes answer."""
+    portal = portals()
+    server = start.group(4, app=APP)
+    assert isinstance(server, Group) and len(server.site.handlers()) == 4
+    post_all(server, in_chats(portal, range(1, 41)), 40)
+    told_once(portal, range(1, 41))
+    assert events.ACCESS not in server.log()
