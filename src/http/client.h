@@ -4,14 +4,22 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/loop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /*
- * The one client for every outgoing call: one thread with one curl_multi,
- * one pool of kept connections for all workers.  It never touches the store.
+ * The one client for every outgoing call, in the loop: one curl_multi by its
+ * socket interface, one pool of kept connections.  No call holds a thread.
+ *
+ * Calls are shared out among peers in turn.  At most `calls` are on their
+ * way together, and at most half of that go to peers that have not answered
+ * well lately: new ones, failed ones, and those with a call older than
+ * `slow_ms`.  When such a place is wanted and all are taken, the oldest call
+ * that is older than `slow_ms` is cut: HTTP_CUT.
  */
 struct http_client;
 
@@ -29,25 +37,52 @@ enum http_end {
 	HTTP_BAD_TLS,		/* the peer could not prove who it is */
 	HTTP_TIMED_OUT,
 	HTTP_BROKEN,		/* cut or garbled after it was connected */
-	HTTP_TOO_LARGE		/* the answer went over a cap */
+	HTTP_TOO_LARGE,		/* the answer went over a cap */
+	HTTP_CUT		/* it gave its place to others: try it later */
 };
 
 #define HTTP_REASON_MAX 160
 #define HTTP_LOCATION_MAX 1024
 
+struct http_call;
+TAILQ_HEAD(http_calls, http_call);
+
+/*
+ * Who is called: a portal, an OAuth server, a channel.  Its owner keeps it
+ * as long as it has calls.  Starts with http_peer_init().
+ */
+struct http_peer {
+	/* the client's own */
+	struct http_calls waiting;	/* for a place, in order */
+	size_t in_flight;
+	bool well;			/* its last call was answered */
+	bool listed;			/* in the ring of those who wait */
+	TAILQ_ENTRY(http_peer) link;
+};
+
+void http_peer_init(struct http_peer *);
+
+/* Nothing of it waits or is on its way. */
+bool http_peer_idle(const struct http_peer *);
+
 /*
  * One POST.  The caller owns it and everything it points to, and keeps them
- * unchanged from http_start() until http_wait() returned true.
+ * unchanged until `done` was called, once, in the loop, never from inside
+ * http_start().
  */
 struct http_call {
 	/* set by the caller */
+	void (*done)(struct http_call *);
+	struct http_peer *peer;
 	const struct http_route *route;
 	const char *url;
 	const char *const *headers;	/* "Name: value", NULL at the end */
 	const char *body;
 	size_t body_len;
-	int64_t timeout_ms;		/* of the whole call; at least 1 */
+	int64_t timeout_ms;		/* of the whole call, from the moment */
+					/* that it leaves; at least 1 */
 	bool fresh;			/* on a connection of its own */
+	bool keep;			/* never cut for others */
 	size_t answer_max;		/* bytes; 0 takes 64 KiB */
 	/* set by the client */
 	enum http_end end;
@@ -55,37 +90,37 @@ struct http_call {
 	struct buf answer;		/* freed by http_call_free() */
 	char location[HTTP_LOCATION_MAX];	/* of a 3xx, absolute, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */
+	int64_t took_ms;		/* from leaving to the end */
 	char reason[HTTP_REASON_MAX];	/* for the log: no URL, no body */
 	/* the client's own */
-	struct http_task *task;
+	struct http_transfer *transfer;
+	TAILQ_ENTRY(http_call) link;
 };
 
-/*
- * Makes a client.  `one_shot` tunes it for a process that makes a call or
- * two and ends (plain CGI).  The thread starts with the first call.
- * ERR_NOMEM or ERR_RETRY (no descriptors).
- */
-enum err http_client_new(struct http_client **, const struct clock *,
-    bool one_shot);
+struct http_opts {
+	struct loop *loop;
+	const struct clock *clock;
+	const struct log *log;
+	int64_t calls;		/* on their way, all together */
+	int64_t slow_ms;	/* longer than this is not well */
+	bool one_shot;		/* tunes it for a call or two (plain CGI) */
+};
 
-/* Begins a call.  Cannot fail: what goes wrong is told by http_wait(). */
+/* ERR_NOMEM or ERR_RETRY (no descriptors). */
+enum err http_client_new(struct http_client **, const struct http_opts *);
+
+/* Begins a call.  Cannot fail: what goes wrong is told by done(). */
 void http_start(struct http_client *, struct http_call *);
 
-/*
- * Waits until the call has ended or the deadline (NULL: none of ours, the
- * call's own timeout ends it) is over.  True: it has ended, `end` and the
- * rest are set.  False: it still runs; wait again.
- */
-bool http_wait(struct http_client *, struct http_call *,
-    const struct deadline *);
-
-/* Frees what an ended call holds; call it once for each started call. */
+/* Frees what an ended call holds; once for each started call. */
 void http_call_free(struct http_call *);
 
+/* Calls on their way and waiting for a place. */
+size_t http_busy(const struct http_client *);
+
 /*
- * Ends the thread and frees all; calls that still run end as HTTP_BROKEN
- * first, and who is inside http_wait() leaves it.  Nobody may be inside
- * http_start() any more.  NULL is fine.
+ * Frees all.  Calls that still run are dropped: their done() is not called.
+ * NULL is fine.
  */
 void http_client_free(struct http_client *);
 

@@ -1,0 +1,45 @@
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include "base/err.h"
+#include "base/loop.h"
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+/*
+ * A few threads for what can only block.  A job is a letter: it owns copies
+ * of all that it needs, and the loop leaves it alone until it is back.
+ * Every job comes back by the same road.
+ */
+struct pool;
+
+struct job {
+	void (*work)(struct job *);	/* in a thread of the pool */
+	void (*done)(struct job *);	/* in the loop, afterwards */
+	/* the pool's own */
+	struct pool *pool;
+	struct letter letter;
+	STAILQ_ENTRY(job) link;
+};
+
+/*
+ * `threads` 0: jobs are worked on in the loop's own thread, one a turn, for
+ * programs that do one thing.  Threads start with the first job; signals are
+ * blocked in them.  ERR_NOMEM.
+ */
+enum err pool_new(struct pool **, struct loop *, int64_t threads);
+
+/* In the loop.  Cannot fail: if no thread can be had, it is worked on here. */
+void pool_run(struct pool *, struct job *);
+
+/* Jobs that are not back yet. */
+size_t pool_busy(const struct pool *);
+
+/*
+ * Ends the threads.  False: one is still inside a job; nothing that it uses
+ * may be freed.  Waiting jobs are dropped.  NULL is fine.
+ */
+bool pool_free(struct pool *, int64_t wait_ms);
+
+#endif
