@@ -1,229 +1,196 @@
 /*
  * Installations that wait for their proof.
  *
- * Called by portal/install.c.  Owns nothing.  Nothing acts on what is kept
- * here; it only saves a portal's one installation event from being lost
- * while the OAuth server is away.
+ * Called by portal/install.c.  Owns nothing.  Anybody can post one, so they
+ * are few, short-lived and inert.
  */
-#include "store/portals.h"
+#include "store/installs.h"
 
 #include "base/fault.h"
-#include "store/queue.h"
+#include "store/private.h"
 
 #include <string.h>
 
-struct keep {
-	const struct install *in;
-	int64_t next_ms;
-	int64_t id;
-	bool kept;
-};
+#define LEASE_MS 60000	/* for processes of the version before this one */
 
 static bool
-run(struct store *s, const char *sql, int64_t a, int64_t b)
+remove_old(struct tx *tx)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
+	return DB_RUN(tx, "DELETE FROM install WHERE received_ms < ?1"
+	    " OR received_ms > ?2", V_INT(db_time(tx) - INSTALL_MS),
+	    V_INT(db_time(tx) + INSTALL_MS));
+}
 
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, a);
-	bind_int(st, 2, b);
-	return sqlite_done(s->db, st);
+/* A repeat with the stored token that is no newer changes nothing. */
+static bool
+find_stored(struct tx *tx, struct install_keeping *k)
+{
+	int64_t found;
+	bool ok = DB_NUMBER(tx, &found, "SELECT 1 FROM portal WHERE"
+	    " member_id = ?1 AND application_token = ?2 AND ts >= ?3",
+	    V_TEXT(k->install.member_id),
+	    V_TEXT(k->install.application_token), V_INT(k->install.ts));
+
+	k->known = found != 0;
+	return ok;
+}
+
+/* The same one, or a newer one of this portal. */
+static bool
+find_other(struct tx *tx, struct install_keeping *k)
+{
+	bool ok = DB_NUMBER(tx, &k->id, "SELECT id FROM install WHERE"
+	    " member_id = ?1 AND (ts > ?2 OR (ts = ?2"
+	    " AND application_token = ?3 AND refresh_token = ?4))",
+	    V_TEXT(k->install.member_id), V_INT(k->install.ts),
+	    V_TEXT(k->install.application_token),
+	    V_TEXT(k->install.refresh_token));
+
+	k->other = k->id != 0;
+	return ok;
+}
+
+/* One for a portal; and when all places are taken, the most tried goes. */
+static bool
+make_room(struct tx *tx, const struct install_keeping *k)
+{
+	return DB_RUN(tx, "DELETE FROM install WHERE member_id = ?1",
+	    V_TEXT(k->install.member_id)) &&
+	    DB_RUN(tx, "DELETE FROM install WHERE id IN (SELECT id FROM"
+	    " install ORDER BY tries DESC, received_ms, id LIMIT"
+	    " max(0, (SELECT count(*) FROM install) - ?1))",
+	    V_INT(INSTALLS_MAX - 1));
 }
 
 static bool
-remove_old(struct store *s)
+insert(struct tx *tx, struct install_keeping *k)
 {
-	return run(s, "DELETE FROM install WHERE received_ms < ?1"
-	    " OR received_ms > ?2", store_now(s) - INSTALL_MS,
-	    store_now(s) + INSTALL_MS);
+	const struct install *in = &k->install;
+
+	return DB_NUMBER(tx, &k->id, "INSERT INTO install(member_id,"
+	    " application_token, endpoint, server_endpoint, access_token,"
+	    " refresh_token, expires_in, ts, received_ms, next_ms, owner,"
+	    " lease) VALUES(?1, ?2, ?3, ?4, ?5, ?6, 3600, ?7, ?8, ?8, ?9,"
+	    " ?10) RETURNING id", V_TEXT(in->member_id),
+	    V_TEXT(in->application_token), V_TEXT(in->endpoint),
+	    V_TEXT(in->server_endpoint), V_TEXT(in->access_token),
+	    V_TEXT(in->refresh_token), V_INT(in->ts), V_INT(db_time(tx)),
+	    V_INT(k->claim ? db_me(tx) : 0),
+	    V_INT(db_mono(tx) + LEASE_MS));
 }
 
 static bool
-insert(struct store *s, struct keep *k)
+keep(struct tx *tx, struct db_work *w)
 {
-	const struct install *in = k->in;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "INSERT INTO install(member_id, application_token, endpoint,"
-	    " server_endpoint, access_token, refresh_token, expires_in, ts,"
-	    " received_ms, next_ms, owner, lease) VALUES(?1, ?2, ?3, ?4, ?5,"
-	    " ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id");
-
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, in->member_id);
-	bind_text(st, 2, in->application_token);
-	bind_text(st, 3, in->endpoint);
-	bind_text(st, 4, in->server_endpoint);
-	bind_text(st, 5, in->access_token);
-	bind_text(st, 6, in->refresh_token);
-	bind_int(st, 7, in->expires_in);
-	bind_int(st, 8, in->ts);
-	bind_int(st, 9, store_now(s));
-	bind_int(st, 10, k->next_ms);
-	bind_int(st, 11, owner_number(s->owner));
-	bind_int(st, 12, store_lease(s));
-	return ask_int(s, st, &k->id);
-}
-
-static bool
-keep(struct store *s, void *ctx)
-{
-	struct keep *k = ctx;
-	sqlite3_stmt *st;
-	int64_t n;
+	struct install_keeping *k = (struct install_keeping *)w;
 	bool ok;
 
-	st = sqlite_stmt(s->db, "DELETE FROM install WHERE member_id = ?1"
-	    " AND application_token = ?2 AND refresh_token = ?3");
-	if (st == NULL || !remove_old(s))
-		return false;
-	bind_text(st, 1, k->in->member_id);
-	bind_text(st, 2, k->in->application_token);
-	bind_text(st, 3, k->in->refresh_token);
-	ok = sqlite_done(s->db, st) && ask_int(s, sqlite_stmt(s->db,
-	    "SELECT count(*) FROM install"), &n);
-	k->kept = ok && n < INSTALLS_MAX;
-	if (k->kept)
-		ok = insert(s, k);
+	k->id = 0;
+	k->known = k->other = false;
+	ok = remove_old(tx) && find_stored(tx, k);
+	if (ok && !k->known)
+		ok = find_other(tx, k);
+	if (ok && !k->known && !k->other)
+		ok = make_room(tx, k) && insert(tx, k);
 	fault_point("install-before-commit");
 	return ok;
 }
 
-enum err
-store_install_keep(struct store *s, const struct install *in,
-    int64_t next_ms, int64_t *id, bool *kept, struct problem *p)
+void
+store_install_keep(struct install_keeping *k)
 {
-	struct keep k = { in, next_ms, 0, false };
-	enum err e = store_transact(s, keep, &k, p);
-
-	fault_point("install-after-commit");
-	*kept = e == ERR_OK && k.kept;
-	*id = k.id;
-	return e;
+	k->db.work = keep;
 }
 
-struct due {
-	struct arena *arena;
-	struct install *out;
-	bool found;
-};
-
 static bool
-copy_row(sqlite3_stmt *st, struct arena *a, struct install *in)
+copy_row(const struct rows *r, struct arena *a, struct install *in)
 {
 	const char **texts[] = { &in->member_id, &in->application_token,
 		&in->endpoint, &in->server_endpoint, &in->access_token,
 		&in->refresh_token };
 	bool ok = true;
 
-	in->id = sqlite3_column_int64(st, 0);
+	in->id = db_int(r, 0);
 	for (int i = 0; i < 6; i++) {
-		const char *s = (const char *)sqlite3_column_text(st, i + 1);
+		const char *s = db_text(r, i + 1);
 
 		*texts[i] = arena_dup(a, s != NULL ? s : "",
 		    s != NULL ? strlen(s) : 0);
 		ok = ok && *texts[i] != NULL;
 	}
-	in->expires_in = sqlite3_column_int64(st, 7);
-	in->ts = sqlite3_column_int64(st, 8);
-	in->received_ms = sqlite3_column_int64(st, 9);
+	in->ts = db_int(r, 7);
+	in->received_ms = db_int(r, 8);
+	in->tries = db_int(r, 9);
 	return ok;
 }
 
+/* At most INSTALLS_MAX rows: each is looked at. */
 static bool
-look(struct store *s, struct due *d)
+find_due(struct tx *tx, struct install_due *d)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT id, member_id, application_token, endpoint,"
-	    " server_endpoint, access_token, refresh_token, expires_in, ts,"
-	    " received_ms FROM install WHERE (next_ms <= ?1 OR next_ms > ?2)"
-	    " AND NOT claimed(owner, lease) ORDER BY next_ms LIMIT 1");
-	bool ok;
-	int rc;
+	int64_t now = db_time(tx);
+	bool ok = true;
+	struct rows r;
 
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, store_now(s));
-	bind_int(st, 2, store_now(s) + INSTALL_MS);
-	rc = sqlite3_step(st);
-	ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
-	d->found = rc == SQLITE_ROW;
-	if (d->found)
-		ok = copy_row(st, d->arena, d->out);
-	(void)sqlite3_reset(st);
-	return ok;
+	DB_ROWS(tx, &r, "SELECT id, member_id, application_token, endpoint,"
+	    " server_endpoint, access_token, refresh_token, ts, received_ms,"
+	    " tries, owner, next_ms FROM install ORDER BY next_ms", V_NULL);
+	while (ok && !d->found && db_next(&r)) {
+		int64_t next = db_int(&r, 11);
+
+		if (db_int(&r, 10) != 0 && db_alive(tx, db_int(&r, 10)))
+			continue;
+		d->found = next <= now || next > now + INSTALL_MS;
+		if (d->found)
+			ok = copy_row(&r, d->arena, &d->install);
+		else if (d->next_ms == 0)
+			d->next_ms = next;
+	}
+	return db_end(&r) && (ok || db_no_memory(tx));
 }
 
 static bool
-claim_due(struct store *s, void *ctx)
+due(struct tx *tx, struct db_work *w)
 {
-	struct due *d = ctx;
-	sqlite3_stmt *st;
+	struct install_due *d = (struct install_due *)w;
+	int64_t n;
 
-	if (!remove_old(s) || !look(s, d))
+	d->found = false;
+	d->next_ms = 0;
+	arena_reset(d->arena);
+	if (!DB_NUMBER(tx, &n, "SELECT count(*) FROM install", V_NULL))
 		return false;
-	if (!d->found)
+	if (n == 0)
 		return true;
-	st = sqlite_stmt(s->db, "UPDATE install SET owner = ?2, lease = ?3"
-	    " WHERE id = ?1");
-	if (st == NULL)
+	if (!remove_old(tx) || !find_due(tx, d))
 		return false;
-	bind_int(st, 1, d->out->id);
-	bind_int(st, 2, owner_number(s->owner));
-	bind_int(st, 3, store_lease(s));
-	return sqlite_done(s->db, st);
+	return !d->found || DB_RUN(tx, "UPDATE install SET owner = ?2,"
+	    " lease = ?3, tries = tries + 1 WHERE id = ?1",
+	    V_INT(d->install.id), V_INT(db_me(tx)),
+	    V_INT(db_mono(tx) + LEASE_MS));
+}
+
+void
+store_install_due(struct install_due *d)
+{
+	d->db.work = due;
 }
 
 static bool
-count(struct store *s, void *ctx)
+end(struct tx *tx, struct db_work *w)
 {
-	return ask_int(s, sqlite_stmt(s->db, "SELECT count(*) FROM install"),
-	    ctx);
+	const struct install_end *e = (const struct install_end *)w;
+
+	if (!e->again)
+		return DB_RUN(tx, "DELETE FROM install WHERE id = ?1",
+		    V_INT(e->id));
+	return DB_RUN(tx, "UPDATE install SET next_ms = ?2, owner = 0,"
+	    " lease = 0 WHERE id = ?1", V_INT(e->id),
+	    V_INT(db_time(tx) + e->wait_ms));
 }
 
-enum err
-store_install_due(struct store *s, struct arena *a, struct install *out,
-    bool *found, struct problem *p)
+void
+store_install_end(struct install_end *e)
 {
-	struct due d = { a, out, false };
-	int64_t n = 0;
-	enum err e = store_read(s, count, &n, p);
-
-	if (e == ERR_OK && n != 0)	/* nearly always there is none */
-		e = store_transact(s, claim_due, &d, p);
-	*found = e == ERR_OK && d.found;
-	return e;
-}
-
-static bool
-again(struct store *s, void *ctx)
-{
-	const int64_t *v = ctx;
-
-	return run(s, "UPDATE install SET next_ms = ?2, owner = 0, lease = 0"
-	    " WHERE id = ?1", v[0], v[1]);
-}
-
-enum err
-store_install_again(struct store *s, int64_t id, int64_t next_ms,
-    struct problem *p)
-{
-	int64_t v[] = { id, next_ms };
-
-	return store_transact(s, again, v, p);
-}
-
-static bool
-done(struct store *s, void *ctx)
-{
-	const int64_t *id = ctx;
-
-	return run(s, "DELETE FROM install WHERE id = ?1", *id, 0);
-}
-
-enum err
-store_install_done(struct store *s, int64_t id, struct problem *p)
-{
-	return store_transact(s, done, &id, p);
+	e->db.work = end;
 }

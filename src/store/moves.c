@@ -2,310 +2,264 @@
  * The moves of a message from state to state, each one durable.
  *
  * Called by the relay with messages that this process has claimed.  Owns
- * nothing.  Every statement names the states that it may leave, so a move
- * that is not in the table changes nothing.
+ * nothing.  A move is legal if the table has it, and changes something only
+ * while the claim holds.
  */
-#include "store/store.h"
+#include "store/moves.h"
 
 #include "base/fault.h"
-#include "store/calls.h"
-#include "store/queue.h"
-#include "store/submit.h"
+#include "store/private.h"
 
-#include <string.h>
-#include <time.h>
+#include <stdlib.h>
 
-#define RECORD_TRIES 8
-#define RECORD_PAUSE_MS 250
-
-struct move {
-	struct work *work;
-	struct work *const *all;	/* of several */
-	size_t n;
-	enum step step;
-	enum hold hold;
-	const char *text;	/* ids or reason */
-	int64_t now_ms, next_ms;
-	int64_t *next;		/* where the chat's next goes, or NULL */
-	const struct line *line;
-	struct call *call;	/* that is asked for, or NULL */
+/* From which states a move may leave; docs/INTERNALS prints the same. */
+static const struct {
+	unsigned char received, delivered;
+} legal[] = {
+	[MOVE_DELIVERED] = { 1, 0 },
+	[MOVE_DONE] = { 1, 0 },
+	[MOVE_TOLD] = { 0, 1 },
+	[MOVE_REFUSED] = { 1, 1 },
+	[MOVE_LATER] = { 1, 1 },
+	[MOVE_READY] = { 1, 1 },
+	[MOVE_ALONE] = { 0, 1 },
 };
 
 static bool
-begin_next(struct store *s, const struct move *m)
+is_legal(const struct moving_one *m)
 {
-	return m->next == NULL || claim_next_of_chat(s, m->work, m->next);
+	return (m->from == STATE_RECEIVED && legal[m->move].received) ||
+	    (m->from == STATE_DELIVERED && legal[m->move].delivered);
+}
+
+static enum tally
+tally_of(enum state state)
+{
+	return state == STATE_RECEIVED ? TALLY_RECEIVED : TALLY_DELIVERED;
+}
+
+/* What the last statement found: the message, or that it is not ours. */
+static bool
+note_changed(const struct tx *tx, struct moving_one *m)
+{
+	m->lost = db_changed(tx) == 0;
+	return true;
 }
 
 static bool
-note_delivery(struct store *s, const struct move *m, const char *sql)
+delivered(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
-	bool ok = st != NULL;
+	bool ok = DB_RUN(tx, "UPDATE queue SET state = " DELIVERED ","
+	    " ids = ?3, delivered_ms = ?4, reason = NULL, tries = 0,"
+	    " first_ms = 0 WHERE id = ?1 AND owner = ?2"
+	    " AND state = " RECEIVED, V_INT(m->id), V_INT(db_me(tx)),
+	    V_TEXT(m->text), V_INT(db_time(tx))) && note_changed(tx, m);
 
-	if (ok) {
-		bind_int(st, 1, m->work->id);
-		bind_text(st, 2, m->text);
-		bind_int(st, 3, m->now_ms);
-		ok = sqlite_done(s->db, st) && begin_next(s, m);
+	if (ok && !m->lost) {
+		tally_add(s, tx, TALLY_RECEIVED, -1);
+		tally_add(s, tx, TALLY_DELIVERED, 1);
 	}
-	fault_point("delivered-before-commit");
 	return ok;
 }
 
-/* It waits for whoever calls next; if nobody does, for the retry. */
+/* Done, or told: it leaves the queue; its key stays in `seen`. */
 static bool
-delivered(struct store *s, void *ctx)
+ended(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	return note_delivery(s, ctx,
-	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
-	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0, next_ms = ?3 + 1000, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 1");
+	bool ok = DB_RUN(tx, "DELETE FROM queue WHERE id = ?1 AND owner = ?2"
+	    " AND state = ?3", V_INT(m->id), V_INT(db_me(tx)),
+	    V_INT(m->from)) && note_changed(tx, m);
+
+	if (ok && !m->lost)
+		tally_add(s, tx, tally_of(m->from), -1);
+	return ok;
 }
 
-/* If it may be told now, it stays claimed. */
-static bool
-delivered_and_called(struct store *s, void *ctx)
+#define COPIED "id, chat, message_id, chat_id, line, received_us, ts," \
+	" delivered_ms, key, event, member_id, domain, connector, chat_name," \
+	" ids, endpoint, token, body"
+
+bool
+refuse_row(struct store *s, struct tx *tx, int64_t id, enum state from,
+    enum step step, const char *reason)
 {
-	const struct move *m = ctx;
-	struct work told = *m->work;
-
-	told.state = STATE_DELIVERED;
-	told.ids = m->text;
-	told.delivered_ms = m->now_ms;
-	told.tries = told.first_ms = 0;
-	return note_delivery(s, m,
-	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
-	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0 WHERE id = ?1 AND state = 1") &&
-	    call_begin(s, m->line, &told, m->call);
-}
-
-/* Of an event that needs no status: done as soon as the channel took it. */
-static bool
-delivered_and_done(struct store *s, void *ctx)
-{
-	return note_delivery(s, ctx,
-	    "UPDATE message SET state = 3, ids = ?2, delivered_ms = ?3,"
-	    " changed_ms = ?3, reason = NULL, body = NULL, token = NULL,"
-	    " endpoint = NULL, hold = 0, next_ms = NULL, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 1");
-}
-
-/* What has happened outside is not given up at the first try: if it is not
- * written down, the message is handed over once more. */
-static enum err
-record(struct store *s, bool (*work)(struct store *, void *),
-    const struct move *m, struct problem *p)
-{
-	static const struct timespec pause = { 0, RECORD_PAUSE_MS * 1000000 };
-	struct move copy = *m;
-	enum err e = ERR_DISK;
-
-	for (int i = 0; e != ERR_OK && i < RECORD_TRIES; i++) {
-		if (i != 0)
-			(void)nanosleep(&pause, NULL);
-		*p = (struct problem){ 0 };
-		e = store_transact(s, work, &copy, p);
-	}
-	return e;
-}
-
-static enum err
-move_on(struct store *s, bool (*work)(struct store *, void *),
-    struct move *m, enum state state, struct problem *p)
-{
-	struct work *w = m->work;
-	enum err e;
-
-	m->now_ms = store_now(s);
-	*m->next = 0;
-	e = record(s, work, m, p);
-	fault_point("delivered-after-commit");
-	if (e == ERR_OK) {
-		w->state = state;
-		w->delivered_ms = m->now_ms;
-		w->tries = w->first_ms = 0;
-	} else {
-		*m->next = 0;
-		claim_orphan(s, w->id);
-	}
-	return e;
-}
-
-enum err
-store_delivered(struct store *s, struct work *w, const char *ids,
-    int64_t *next, const struct line *line, struct call *call,
-    struct problem *p)
-{
-	struct move m = { .work = w, .text = ids, .next = next,
-	    .line = line, .call = call };
-	enum err e = move_on(s, call != NULL ? delivered_and_called :
-	    delivered, &m, STATE_DELIVERED, p);
-
-	if (e != ERR_OK && call != NULL)
-		call->leave = LEAVE_NOTHING;
-	return e;
-}
-
-static bool
-delivering(struct store *s, void *ctx)
-{
-	struct delivering *d = ctx;
-	const struct move m = { .work = d->work, .text = d->ids,
-	    .now_ms = d->now_ms, .next = &d->next, .line = d->line,
-	    .call = d->call };
-
-	d->next = 0;
-	return delivered_and_called(s, (void *)(uintptr_t)&m);
+	if (from != 0)
+		tally_add(s, tx, tally_of(from), -1);
+	tally_add(s, tx, TALLY_REFUSED, 1);
+	return DB_RUN(tx, "INSERT INTO refused(step, reason, changed_ms,"
+	    " tries, " COPIED ") SELECT ?2, ?3, ?4, tries + 1, " COPIED
+	    " FROM queue WHERE id = ?1", V_INT(id), V_INT(step),
+	    V_TEXT(reason), V_INT(db_time(tx))) &&
+	    DB_RUN(tx, "DELETE FROM queue WHERE id = ?1", V_INT(id));
 }
 
 bool
-store_delivered_begin(struct delivering *d)
+refuse_waiting(struct store *s, struct tx *tx, int64_t id, enum state from,
+    const struct look_place *at, const char *reason)
 {
-	d->problem = (struct problem){ 0 };
-	d->now_ms = store_now(d->store);
-	d->write.work = delivering;
-	d->write.ctx = d;
-	d->write.problem = &d->problem;
-	return store_submit(d->store, &d->write);
-}
+	const struct place channel = { at->number, at->kind, at->member_id,
+	    at->connector, at->line, at->name };
+	struct work *none;
+	int64_t chat;
 
-enum err
-store_delivered_end(struct delivering *d, struct problem *p)
-{
-	fault_point("delivered-after-commit");
-	if (d->write.end != ERR_OK) {
-		*p = d->problem;
-		return d->write.end;
-	}
-	d->work->state = STATE_DELIVERED;
-	d->work->delivered_ms = d->now_ms;
-	d->work->tries = d->work->first_ms = 0;
-	return ERR_OK;
-}
-
-enum err
-store_done(struct store *s, struct work *w, const char *ids, int64_t *next,
-    struct problem *p)
-{
-	struct move m = { .work = w, .text = ids, .next = next };
-
-	return move_on(s, delivered_and_done, &m, STATE_ACKNOWLEDGED, p);
+	return DB_NUMBER(tx, &chat, "SELECT chat FROM queue WHERE id = ?1",
+	    V_INT(id)) && refuse_row(s, tx, id, from, from ==
+	    STATE_RECEIVED ? STEP_HAND_OVER : STEP_STATUS, reason) &&
+	    place_remove(tx, at->number, 1) && (from != STATE_RECEIVED ||
+	    chat_next(s, tx, chat, false, &channel, &none));
 }
 
 static bool
-refused(struct store *s, void *ctx)
+refused(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	const struct move *m = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET state = 4, step = ?2, reason = ?3,"
-	    " tries = tries + 1, changed_ms = ?4, next_ms = NULL, hold = 0,"
-	    " owner = 0, lease = 0 WHERE id = ?1 AND state IN (1, 2)");
+	int64_t found;
+	bool ok = DB_NUMBER(tx, &found, "SELECT 1 FROM queue WHERE id = ?1"
+	    " AND owner = ?2 AND state = ?3", V_INT(m->id), V_INT(db_me(tx)),
+	    V_INT(m->from));
 
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, m->work->id);
-	bind_int(st, 2, m->step);
-	bind_text(st, 3, m->text);
-	bind_int(st, 4, m->now_ms);
-	/* a refused message holds nobody back */
-	return sqlite_done(s->db, st) && begin_next(s, m);
+	m->lost = found == 0;
+	return ok && (m->lost || refuse_row(s, tx, m->id, m->from, m->step,
+	    m->text));
 }
 
-enum err
-store_refused(struct store *s, struct work *w, enum step step,
-    const char *reason, int64_t *next, struct problem *p)
-{
-	struct move m = { .work = w, .step = step, .text = reason,
-	    .now_ms = store_now(s),
-	    .next = w->state == STATE_RECEIVED ? next : NULL };
-	enum err e;
-
-	*next = 0;
-	e = store_transact(s, refused, &m, p);
-	if (e == ERR_OK) {
-		w->state = STATE_REFUSED;
-	} else {
-		*next = 0;
-		claim_orphan(s, w->id);
-	}
-	return e;
-}
-
+/* Not in work any more: it waits for a time of its own, or at its place. */
 static bool
-postpone_one(struct store *s, const struct move *m, const struct work *w)
+released(struct tx *tx, struct moving_one *m)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET reason = ?2, tries = tries + (?5 <> 1),"
-	    " changed_ms = ?3, first_ms = CASE WHEN ?5 = 1 THEN first_ms"
-	    " ELSE coalesce(first_ms, ?3) END,"
-	    " next_ms = ?4, hold = ?5, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state IN (1, 2)");
+	bool later = m->move == MOVE_LATER;
+	bool ok = DB_RUN(tx, "UPDATE queue SET turn = ?3, owner = 0,"
+	    " next_ms = ?4, reason = coalesce(?5, reason),"
+	    " tries = tries + ?6, first_ms = CASE WHEN ?6 = 0 OR first_ms <> 0"
+	    " THEN first_ms ELSE ?7 END, alone = max(alone, ?8), place = ?9"
+	    " WHERE id = ?1 AND owner = ?2", V_INT(m->id), V_INT(db_me(tx)),
+	    V_INT(later ? TURN_LATER : TURN_READY),
+	    V_INT(later ? m->next_ms : 0), V_TEXT(m->text),
+	    V_INT(m->tried), V_INT(db_time(tx)),
+	    V_INT(m->move == MOVE_ALONE), V_INT(m->place.number)) &&
+	    note_changed(tx, m);
 
-	if (st == NULL)
-		return false;
-	bind_int(st, 1, w->id);
-	bind_text(st, 2, m->text);
-	bind_int(st, 3, m->now_ms);
-	bind_int(st, 4, m->next_ms);
-	bind_int(st, 5, m->hold);
-	return sqlite_done(s->db, st);
-}
-
-static bool
-postponed(struct store *s, void *ctx)
-{
-	const struct move *m = ctx;
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < m->n; i++)
-		ok = postpone_one(s, m, m->all[i]);
+	if (ok && !m->lost && !later)
+		ok = place_add(tx, &m->place, 1);
 	return ok;
 }
 
-enum err
-store_postponed(struct store *s, struct work *const *w, size_t n,
-    int64_t next_ms, enum hold hold, const char *reason, struct problem *p)
+static bool
+move_one(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	struct move m = { .all = w, .n = n, .hold = hold, .text = reason,
-	    .now_ms = store_now(s), .next_ms = next_ms };
-	enum err e = store_transact(s, postponed, &m, p);
+	m->lost = false;
+	if (!is_legal(m))
+		return false;
+	switch (m->move) {
+	case MOVE_DELIVERED:
+		return delivered(s, tx, m);
+	case MOVE_DONE:
+	case MOVE_TOLD:
+		return ended(s, tx, m);
+	case MOVE_REFUSED:
+		return refused(s, tx, m);
+	case MOVE_LATER:
+	case MOVE_READY:
+	case MOVE_ALONE:
+		return released(tx, m);
+	}
+	return false;
+}
 
-	for (size_t i = 0; e != ERR_OK && i < n; i++)
-		claim_orphan(s, w[i]->id);
-	return e;
+/* It was received, and holds its chat back no longer. */
+static bool
+leaves_chat(const struct moving_one *m)
+{
+	return !m->lost && m->from == STATE_RECEIVED &&
+	    (m->move == MOVE_DELIVERED || m->move == MOVE_DONE ||
+	    m->move == MOVE_REFUSED);
 }
 
 static bool
-set_alone(struct store *s, void *ctx)
+next_of_chat(struct tx *tx, struct moving *v)
 {
-	const struct move *m = ctx;
+	free(v->next);		/* of a run that did not count */
+	v->next = NULL;
+	return !leaves_chat(&v->one[0]) || chat_next(v->store, tx,
+	    v->one[0].chat_number, v->claim_next, &v->channel, &v->next);
+}
+
+/*
+ * What goes with a delivered message: the means to tell it.  Where other
+ * processes have all slots, or the portal is down, it waits for whoever calls
+ * next.
+ */
+static bool
+ask_room(struct tx *tx, struct moving *v)
+{
+	struct moving_one *m = &v->one[0];
+
+	v->left_waiting = false;
+	if (v->ask == NULL || m->lost)
+		return true;
+	if (!room_ask(v->store, tx, v->ask))
+		return false;
+	if ((v->has_slot || v->ask->granted) && v->ask->down_ms == 0)
+		return true;
+	v->left_waiting = true;
+	return DB_RUN(tx, "UPDATE queue SET turn = " READY ", owner = 0,"
+	    " place = ?2 WHERE id = ?1", V_INT(m->id),
+	    V_INT(v->tell.number)) && place_add(tx, &v->tell, 1);
+}
+
+static void
+fault_before(const struct moving *v)
+{
+	if (v->n != 0 && (v->one[0].move == MOVE_DELIVERED ||
+	    v->one[0].move == MOVE_DONE))
+		fault_point("delivered-before-commit");
+	if (v->n != 0 && v->one[0].move == MOVE_TOLD)
+		fault_point("acknowledged-before-commit");
+}
+
+static bool
+move(struct tx *tx, struct db_work *w)
+{
+	struct moving *v = (struct moving *)w;
 	bool ok = true;
 
-	for (size_t i = 0; ok && i < m->n; i++) {
-		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
-		    " SET alone = 1, owner = 0, lease = 0, hold = 0,"
-		    " next_ms = ?2 WHERE id = ?1 AND state = 2");
+	v->now_ms = db_time(tx);
+	for (size_t i = 0; ok && i < v->n; i++)
+		ok = move_one(v->store, tx, &v->one[i]);
+	if (ok && v->n != 0)
+		ok = next_of_chat(tx, v) && ask_room(tx, v);
+	if (ok && v->note != NULL)
+		ok = room_note(v->store, tx, v->note);
+	fault_before(v);
+	return ok;
+}
 
-		if (st == NULL)
-			return false;
-		bind_int(st, 1, m->all[i]->id);
-		bind_int(st, 2, m->now_ms);
-		ok = sqlite_done(s->db, st);
+void
+store_move(struct moving *v)
+{
+	v->db.work = move;
+	v->next = NULL;
+}
+
+static bool
+watch(struct tx *tx, struct db_work *w)
+{
+	struct watching *v = (struct watching *)w;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < v->n; i++) {
+		int64_t state;
+
+		ok = DB_NUMBER(tx, &state, "SELECT state FROM queue WHERE"
+		    " id = ?1 UNION ALL SELECT 4 FROM refused WHERE id = ?1",
+		    V_INT(v->id[i]));
+		v->state[i] = (enum state)state;
 	}
 	return ok;
 }
 
-enum err
-store_alone(struct store *s, struct work *const *w, size_t n,
-    struct problem *p)
+void
+store_watch(struct watching *v)
 {
-	struct move m = { .all = w, .n = n, .now_ms = store_now(s) };
-	enum err e = store_transact(s, set_alone, &m, p);
-
-	for (size_t i = 0; e != ERR_OK && i < n; i++)
-		claim_orphan(s, w[i]->id);
-	return e;
+	v->db.work = watch;
+	v->db.reads = true;
 }

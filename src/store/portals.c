@@ -8,36 +8,37 @@
 #include "store/portals.h"
 
 #include "base/fault.h"
-#include "store/queue.h"
+#include "store/private.h"
 
 #include <string.h>
 
 #define COLUMNS "SELECT member_id, application_token, endpoint," \
 	" server_endpoint, access_token, refresh_token, expires_ms, ts," \
-	" rejected, changed_ms FROM portal "
+	" rejected, changed_ms, owner FROM portal "
+#define LEASE_MS 60000	/* for processes of the version before this one */
 
 static const char *
-text(sqlite3_stmt *st, int i)
+text(const struct rows *r, int column)
 {
-	const unsigned char *s = sqlite3_column_text(st, i);
+	const char *s = db_text(r, column);
 
-	return s != NULL ? (const char *)s : "";
+	return s != NULL ? s : "";
 }
 
 static struct portal
-row(sqlite3_stmt *st)
+row(const struct rows *r)
 {
 	return (struct portal){
-		.member_id = text(st, 0),
-		.application_token = text(st, 1),
-		.endpoint = text(st, 2),
-		.server_endpoint = text(st, 3),
-		.access_token = text(st, 4),
-		.refresh_token = text(st, 5),
-		.expires_ms = sqlite3_column_int64(st, 6),
-		.ts = sqlite3_column_int64(st, 7),
-		.rejected = (const char *)sqlite3_column_text(st, 8),
-		.changed_ms = sqlite3_column_int64(st, 9),
+		.member_id = text(r, 0),
+		.application_token = text(r, 1),
+		.endpoint = text(r, 2),
+		.server_endpoint = text(r, 3),
+		.access_token = text(r, 4),
+		.refresh_token = text(r, 5),
+		.expires_ms = db_int(r, 6),
+		.ts = db_int(r, 7),
+		.rejected = db_text(r, 8),
+		.changed_ms = db_int(r, 9),
 	};
 }
 
@@ -59,268 +60,226 @@ keep(struct portal *p, struct arena *a)
 	return ok;
 }
 
-struct lookup {
-	const char *member_id;
-	struct arena *arena;
-	struct portal *portal;
-	bool found;
-};
+static bool
+read_owned(struct tx *tx, const char *member_id, struct arena *a,
+    struct portal *out, int64_t *owner)
+{
+	struct rows r;
+	bool kept = true;
+
+	*owner = -1;
+	DB_ROWS(tx, &r, COLUMNS "WHERE member_id = ?1", V_TEXT(member_id));
+	if (db_next(&r)) {
+		*owner = db_int(&r, 10);
+		*out = row(&r);
+		kept = keep(out, a);
+	}
+	return db_end(&r) && (kept || db_no_memory(tx));
+}
 
 bool
-portal_read(struct store *s, const char *member_id, struct arena *a,
+portal_read(struct tx *tx, const char *member_id, struct arena *a,
     struct portal *out, bool *found)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, COLUMNS "WHERE member_id = ?1");
-	bool ok;
-	int rc;
+	int64_t owner;
+	bool ok = read_owned(tx, member_id, a, out, &owner);
 
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, member_id);
-	rc = sqlite3_step(st);
-	ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
-	*found = rc == SQLITE_ROW;
-	if (*found) {
-		*out = row(st);
-		ok = keep(out, a);
-	}
-	(void)sqlite3_reset(st);
+	*found = ok && owner >= 0;
 	return ok;
 }
 
 static bool
-lookup(struct store *s, void *ctx)
+read_work(struct tx *tx, struct db_work *w)
 {
-	struct lookup *l = ctx;
+	struct portal_reading *r = (struct portal_reading *)w;
 
-	return portal_read(s, l->member_id, l->arena, l->portal, &l->found);
+	arena_reset(r->arena);
+	return portal_read(tx, r->member_id, r->arena, &r->portal, &r->found);
 }
 
-enum err
-store_portal(struct store *s, const char *member_id, struct arena *a,
-    struct portal *portal, bool *found, struct problem *p)
+void
+store_portal_read(struct portal_reading *r)
 {
-	struct lookup l = { member_id, a, portal, false };
-	enum err e = store_read(s, lookup, &l, p);
-
-	*found = e == ERR_OK && l.found;
-	return e;
+	r->db.work = read_work;
+	r->db.reads = true;
 }
 
-/* New tokens: what was parked for the want of them is due. */
+/* New tokens: what waits for the want of them is looked at. */
 static bool
-unpark(struct store *s, const char *member_id)
+unpark(struct tx *tx, const char *member_id)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message SET hold = 0,"
-	    " next_ms = ?2 WHERE state = 2 AND member_id = ?1 AND hold = 2");
+	return DB_RUN(tx, "UPDATE room SET parked = NULL"
+	    " WHERE member_id = ?1 AND parked IS NOT NULL",
+	    V_TEXT(member_id)) && (db_changed(tx) == 0 ||
+	    DB_RUN(tx, "UPDATE place SET look_ms = ?2 WHERE member_id = ?1",
+	    V_TEXT(member_id), V_INT(db_time(tx))));
+}
 
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, member_id);
-	bind_int(st, 2, store_now(s));
-	return sqlite_done(s->db, st);
+/* Whether what is stored is not what this pair was made for. */
+static bool
+is_stale(struct tx *tx, const struct portal_saving *v, bool *stale)
+{
+	int64_t newer;
+	bool ok = v->spent != NULL ? DB_NUMBER(tx, &newer, "SELECT NOT EXISTS"
+	    " (SELECT 1 FROM portal WHERE member_id = ?1"
+	    " AND refresh_token = ?2)", V_TEXT(v->portal.member_id),
+	    V_TEXT(v->spent)) : DB_NUMBER(tx, &newer, "SELECT 1 FROM portal"
+	    " WHERE member_id = ?1 AND ts > ?2", V_TEXT(v->portal.member_id),
+	    V_INT(v->portal.ts));
+
+	*stale = newer != 0;
+	return ok;
 }
 
 static bool
-save(struct store *s, void *ctx)
+write_portal(struct tx *tx, const struct portal *p)
 {
-	const struct portal *p = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "INSERT OR REPLACE INTO portal(member_id, application_token,"
+	return DB_RUN(tx, "INSERT INTO portal(member_id, application_token,"
 	    " endpoint, server_endpoint, access_token, refresh_token,"
 	    " expires_ms, ts, changed_ms)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-	bool ok = st != NULL;
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+	    " ON CONFLICT(member_id) DO UPDATE SET application_token = ?2,"
+	    " endpoint = ?3, server_endpoint = ?4, access_token = ?5,"
+	    " refresh_token = ?6, expires_ms = ?7, ts = ?8, changed_ms = ?9,"
+	    " rejected = NULL, owner = 0, lease = 0", V_TEXT(p->member_id),
+	    V_TEXT(p->application_token), V_TEXT(p->endpoint),
+	    V_TEXT(p->server_endpoint), V_TEXT(p->access_token),
+	    V_TEXT(p->refresh_token), V_INT(p->expires_ms), V_INT(p->ts),
+	    V_INT(db_time(tx)));
+}
 
-	if (ok) {
-		bind_text(st, 1, p->member_id);
-		bind_text(st, 2, p->application_token);
-		bind_text(st, 3, p->endpoint);
-		bind_text(st, 4, p->server_endpoint);
-		bind_text(st, 5, p->access_token);
-		bind_text(st, 6, p->refresh_token);
-		bind_int(st, 7, p->expires_ms);
-		bind_int(st, 8, p->ts);
-		bind_int(st, 9, store_now(s));
-		ok = sqlite_done(s->db, st) && unpark(s, p->member_id);
-	}
+static bool
+save(struct tx *tx, struct db_work *w)
+{
+	struct portal_saving *v = (struct portal_saving *)w;
+	bool ok = is_stale(tx, v, &v->stale);
+
+	if (ok && !v->stale)
+		ok = write_portal(tx, &v->portal) &&
+		    unpark(tx, v->portal.member_id);
+	if (ok && v->spent == NULL)
+		ok = DB_RUN(tx, "DELETE FROM install WHERE id = ?1",
+		    V_INT(v->id));
 	fault_point("tokens-before-commit");
 	return ok;
 }
 
-enum err
-store_portal_save(struct store *s, const struct portal *portal,
-    struct problem *p)
+void
+store_portal_save(struct portal_saving *v)
 {
-	struct portal copy = *portal;
-	enum err e = store_transact(s, save, &copy, p);
-
-	fault_point("tokens-after-commit");
-	return e;
+	v->db.work = save;
 }
 
-struct change {
-	const char *member_id;
-	const char *text;
-};
-
-/* Runs one of the small changes: ?1 is the portal, ?2 a text, ?3 now. */
 static bool
-change(struct store *s, const struct change *c, const char *sql)
+forget(struct tx *tx, const char *member_id)
 {
-	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
+	return DB_RUN(tx, "DELETE FROM portal WHERE member_id = ?1",
+	    V_TEXT(member_id)) &&
+	    DB_RUN(tx, "DELETE FROM install WHERE member_id = ?1",
+	    V_TEXT(member_id)) &&
+	    DB_RUN(tx, "DELETE FROM room WHERE member_id = ?1",
+	    V_TEXT(member_id));
+}
 
-	if (st == NULL)
+static bool
+change(struct tx *tx, struct db_work *w)
+{
+	const struct portal_change *c = (const struct portal_change *)w;
+
+	switch (c->act) {
+	case PORTAL_REJECTED:
+		return DB_RUN(tx, "UPDATE portal SET rejected = ?2,"
+		    " changed_ms = ?3, owner = 0, lease = 0"
+		    " WHERE member_id = ?1", V_TEXT(c->member_id),
+		    V_TEXT(c->text), V_INT(db_time(tx)));
+	case PORTAL_MOVED:
+		return DB_RUN(tx, "UPDATE portal SET endpoint = ?2,"
+		    " changed_ms = ?3 WHERE member_id = ?1",
+		    V_TEXT(c->member_id), V_TEXT(c->text),
+		    V_INT(db_time(tx)));
+	case PORTAL_FORGOTTEN:
+		return forget(tx, c->member_id);
+	case PORTAL_REFRESH_END:
+		return DB_RUN(tx, "UPDATE portal SET owner = 0, lease = 0"
+		    " WHERE member_id = ?1 AND owner = ?2",
+		    V_TEXT(c->member_id), V_INT(db_me(tx)));
+	}
+	return false;
+}
+
+void
+store_portal_change(struct portal_change *c)
+{
+	c->db.work = change;
+}
+
+static bool
+claim_refresh(struct tx *tx, const char *member_id)
+{
+	return DB_RUN(tx, "UPDATE portal SET owner = ?2, lease = ?3"
+	    " WHERE member_id = ?1", V_TEXT(member_id), V_INT(db_me(tx)),
+	    V_INT(db_mono(tx) + LEASE_MS));
+}
+
+static bool
+ask_refresh(struct tx *tx, struct db_work *w)
+{
+	struct refresh_asking *v = (struct refresh_asking *)w;
+	int64_t owner;
+
+	arena_reset(v->arena);
+	if (!read_owned(tx, v->member_id, v->arena, &v->portal, &owner))
 		return false;
-	bind_text(st, 1, c->member_id);
-	bind_text(st, 2, c->text);
-	bind_int(st, 3, store_now(s));
-	return sqlite_done(s->db, st);
-}
-
-static bool
-reject(struct store *s, void *ctx)
-{
-	return change(s, ctx, "UPDATE portal SET rejected = ?2,"
-	    " changed_ms = ?3, owner = 0, lease = 0 WHERE member_id = ?1");
-}
-
-enum err
-store_portal_rejected(struct store *s, const char *member_id,
-    const char *reason, struct problem *p)
-{
-	struct change c = { member_id, reason };
-
-	return store_transact(s, reject, &c, p);
-}
-
-static bool
-move(struct store *s, void *ctx)
-{
-	return change(s, ctx, "UPDATE portal SET endpoint = ?2,"
-	    " changed_ms = ?3 WHERE member_id = ?1");
-}
-
-enum err
-store_portal_moved(struct store *s, const char *member_id,
-    const char *endpoint, struct problem *p)
-{
-	struct change c = { member_id, endpoint };
-
-	return store_transact(s, move, &c, p);
-}
-
-static bool
-forget(struct store *s, void *ctx)
-{
-	return change(s, ctx, "DELETE FROM portal WHERE member_id = ?1") &&
-	    change(s, ctx, "DELETE FROM install WHERE member_id = ?1") &&
-	    change(s, ctx, "DELETE FROM meter WHERE member_id = ?1");
-}
-
-enum err
-store_portal_forget(struct store *s, const char *member_id,
-    struct problem *p)
-{
-	struct change c = { member_id, NULL };
-
-	return store_transact(s, forget, &c, p);
-}
-
-static bool
-end_refresh(struct store *s, void *ctx)
-{
-	return change(s, ctx, "UPDATE portal SET owner = 0, lease = 0"
-	    " WHERE member_id = ?1");
-}
-
-enum err
-store_refresh_end(struct store *s, const char *member_id, struct problem *p)
-{
-	struct change c = { member_id, NULL };
-
-	return store_transact(s, end_refresh, &c, p);
-}
-
-struct asking {
-	const char *member_id;
-	const char *failed;
-	enum refresh answer;
-};
-
-static bool
-begin_refresh(struct store *s, void *ctx)
-{
-	struct asking *a = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT CASE"
-	    " WHEN rejected IS NOT NULL OR refresh_token = '' THEN ?3"
-	    " WHEN access_token <> ?2 THEN ?4"
-	    " WHEN claimed(owner, lease) THEN ?5 ELSE ?6 END + 1"
-	    " FROM portal WHERE member_id = ?1");
-	int64_t answer;
-
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, a->member_id);
-	bind_text(st, 2, a->failed);
-	bind_int(st, 3, REFRESH_NONE);
-	bind_int(st, 4, REFRESH_NEWER);
-	bind_int(st, 5, REFRESH_BUSY);
-	bind_int(st, 6, REFRESH_YOURS);
-	if (!ask_int(s, st, &answer))
-		return false;
-	a->answer = answer == 0 ? REFRESH_NONE : (enum refresh)(answer - 1);
-	if (a->answer != REFRESH_YOURS)
+	v->found = owner >= 0;
+	v->answer = REFRESH_NONE;
+	if (!v->found)
 		return true;
-	st = sqlite_stmt(s->db, "UPDATE portal SET owner = ?2, lease = ?3"
-	    " WHERE member_id = ?1");
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, a->member_id);
-	bind_int(st, 2, owner_number(s->owner));
-	bind_int(st, 3, store_lease(s));
-	return sqlite_done(s->db, st);
+	if (strcmp(v->portal.access_token, v->failed) != 0)
+		v->answer = REFRESH_NEWER;
+	else if (v->portal.rejected != NULL ||
+	    v->portal.refresh_token[0] == '\0')
+		v->answer = REFRESH_NONE;
+	else if (owner != 0 && db_alive(tx, owner))
+		v->answer = REFRESH_BUSY;
+	else
+		v->answer = REFRESH_YOURS;
+	return v->answer != REFRESH_YOURS || claim_refresh(tx, v->member_id);
 }
 
-enum err
-store_refresh_begin(struct store *s, const char *member_id,
-    const char *failed_token, enum refresh *out, struct problem *p)
+void
+store_refresh_ask(struct refresh_asking *v)
 {
-	struct asking a = { member_id, failed_token, REFRESH_NONE };
-	enum err e = store_transact(s, begin_refresh, &a, p);
-
-	*out = e == ERR_OK ? a.answer : REFRESH_NONE;
-	return e;
+	v->db.work = ask_refresh;
 }
 
 struct each {
+	struct db_work db;
 	bool (*each)(void *, const struct portal *);
 	void *ctx;
 };
 
 static bool
-each_portal(struct store *s, void *ctx)
+each_portal(struct tx *tx, struct db_work *w)
 {
-	const struct each *e = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, COLUMNS "ORDER BY member_id");
+	const struct each *e = (const struct each *)w;
 	bool more = true;
-	int rc = SQLITE_DONE;
+	struct rows r;
 
-	while (st != NULL && more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct portal p = row(st);
+	DB_ROWS(tx, &r, COLUMNS "ORDER BY member_id", V_NULL);
+	while (more && db_next(&r)) {
+		struct portal p = row(&r);
 
 		more = e->each(e->ctx, &p);
 	}
-	if (st != NULL)
-		(void)sqlite3_reset(st);
-	return st != NULL && (rc == SQLITE_ROW || rc == SQLITE_DONE);
+	return db_end(&r);
 }
 
 enum err
 store_portal_each(struct store *s,
     bool (*each)(void *, const struct portal *), void *ctx, struct problem *p)
 {
-	struct each e = { each, ctx };
+	struct each e = { .db = { .work = each_portal, .reads = true },
+	    .each = each, .ctx = ctx };
 
-	return store_read(s, each_portal, &e, p);
+	return store_now(s, &e.db, p);
 }

@@ -1,6 +1,7 @@
 #ifndef STORE_PORTALS_H
 #define STORE_PORTALS_H
 
+#include "base/arena.h"
 #include "store/store.h"
 
 /* What is known of an installed portal.  Texts live in the reader's arena. */
@@ -17,28 +18,53 @@ struct portal {
 	int64_t changed_ms;
 };
 
-/* Reads a portal; *found false if it is not installed. */
-enum err store_portal(struct store *, const char *member_id,
-    struct arena *, struct portal *, bool *found, struct problem *);
+#define PORTAL_ARENA_MAX ((size_t)256 * 1024)
+
+/* Reads a portal; `found` is false if it is not installed. */
+struct portal_reading {
+	struct db_work db;
+	const char *member_id;
+	struct arena *arena;
+	/* out */
+	struct portal portal;
+	bool found;
+};
+void store_portal_read(struct portal_reading *);
 
 /*
- * Stores a proven installation, or a new pair of tokens after a refresh:
- * parked messages of the portal are due again, a refresh claim ends.
+ * Stores a new pair of tokens after a refresh, or a proven installation
+ * (`id` of the kept one, which is removed).  Places that were parked for the
+ * want of tokens are looked at again, a refresh claim ends.  What is stored
+ * already is left alone (`stale`) if it is a newer installation, or, after a
+ * refresh, if the pair is not `spent` any more.
  */
-enum err store_portal_save(struct store *, const struct portal *,
-    struct problem *);
+struct portal_saving {
+	struct db_work db;
+	struct store *store;
+	struct portal portal;
+	const char *spent;	/* the refresh token that was traded; NULL: */
+				/* this is an installation */
+	int64_t id;
+	/* out */
+	bool stale;
+};
+void store_portal_save(struct portal_saving *);
 
-/* Its OAuth server refuses to refresh: a person must install again. */
-enum err store_portal_rejected(struct store *, const char *member_id,
-    const char *reason, struct problem *);
-
-/* A renamed portal's new endpoint. */
-enum err store_portal_moved(struct store *, const char *member_id,
-    const char *endpoint, struct problem *);
-
-/* Uninstalled: everything that is known of it is removed. */
-enum err store_portal_forget(struct store *, const char *member_id,
-    struct problem *);
+/* The small changes. */
+enum portal_act {
+	PORTAL_REJECTED,	/* its OAuth server refuses: `text` is why */
+	PORTAL_MOVED,		/* a renamed portal's new endpoint */
+	PORTAL_FORGOTTEN,	/* uninstalled: all that is known of it goes */
+	PORTAL_REFRESH_END	/* our claim to refresh ends */
+};
+struct portal_change {
+	struct db_work db;
+	struct store *store;
+	enum portal_act act;
+	const char *member_id;
+	const char *text;
+};
+void store_portal_change(struct portal_change *);
 
 enum refresh {
 	REFRESH_YOURS,		/* nobody else refreshes: do it */
@@ -49,43 +75,28 @@ enum refresh {
 
 /*
  * Asks to refresh the pair whose access token failed; one at a time per
- * portal among all processes.  store_portal_save(), _rejected() or
- * store_refresh_end() ends the claim.
+ * portal among all processes.  Saving it, or one of the changes, ends the
+ * claim.  The pair as it is now comes with the answer.
  */
-enum err store_refresh_begin(struct store *, const char *member_id,
-    const char *failed_token, enum refresh *, struct problem *);
-enum err store_refresh_end(struct store *, const char *member_id,
-    struct problem *);
+struct refresh_asking {
+	struct db_work db;
+	const char *member_id;
+	const char *failed;
+	struct arena *arena;
+	/* out */
+	enum refresh answer;
+	struct portal portal;
+	bool found;
+};
+void store_refresh_ask(struct refresh_asking *);
 
-/* Calls `each` for every portal, until it returns false. */
+/* Calls `each` for every portal, until it returns false; no loop needed. */
 enum err store_portal_each(struct store *,
     bool (*each)(void *ctx, const struct portal *), void *ctx,
     struct problem *);
 
-/* An installation that could not be proven yet: nothing acts on it. */
-struct install {
-	int64_t id;
-	const char *member_id, *application_token, *endpoint,
-	    *server_endpoint, *access_token, *refresh_token;
-	int64_t expires_in, ts, received_ms;
-};
-
-#define INSTALLS_MAX 100
-#define INSTALL_MS ((int64_t)3600 * 1000)	/* how long one is kept */
-
-/*
- * Keeps an installation, claimed by this process, and gives its id; *kept
- * false if there are INSTALLS_MAX already.  One with the same tokens replaces
- * the earlier one.
- */
-enum err store_install_keep(struct store *, const struct install *,
-    int64_t next_ms, int64_t *id, bool *kept, struct problem *);
-
-/* Claims one that is due (old ones are removed first); *found false: none. */
-enum err store_install_due(struct store *, struct arena *,
-    struct install *, bool *found, struct problem *);
-enum err store_install_again(struct store *, int64_t id, int64_t next_ms,
-    struct problem *);
-enum err store_install_done(struct store *, int64_t id, struct problem *);
+/* Within a transaction: as store_portal_read(). */
+bool portal_read(struct tx *, const char *member_id, struct arena *,
+    struct portal *, bool *found);
 
 #endif

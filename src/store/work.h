@@ -8,17 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Why a message is not tried though it could be. */
-enum hold {
-	HOLD_NONE,
-	HOLD_DOWN,	/* its destination is down: until a probe succeeds */
-	HOLD_PARKED	/* its portal is lost: until new tokens arrive */
-};
-
 /*
  * A message that this process has claimed, with all that the next step
- * needs.  Texts are NULL where unknown and live as long as the arena or
- * event that they were read into.
+ * needs.  Texts are NULL where unknown.  One that was read from the store is
+ * one block of memory, freed with free(); one of a fresh event points into
+ * that event.
  */
 struct work {
 	int64_t id;
@@ -26,6 +20,7 @@ struct work {
 	enum state state;
 	const char *event, *member_id, *domain, *connector, *chat;
 	int64_t line, chat_id, message_id;
+	int64_t chat_number;	/* of its chat among all chats */
 	int64_t ts;		/* -1: none */
 	int64_t received_us;
 	const char *body;

@@ -1,0 +1,192 @@
+/*
+ * Places: where messages wait that nobody works on, and what is down.
+ *
+ * Called by the relay, and by the store's moves within their transactions.
+ * Owns nothing.  A place has a row while something waits there or while it
+ * is down; `ready` counts what waits, so that nobody has to.
+ */
+#include "store/place.h"
+
+#include "codec/digest.h"
+#include "store/private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PARKED_LOOK_MS 60000	/* nothing but its age changes there */
+#define SOON_MS 1000
+
+static struct digest_part
+text_part(const char *s)
+{
+	return (struct digest_part){ s, strlen(s) };
+}
+
+/* 62 bits of a digest: two names meet never, or only in their waiting. */
+static enum err
+number_of(int64_t *out, const struct digest_part *part, size_t n)
+{
+	unsigned char digest[DIGEST_SIZE];
+	enum err e = digest_parts(digest, part, n);
+	uint64_t v = 0;
+
+	for (size_t i = 0; e == ERR_OK && i < sizeof(v); i++)
+		v = v << 8 | digest[i];
+	*out = (int64_t)(v >> 2) | 1;
+	return e;
+}
+
+enum err
+place_of_channel(int64_t *out, const char *connector, const char *url)
+{
+	const struct digest_part part[] = { text_part("channel"),
+		text_part(connector), text_part(url) };
+
+	return number_of(out, part, 3);
+}
+
+enum err
+place_of_tell(int64_t *out, const char *member_id, const char *connector,
+    int64_t line)
+{
+	char number[24];
+	const struct digest_part part[] = { text_part("tell"),
+		text_part(member_id), text_part(connector),
+		{ number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
+		line) } };
+
+	return number_of(out, part, 4);
+}
+
+enum err
+chat_number(int64_t *out, const char *member_id, const char *connector,
+    int64_t line, const char *chat)
+{
+	char number[24];
+	const struct digest_part part[] = { text_part("chat"),
+		text_part(member_id), text_part(connector), text_part(chat),
+		{ number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
+		line) } };
+
+	return number_of(out, part, 5);
+}
+
+/* When a place where a status waits is looked at: after its portal. */
+static bool
+tell_look_ms(struct tx *tx, const struct place *at, int64_t *ms)
+{
+	bool parked = false;
+
+	*ms = 0;
+	if (at->kind == PLACE_TELL &&
+	    !room_down_ms(tx, at->member_id, ms, &parked))
+		return false;
+	if (parked)
+		*ms = db_time(tx) + PARKED_LOOK_MS;
+	if (*ms == 0)
+		*ms = db_time(tx);
+	return true;
+}
+
+bool
+place_add(struct tx *tx, const struct place *at, int64_t n)
+{
+	int64_t look_ms;
+
+	return tell_look_ms(tx, at, &look_ms) &&
+	    DB_RUN(tx, "INSERT INTO place(number, kind, name, member_id,"
+	    " connector, line, ready, look_ms)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+	    " ON CONFLICT(number) DO UPDATE SET ready = ready + ?7,"
+	    " look_ms = CASE WHEN down_ms <> 0 THEN look_ms"
+	    " ELSE min(coalesce(look_ms, ?8), ?8) END",
+	    V_INT(at->number), V_INT(at->kind), V_TEXT(at->name),
+	    V_TEXT(at->member_id), V_TEXT(at->connector), V_INT(at->line),
+	    V_INT(n), V_INT(look_ms));
+}
+
+bool
+place_remove(struct tx *tx, int64_t number, int64_t n)
+{
+	return DB_RUN(tx, "UPDATE place SET ready = ready - ?2"
+	    " WHERE number = ?1", V_INT(number), V_INT(n));
+}
+
+bool
+place_down_ms(struct tx *tx, int64_t number, int64_t *ms)
+{
+	return DB_NUMBER(tx, ms, "SELECT look_ms FROM place"
+	    " WHERE number = ?1 AND down_ms <> 0", V_INT(number));
+}
+
+static bool
+channel_down(struct tx *tx, struct place_change *c)
+{
+	int64_t now = db_time(tx);
+
+	return DB_NUMBER(tx, &c->tries, "INSERT INTO place(number, kind, name,"
+	    " connector, line, ready, look_ms, down_ms, tries, reason)"
+	    " VALUES(?1, ?2, ?3, ?4, 0, 0, ?5, ?6, 1, ?7)"
+	    " ON CONFLICT(number) DO UPDATE SET tries = tries + 1,"
+	    " look_ms = ?5, reason = ?7, owner = 0,"
+	    " down_ms = CASE WHEN down_ms = 0 THEN ?6 ELSE down_ms END"
+	    " RETURNING tries", V_INT(c->place.number), V_INT(PLACE_CHANNEL),
+	    V_TEXT(c->place.name), V_TEXT(c->place.connector),
+	    V_INT(now + c->wait_ms), V_INT(now), V_TEXT(c->reason));
+}
+
+static bool
+channel_up(struct tx *tx, struct place_change *c)
+{
+	return DB_RUN(tx, "UPDATE place SET down_ms = 0, tries = 0,"
+	    " reason = NULL, owner = 0, look_ms = ?2 WHERE number = ?1",
+	    V_INT(c->place.number), V_INT(db_time(tx) + SOON_MS)) &&
+	    DB_RUN(tx, "DELETE FROM place WHERE number = ?1 AND ready <= 0",
+	    V_INT(c->place.number));
+}
+
+/* One row for the portal; the places of its lines only turn to when it is
+ * probed, and there are few. */
+static bool
+portal_down(struct tx *tx, struct place_change *c)
+{
+	int64_t now = db_time(tx);
+
+	return DB_NUMBER(tx, &c->tries, "INSERT INTO room(member_id, down_ms,"
+	    " probe_ms, tries, reason) VALUES(?1, ?2, ?3, 1, ?4)"
+	    " ON CONFLICT(member_id) DO UPDATE SET tries = tries + 1,"
+	    " probe_ms = ?3, reason = ?4, owner = 0,"
+	    " down_ms = CASE WHEN down_ms = 0 THEN ?2 ELSE down_ms END"
+	    " RETURNING tries", V_TEXT(c->place.member_id), V_INT(now),
+	    V_INT(now + c->wait_ms), V_TEXT(c->reason)) &&
+	    DB_RUN(tx, "UPDATE place SET look_ms = ?2 WHERE member_id = ?1",
+	    V_TEXT(c->place.member_id), V_INT(now + c->wait_ms));
+}
+
+static bool
+portal_up(struct tx *tx, struct place_change *c)
+{
+	return DB_RUN(tx, "UPDATE room SET down_ms = 0, probe_ms = 0,"
+	    " tries = 0, reason = NULL, owner = 0 WHERE member_id = ?1",
+	    V_TEXT(c->place.member_id)) &&
+	    DB_RUN(tx, "UPDATE place SET look_ms = ?2 WHERE member_id = ?1",
+	    V_TEXT(c->place.member_id), V_INT(db_time(tx)));
+}
+
+static bool
+change(struct tx *tx, struct db_work *w)
+{
+	struct place_change *c = (struct place_change *)w;
+
+	c->tries = 0;
+	if (c->place.kind == PLACE_CHANNEL)
+		return c->down ? channel_down(tx, c) : channel_up(tx, c);
+	return c->down ? portal_down(tx, c) : portal_up(tx, c);
+}
+
+void
+store_place_change(struct place_change *c)
+{
+	c->db.work = change;
+}

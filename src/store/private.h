@@ -1,0 +1,87 @@
+#ifndef STORE_PRIVATE_H
+#define STORE_PRIVATE_H
+
+#include "store/moves.h"
+#include "store/place.h"
+#include "store/store.h"
+#include "store/work.h"
+
+/* Private to store/. */
+
+/* States in SQL, by name; a partial index is found by the number itself. */
+#define RECEIVED "1"
+#define DELIVERED "2"
+_Static_assert(STATE_RECEIVED == 1 && STATE_DELIVERED == 2, "names in SQL");
+
+/* Whose turn an unfinished message waits for. */
+#define IN_WORK "0"	/* a process has it */
+#define BEHIND "1"	/* the first of its chat */
+#define READY "2"	/* whoever serves its place */
+#define LATER "3"	/* a time of its own */
+enum turn { TURN_IN_WORK, TURN_BEHIND, TURN_READY, TURN_LATER };
+
+enum tally { TALLY_RECEIVED, TALLY_DELIVERED, TALLY_REFUSED, TALLY_SEEN,
+	TALLY__MAX };
+
+struct store {
+	struct db *db;
+	struct store_opts opts;
+	/* of the transaction that is under way */
+	uint64_t serial;
+	int64_t tally[TALLY__MAX];
+	int64_t purge;		/* how many rows the next step looks at */
+};
+
+/* Adds to a count; written once, at the end of the transaction. */
+void tally_add(struct store *, struct tx *, enum tally, int64_t);
+bool tally_write(struct store *, struct tx *);
+bool tally_read(struct tx *, enum tally, int64_t *);
+
+/* A few keys further on the way along all that was seen. */
+bool purge_step(struct store *, struct tx *, int64_t rows, int64_t *gone);
+
+/* The columns that work_of_row() reads, in its order. */
+#define WORK_COLUMNS "id, state, chat, line, chat_id, message_id, ts," \
+	" received_us, delivered_ms, tries, first_ms, alone, key, event," \
+	" member_id, domain, connector, chat_name, endpoint, token, ids, body"
+/* The row at hand as one block of memory.  NULL: none to be had. */
+struct work *work_of_row(const struct rows *);
+/* Claims a message for this process, which was `ready` or not, and reads it.
+ * False: the database failed, or memory. */
+bool work_claim(struct tx *, int64_t id, bool was_ready, int64_t place,
+    struct work **out);
+
+/* A message waits, ready, at a place from now on (n: how many more). */
+bool place_add(struct tx *, const struct place *, int64_t n);
+/* It does not any more. */
+bool place_remove(struct tx *, int64_t number, int64_t n);
+/* Until when a channel's place is down; 0: it is up. */
+bool place_down_ms(struct tx *, int64_t number, int64_t *ms);
+
+/* The chat's first received message, if any. */
+struct chat_first {
+	int64_t id;		/* 0: none */
+	int64_t owner;
+	enum turn turn;
+	int64_t place;
+};
+bool chat_first(struct tx *, int64_t chat, struct chat_first *);
+/* The first of a chat may go on: claims it if it is free. */
+bool chat_next(struct store *, struct tx *, int64_t chat, bool claim,
+    const struct place *, struct work **out);
+/* Whether a message of the chat is in work now. */
+bool chat_busy(struct tx *, int64_t chat, bool *busy);
+
+/* A message out of the queue, to where a person looks. */
+bool refuse_row(struct store *, struct tx *, int64_t id, enum state from,
+    enum step, const char *reason);
+
+bool room_ask(struct store *, struct tx *, struct room_ask *);
+bool room_note(struct store *, struct tx *, const struct room_note *);
+bool room_down_ms(struct tx *, const char *member_id, int64_t *ms,
+    bool *parked);
+
+/* What dead processes had claimed is free again: one step; *more. */
+bool recover_step(struct store *, struct tx *, bool *more);
+
+#endif

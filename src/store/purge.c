@@ -1,0 +1,100 @@
+/*
+ * Forgetting what was done long ago.
+ *
+ * Rides with every commit that writes: a few keys further along `seen`, in
+ * the order of the table, so no index on time is needed and no step costs
+ * more than any other.  Where the walk stands is kept with the counts.  A
+ * key whose message is unfinished, or refused, stays.
+ */
+#include "store/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STEP_MAX 512
+
+struct seen {
+	int64_t message_id;
+	char base[KEY_MAX];
+};
+
+struct walk {
+	struct seen at;			/* the last one that was looked at */
+	struct seen old[STEP_MAX];	/* of those, the ones that go */
+	int64_t n, looked;
+};
+
+static void
+copy_key(struct seen *to, const struct rows *r)
+{
+	const char *base = db_text(r, 1);
+
+	to->message_id = db_int(r, 0);
+	(void)snprintf(to->base, sizeof(to->base), "%s",
+	    base != NULL ? base : "");
+}
+
+static bool
+read_place(struct tx *tx, struct walk *w)
+{
+	struct rows r;
+
+	DB_ROWS(tx, &r, "SELECT n, t FROM tally WHERE name = 'purge'",
+	    V_NULL);
+	if (db_next(&r))
+		copy_key(&w->at, &r);
+	return db_end(&r);
+}
+
+static bool
+write_place(struct tx *tx, const struct walk *w, int64_t rows)
+{
+	/* at the end it begins anew */
+	bool end = w->looked < rows;
+
+	return DB_RUN(tx, "INSERT INTO tally(name, n, t) VALUES('purge', ?1,"
+	    " ?2) ON CONFLICT(name) DO UPDATE SET n = ?1, t = ?2",
+	    V_INT(end ? -1 : w->at.message_id),
+	    V_TEXT(end ? "" : w->at.base));
+}
+
+static bool
+look(struct tx *tx, struct walk *w, int64_t rows, int64_t before)
+{
+	struct rows r;
+
+	DB_ROWS(tx, &r, "SELECT message_id, base, since < ?4 AND NOT EXISTS"
+	    " (SELECT 1 FROM queue q WHERE q.id = seen.id) AND NOT EXISTS"
+	    " (SELECT 1 FROM refused f WHERE f.id = seen.id) FROM seen"
+	    " WHERE (message_id, base) > (?1, ?2)"
+	    " ORDER BY message_id, base LIMIT ?3", V_INT(w->at.message_id),
+	    V_TEXT(w->at.base), V_INT(rows), V_INT(before));
+	while (db_next(&r)) {
+		copy_key(&w->at, &r);
+		w->looked++;
+		if (db_int(&r, 2) != 0)
+			w->old[w->n++] = w->at;
+	}
+	return db_end(&r);
+}
+
+bool
+purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone)
+{
+	int64_t before = (db_time(tx) - s->opts.keep_ms) / 1000;
+	struct walk w = { .at.message_id = -1 };
+	bool ok;
+
+	if (rows > STEP_MAX)
+		rows = STEP_MAX;
+	ok = read_place(tx, &w) && look(tx, &w, rows, before);
+	for (int64_t i = 0; ok && i < w.n; i++)
+		ok = DB_RUN(tx, "DELETE FROM seen WHERE message_id = ?1"
+		    " AND base = ?2", V_INT(w.old[i].message_id),
+		    V_TEXT(w.old[i].base));
+	if (w.n != 0)
+		tally_add(s, tx, TALLY_SEEN, -w.n);
+	if (gone != NULL)
+		*gone = w.n;
+	return ok && write_place(tx, &w, rows);
+}
