@@ -9,12 +9,14 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct channels {
 	const struct config *config;
+	struct channel_env env;
 	struct channel **channel;	/* one for each of config->channel */
 	size_t n;
 };
@@ -98,8 +100,11 @@ open_one(struct channel **out, const struct config_channel *c,
 		return problem_set(p, e, -1, NULL, "%s url: this is no "
 		    "spool:, http://, https:// or null: URL", section);
 	e = kind->open(out, c, env, &why);
-	return e == ERR_OK ? e : problem_set(p, e, -1, NULL, "%s url: %s",
-	    section, why.text);
+	if (e != ERR_OK)
+		return problem_set(p, e, -1, NULL, "%s url: %s", section,
+		    why.text);
+	(*out)->env = env;
+	return ERR_OK;
 }
 
 enum err
@@ -117,8 +122,10 @@ channels_open(struct channels **out, const struct config *config,
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	}
 	s->config = config;
+	s->env = *env;
 	while (e == ERR_OK && s->n < config->channels) {
-		e = open_one(&s->channel[s->n], &config->channel[s->n], env, p);
+		e = open_one(&s->channel[s->n], &config->channel[s->n], &s->env,
+		    p);
 		if (e == ERR_OK)
 			s->n++;
 	}
@@ -129,16 +136,35 @@ channels_open(struct channels **out, const struct config *config,
 	return e;
 }
 
-void
-channels_send(struct channels *s, const char *connector, int64_t line,
-    const struct parcel *parcel, struct patience *patience,
-    struct receipt *receipt)
+struct channel *
+channels_of(const struct channels *s, const struct config_channel *c)
 {
-	const struct config_channel *c = config_channel_for(s->config,
-	    connector, line);
-	struct channel *channel = s->channel[c - s->config->channel];
+	return s->channel[c - s->config->channel];
+}
 
-	channel->kind->send(channel, parcel, patience, receipt);
+void
+channel_send(struct channel *channel, struct delivery *d)
+{
+	receipt_init(&d->receipt);
+	d->task = (struct task){ .run = NULL };
+	channel->kind->send(channel, d);
+}
+
+static void
+run_done(struct task *t)
+{
+	struct delivery *d = (struct delivery *)((char *)t -
+	    offsetof(struct delivery, task));
+
+	d->done(d);
+}
+
+void
+delivery_end(struct channel *channel, struct delivery *d)
+{
+	d->task.run = run_done;
+	d->task.name = "delivered";
+	loop_ready(channel->env->loop, &d->task);
 }
 
 void

@@ -4,7 +4,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/patience.h"
+#include "base/loop.h"
+#include "base/pool.h"
 #include "config.h"
 #include "http/client.h"
 
@@ -17,7 +18,9 @@ struct channel;
 
 /* What every channel may use. */
 struct channel_env {
+	struct loop *loop;
 	struct http_client *http;
+	struct pool *disk;	/* for what can only block */
 	const struct clock *clock;
 };
 
@@ -52,6 +55,18 @@ void receipt_fail(struct receipt *, enum err, const char *fmt, ...)
 /* Appends an external id to a receipt's list; an empty one is left out. */
 enum err receipt_add_id(struct receipt *, const char *id, size_t n);
 
+/*
+ * One hand-over.  Its owner sets the first two and keeps them, and all that
+ * the parcel points to, until done() was called: once, in the loop, never
+ * from inside channel_send().
+ */
+struct delivery {
+	void (*done)(struct delivery *);
+	struct parcel parcel;
+	struct receipt receipt;	/* to be freed with receipt_free() */
+	struct task task;	/* the channel's own */
+};
+
 /* One kind of channel.  All members are set. */
 struct channel_kind {
 	const char *scheme;	/* "spool:" */
@@ -61,16 +76,22 @@ struct channel_kind {
 	 */
 	enum err (*open)(struct channel **, const struct config_channel *,
 	    const struct channel_env *, struct problem *);
-	/* Hands one message over; any number of threads may. */
-	void (*send)(struct channel *, const struct parcel *,
-	    struct patience *, struct receipt *);
+	/* Hands one message over; any number may be on their way. */
+	void (*send)(struct channel *, struct delivery *);
 	void (*close)(struct channel *);
 };
 
 /* Every kind's own struct begins with this. */
 struct channel {
 	const struct channel_kind *kind;
+	const struct channel_env *env;
 };
+
+/* Hands a message over; the receipt tells how it ended. */
+void channel_send(struct channel *, struct delivery *);
+
+/* For a channel that knows the end at once: done() follows in the loop. */
+void delivery_end(struct channel *, struct delivery *);
 
 extern const struct channel_kind channel_spool, channel_http, channel_https,
     channel_null;
@@ -85,10 +106,11 @@ struct channels;
 enum err channels_open(struct channels **, const struct config *,
     const struct channel_env *, struct problem *);
 
-/* Hands a message over to the channel of its connector and line. */
-void channels_send(struct channels *, const char *connector, int64_t line,
-    const struct parcel *, struct patience *, struct receipt *);
+/* The channel of a section of the configuration. */
+struct channel *channels_of(const struct channels *,
+    const struct config_channel *);
 
-void channels_close(struct channels *);	/* NULL is fine */
+void channels_close(struct channels *);	/* NULL is fine; nothing is on its */
+					/* way */
 
 #endif

@@ -8,7 +8,6 @@
 #include "channel/channel.h"
 
 #include "codec/flat.h"
-#include "http/patient.h"
 #include "http/url.h"
 
 #include <stdbool.h>
@@ -21,7 +20,16 @@
 struct http_channel {
 	struct channel channel;
 	const struct config_channel *config;
-	struct http_client *client;
+	struct http_peer peer;
+};
+
+/* One message on its way. */
+struct sending {
+	struct http_call call;
+	struct delivery *delivery;
+	struct channel *channel;
+	const char *headers[3];
+	char id[128];
 };
 
 /* The administrator names the URL, so plain http is his own business. */
@@ -42,7 +50,8 @@ http_open(struct channel **out, const struct config_channel *c,
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	h->channel.kind = url.https ? &channel_https : &channel_http;
 	h->config = c;
-	h->client = env->http;
+	http_peer_init(&h->peer);
+	(void)env;
 	*out = &h->channel;
 	return ERR_OK;
 }
@@ -121,28 +130,50 @@ judge(const struct http_call *call, const char *key, struct receipt *receipt)
 }
 
 static void
-http_send(struct channel *channel, const struct parcel *parcel,
-    struct patience *patience, struct receipt *receipt)
+on_done(struct http_call *call)
 {
-	struct http_channel *h = (struct http_channel *)channel;
-	char id[128];
-	const char *const headers[] = {
-		"Content-Type: application/json", id, NULL,
-	};
-	struct http_call call = {
+	struct sending *v = (struct sending *)call;
+	struct delivery *d = v->delivery;
+
+	judge(call, d->parcel.key, &d->receipt);
+	http_call_free(call);
+	loop_bury(v->channel->env->loop, v);
+	d->done(d);
+}
+
+static void
+prepare(struct http_channel *h, struct sending *v, struct delivery *d)
+{
+	v->delivery = d;
+	v->channel = &h->channel;
+	(void)snprintf(v->id, sizeof(v->id), "webhook-id: %s", d->parcel.key);
+	v->headers[0] = "Content-Type: application/json";
+	v->headers[1] = v->id;
+	v->call = (struct http_call){
+		.done = on_done,
+		.peer = &h->peer,
 		.route = &route,
 		.url = h->config->url,
-		.headers = headers,
-		.body = parcel->object,
-		.body_len = parcel->object_len,
+		.headers = v->headers,
+		.body = d->parcel.object,
+		.body_len = d->parcel.object_len,
 		.timeout_ms = h->config->timeout * 1000,
 		.answer_max = ANSWER_MAX,
 	};
+}
 
-	(void)snprintf(id, sizeof(id), "webhook-id: %s", parcel->key);
-	http_call_patiently(h->client, &call, patience);
-	judge(&call, parcel->key, receipt);
-	http_call_free(&call);
+static void
+http_send(struct channel *channel, struct delivery *d)
+{
+	struct sending *v = calloc(1, sizeof(*v));
+
+	if (v == NULL) {
+		receipt_fail(&d->receipt, ERR_RETRY, "out of memory");
+		delivery_end(channel, d);
+		return;
+	}
+	prepare((struct http_channel *)channel, v, d);
+	http_start(channel->env->http, &v->call);
 }
 
 static void

@@ -25,13 +25,11 @@ null_open(struct channel **out, const struct config_channel *c,
 }
 
 static void
-null_send(struct channel *channel, const struct parcel *parcel,
-    struct patience *patience, struct receipt *receipt)
+null_send(struct channel *channel, struct delivery *d)
 {
-	(void)channel;
-	(void)patience;
-	receipt->err = receipt_add_id(receipt, parcel->key,
-	    strlen(parcel->key));
+	d->receipt.err = receipt_add_id(&d->receipt, d->parcel.key,
+	    strlen(d->parcel.key));
+	delivery_end(channel, d);
 }
 
 static void

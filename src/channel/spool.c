@@ -31,6 +31,16 @@ struct spool {
 	char *dir;
 };
 
+/* One file on its way; a letter to a thread that may block. */
+struct writing {
+	struct job job;
+	const struct spool *spool;
+	struct delivery *delivery;
+	const struct parcel *parcel;
+	char name[NAME_BYTES - 24];
+	int error;		/* an errno, or 0 */
+};
+
 static enum err
 spool_open(struct channel **out, const struct config_channel *c,
     const struct channel_env *env, struct problem *p)
@@ -139,35 +149,82 @@ publish(int tmp, int new, const char *name, const struct parcel *parcel)
 	return ok && fsync(new) == 0;
 }
 
+/* The reason of a failure stays. */
 static void
-spool_send(struct channel *channel, const struct parcel *parcel,
-    struct patience *patience, struct receipt *receipt)
+close_all(int dir, int tmp, int new)
 {
-	const struct spool *s = (const struct spool *)channel;
-	char name[NAME_BYTES - 24];
-	int dir, tmp = -1, new = -1;
-	bool ok = false;
+	int saved = errno;
 
-	(void)patience;
-	(void)snprintf(name, sizeof(name), "%016" PRId64 ".%s.json",
-	    parcel->received_us, parcel->key);
-	dir = open_folder(AT_FDCWD, s->dir);
-	if (dir >= 0)
-		tmp = open_folder(dir, "tmp");
-	if (tmp >= 0)
-		new = open_folder(dir, "new");
-	if (new >= 0)
-		ok = publish(tmp, new, name, parcel);
-	if (!ok)
-		receipt_fail(receipt, ERR_RETRY, "spool: %s", strerror(errno));
-	else
-		receipt->err = receipt_add_id(receipt, name, strlen(name));
 	if (new >= 0)
 		(void)close(new);
 	if (tmp >= 0)
 		(void)close(tmp);
 	if (dir >= 0)
 		(void)close(dir);
+	errno = saved;
+}
+
+static bool
+write_message(const struct writing *w)
+{
+	int dir = open_folder(AT_FDCWD, w->spool->dir), tmp = -1, new = -1;
+	bool ok = false;
+
+	if (dir >= 0)
+		tmp = open_folder(dir, "tmp");
+	if (tmp >= 0)
+		new = open_folder(dir, "new");
+	if (new >= 0)
+		ok = publish(tmp, new, w->name, w->parcel);
+	close_all(dir, tmp, new);
+	return ok;
+}
+
+static void
+work(struct job *job)
+{
+	struct writing *w = (struct writing *)job;
+
+	w->error = 0;
+	errno = 0;
+	if (!write_message(w))
+		w->error = errno != 0 ? errno : EIO;
+}
+
+static void
+done(struct job *job)
+{
+	struct writing *w = (struct writing *)job;
+	struct delivery *d = w->delivery;
+
+	if (w->error != 0)
+		receipt_fail(&d->receipt, ERR_RETRY, "spool: %s",
+		    strerror(w->error));
+	else
+		d->receipt.err = receipt_add_id(&d->receipt, w->name,
+		    strlen(w->name));
+	loop_bury(w->spool->channel.env->loop, w);
+	d->done(d);
+}
+
+static void
+spool_send(struct channel *channel, struct delivery *d)
+{
+	struct writing *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		receipt_fail(&d->receipt, ERR_RETRY, "out of memory");
+		delivery_end(channel, d);
+		return;
+	}
+	w->job.work = work;
+	w->job.done = done;
+	w->spool = (const struct spool *)channel;
+	w->delivery = d;
+	w->parcel = &d->parcel;
+	(void)snprintf(w->name, sizeof(w->name), "%016" PRId64 ".%s.json",
+	    d->parcel.received_us, d->parcel.key);
+	pool_run(channel->env->disk, &w->job);
 }
 
 static void

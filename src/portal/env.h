@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "config.h"
 #include "http/client.h"
 #include "store/store.h"
@@ -10,6 +11,7 @@
 /* What work with a portal needs; all of it outlives the work. */
 struct env {
 	const struct config *config;
+	struct loop *loop;
 	struct store *store;
 	struct http_client *http;
 	const struct log *log;
@@ -25,6 +27,13 @@ env_route(const struct env *e)
 		.proxy = e->config->portal.proxy,
 		.plain = e->config->app.insecure_http,
 	};
+}
+
+/* Work for the store, from the loop. */
+static inline void
+env_submit(const struct env *e, struct db_work *w)
+{
+	db_submit(store_db(e->store), w);
 }
 
 #endif

@@ -1,21 +1,51 @@
 /*
  * Installation of the application on a portal, proven before it counts.
  *
- * Called by the relay for ONAPPINSTALL and by the retry.  Owns nothing.
- * Anybody can post an installation; only our client_secret can make the
- * OAuth server say whose refresh token came along.
+ * Called by the relay for ONAPPINSTALL and in its looks.  Owns the proofs
+ * that are on their way.  Anybody can post an installation; only our
+ * client_secret can make the OAuth server say whose refresh token came
+ * along.
  */
 #include "portal/install.h"
 
-#include "codec/digest.h"
+#include "base/fault.h"
 #include "portal/oauth.h"
 #include "portal/tokens.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define ARENA_MAX ((size_t)1024 * 1024)
+#define PROOFS_MAX 2
+#define ARENA_MAX ((size_t)256 * 1024)
 #define AGAIN_S 30		/* or retry.longest, if that is less */
+
+TAILQ_HEAD(install_takes, install_take);
+
+/* One that is on its way. */
+struct proof {
+	struct proofs *all;
+	struct arena arena;
+	struct install install;
+	struct oauth_call oauth;
+	struct token_saving saving;
+	struct install_end_work end_work;
+	struct install_takes takes;	/* who waits for it */
+	enum install_end end;
+	char why[OAUTH_REASON_MAX];
+	LIST_ENTRY(proof) link;
+};
+
+struct proofs {
+	const struct env *env;
+	struct oauth_calls calls;
+	LIST_HEAD(, proof) list;
+	size_t n;		/* on their way, or about to be */
+	struct install_due due;
+	struct arena due_arena;
+	bool looking;
+};
 
 static enum err
 deny(struct problem *p, const char *field, const char *why)
@@ -54,162 +84,333 @@ check(const struct env *env, const struct event *ev, struct problem *p)
 	return ERR_OK;
 }
 
-/* A repeat with the stored token that is no newer changes nothing. */
-static enum err
-is_known(const struct env *env, const struct event *ev, bool *known,
-    struct problem *p)
+static void
+proof_free(struct proof *f)
 {
-	struct portal portal;
-	struct arena a;
-	bool found;
-	enum err e;
-
-	arena_init(&a, ARENA_MAX);
-	e = store_portal(env->store, ev->member_id, &a, &portal, &found, p);
-	*known = e == ERR_OK && found && ev->ts <= portal.ts &&
-	    digest_same_secret(ev->application_token,
-	    portal.application_token);
-	arena_free(&a);
-	return e;
+	f->all->n--;
+	LIST_REMOVE(f, link);
+	arena_free(&f->arena);
+	loop_bury(f->all->env->loop, f);
 }
 
-static enum install_end
-refuse(const struct env *env, const struct install *in, const char *why)
+/* All who wait for it learn the same. */
+static void
+finish(struct proof *f)
 {
-	struct problem p = { 0 };
+	struct install_take *t;
 
-	log_warning(env->log, "install-refused", F_STR("member_id",
-	    in->member_id), F_STR("reason", why));
-	if (in->id != 0)
-		(void)store_install_done(env->store, in->id, &p);
-	return INSTALL_DENIED;
-}
-
-static enum install_end
-accept_it(const struct env *env, const struct install *in,
-    const struct oauth *o)
-{
-	const struct portal portal = {
-		.member_id = in->member_id,
-		.application_token = in->application_token,
-		.endpoint = o->client_endpoint,
-		.server_endpoint = in->server_endpoint,
-		.access_token = o->access_token,
-		.refresh_token = o->refresh_token,
-		.expires_ms = clock_wall(env->clock) + o->expires_in * 1000,
-		.ts = in->ts,
-	};
-	struct problem p = { 0 };
-
-	if (tokens_save(env, &portal, &p) != ERR_OK) {
-		log_error(env->log, "tokens-lost", F_STR("member_id",
-		    in->member_id), F_STR("reason", p.text));
-		return INSTALL_LATER;
+	while ((t = TAILQ_FIRST(&f->takes)) != NULL) {
+		TAILQ_REMOVE(&f->takes, t, link);
+		t->end = f->end;
+		if (f->end == INSTALL_DENIED)
+			(void)deny(&t->problem, "auth.refresh_token", f->why);
+		t->done(t);
 	}
-	log_info(env->log, "installed", F_STR("member_id", in->member_id));
-	if (in->id != 0)
-		(void)store_install_done(env->store, in->id, &p);
-	return INSTALL_DONE;
+	proof_free(f);
 }
 
-static enum install_end
-prove(const struct env *env, const struct install *in, struct arena *a,
-    struct patience *patience, char *why, size_t size)
+static void
+on_end(struct db_work *w)
 {
+	struct proof *f = (struct proof *)((char *)w - offsetof(struct proof,
+	    end_work));
+
+	if (w->end != ERR_OK)
+		log_error(f->all->env->log, "store-failed", F_STR("member_id",
+		    f->install.member_id), F_STR("reason", w->problem.text));
+	finish(f);
+}
+
+/* It stays for later, or goes, before anybody is told. */
+static void
+end_without(struct proof *f, bool again)
+{
+	const struct env *env = f->all->env;
 	int64_t longest = env->config->retry.longest;
-	int64_t wait_s = longest < AGAIN_S ? longest : AGAIN_S;
-	struct problem p = { 0 };
-	struct oauth o;
 
-	oauth_refresh(env, in->server_endpoint, in->refresh_token, a,
-	    patience, &o);
-	(void)snprintf(why, size, "%s", o.reason);
-	if (o.end == OAUTH_OK) {
-		if (strcmp(o.member_id, in->member_id) == 0 &&
-		    strcmp(o.client_endpoint, in->endpoint) == 0)
-			return accept_it(env, in, &o);
-		(void)snprintf(why, size, "the OAuth server names another "
-		    "portal or endpoint than the event");
-	}
-	if (o.end != OAUTH_AGAIN)
-		return refuse(env, in, why);
-	log_warning(env->log, "install-postponed", F_STR("member_id",
-	    in->member_id), F_STR("reason", why));
-	if (in->id != 0)
-		(void)store_install_again(env->store, in->id,
-		    clock_wall(env->clock) + wait_s * 1000, &p);
-	return INSTALL_LATER;
+	f->end = again ? INSTALL_LATER : INSTALL_DENIED;
+	log_warning(env->log, again ? "install-postponed" : "install-refused",
+	    F_STR("member_id", f->install.member_id), F_STR("reason", f->why));
+	f->end_work = (struct install_end_work){
+		.db.done = on_end,
+		.id = f->install.id,
+		.again = again,
+		.wait_ms = (longest < AGAIN_S ? longest : AGAIN_S) * 1000,
+	};
+	store_install_end(&f->end_work);
+	env_submit(env, &f->end_work.db);
 }
 
-/*
- * Kept before it is proven: if we must answer before the OAuth server does,
- * the 202 stands for something that survives.
- */
-static enum err
-keep(const struct env *env, const struct event *ev, struct install *in,
-    bool *kept, struct problem *p)
+static void
+on_saved(struct token_saving *v)
 {
-	*in = (struct install){
-		.member_id = ev->member_id,
-		.application_token = ev->application_token,
-		.endpoint = ev->client_endpoint,
-		.server_endpoint = ev->server_endpoint,
-		.access_token = ev->access_token != NULL ?
-		    ev->access_token : "",
-		.refresh_token = ev->refresh_token,
-		.ts = ev->ts,
+	struct proof *f = (struct proof *)((char *)v - offsetof(struct proof,
+	    saving));
+	const struct env *env = f->all->env;
+
+	oauth_free(&f->oauth);
+	if (!v->saved) {
+		log_error(env->log, "tokens-lost", F_STR("member_id",
+		    f->install.member_id), F_STR("reason", v->problem.text));
+		(void)snprintf(f->why, sizeof(f->why), "%.150s",
+		    v->problem.text);
+		end_without(f, true);
+		return;
+	}
+	log_info(env->log, v->save.stale ? "install-outdated" : "installed",
+	    F_STR("member_id", f->install.member_id));
+	f->end = INSTALL_DONE;
+	finish(f);
+}
+
+static void
+accept_it(struct proof *f)
+{
+	const struct install *in = &f->install;
+	const struct oauth *o = &f->oauth.said;
+
+	f->saving = (struct token_saving){
+		.done = on_saved,
+		.env = f->all->env,
+		.save = {
+			.portal = {
+				.member_id = in->member_id,
+				.application_token = in->application_token,
+				.endpoint = o->client_endpoint,
+				.server_endpoint = in->server_endpoint,
+				.access_token = o->access_token,
+				.refresh_token = o->refresh_token,
+				.expires_ms = clock_wall(f->all->env->clock) +
+				    o->expires_in * 1000,
+				.ts = in->ts,
+			},
+			.id = in->id,
+		},
 	};
-	/* claimed by us: due for others as soon as this process is gone */
-	return store_install_keep(env->store, in, clock_wall(env->clock),
-	    &in->id, kept, p);
+	tokens_save(&f->saving);
+}
+
+static void
+on_oauth(struct oauth_call *c)
+{
+	struct proof *f = (struct proof *)((char *)c - offsetof(struct proof,
+	    oauth));
+	const struct oauth *o = &c->said;
+
+	(void)snprintf(f->why, sizeof(f->why), "%s", o->reason);
+	if (o->end == OAUTH_OK) {
+		if (strcmp(o->member_id, f->install.member_id) == 0 &&
+		    strcmp(o->client_endpoint, f->install.endpoint) == 0) {
+			accept_it(f);
+			return;
+		}
+		(void)snprintf(f->why, sizeof(f->why), "the OAuth server "
+		    "names another portal or endpoint than the event");
+	}
+	oauth_free(c);
+	end_without(f, o->end == OAUTH_AGAIN);
+}
+
+static void
+start(struct proof *f)
+{
+	f->oauth = (struct oauth_call){
+		.done = on_oauth,
+		.all = &f->all->calls,
+		.server_endpoint = f->install.server_endpoint,
+		.refresh_token = f->install.refresh_token,
+	};
+	oauth_start(&f->oauth);
+}
+
+static bool
+copy_texts(struct arena *a, struct install *to, const struct install *from)
+{
+	const char **texts[] = { &to->member_id, &to->application_token,
+		&to->endpoint, &to->server_endpoint, &to->access_token,
+		&to->refresh_token };
+	bool ok = true;
+
+	*to = *from;
+	for (size_t i = 0; ok && i < sizeof(texts) / sizeof(texts[0]); i++) {
+		*texts[i] = arena_dup(a, *texts[i], strlen(*texts[i]));
+		ok = *texts[i] != NULL;
+	}
+	return ok;
+}
+
+/* NULL: no memory; it is tried again when its claim has gone. */
+static struct proof *
+proof_new(struct proofs *all, const struct install *in)
+{
+	struct proof *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->all = all;
+	TAILQ_INIT(&f->takes);
+	arena_init(&f->arena, ARENA_MAX);
+	if (!copy_texts(&f->arena, &f->install, in)) {
+		arena_free(&f->arena);
+		free(f);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&all->list, f, link);
+	return f;
+}
+
+static struct proof *
+find(const struct proofs *all, int64_t id)
+{
+	struct proof *f;
+
+	LIST_FOREACH(f, &all->list, link)
+		if (f->install.id == id)
+			return f;
+	return NULL;
+}
+
+static void
+end_take(struct install_take *t, enum install_end end)
+{
+	t->end = end;
+	t->done(t);
+}
+
+/* It is kept: who began its proof, or finds it on its way, waits for it. */
+static void
+kept(struct install_take *t)
+{
+	const struct install_keeping *k = &t->keeping;
+	struct proofs *all = t->all;
+	struct proof *f = find(all, k->id);
+
+	if (k->claim && !k->known && !k->other) {
+		struct install in = k->install;
+
+		in.id = k->id;
+		f = proof_new(all, &in);
+		if (f != NULL)
+			start(f);
+		else
+			all->n--;
+	} else {
+		all->n -= k->claim;
+	}
+	if (k->known)
+		end_take(t, INSTALL_DONE);
+	else if (f == NULL)
+		end_take(t, INSTALL_LATER);
+	else
+		TAILQ_INSERT_TAIL(&f->takes, t, link);
+}
+
+static void
+on_kept(struct db_work *w)
+{
+	struct install_take *t = (struct install_take *)((char *)w -
+	    offsetof(struct install_take, keeping));
+
+	fault_point("install-after-commit");
+	if (w->end == ERR_OK) {
+		kept(t);
+		return;
+	}
+	t->all->n -= t->keeping.claim;
+	t->problem = w->problem;
+	end_take(t, INSTALL_FAILED);
+}
+
+void
+install_take(struct proofs *all, struct install_take *t)
+{
+	const struct event *ev = t->event;
+
+	t->all = all;
+	t->problem = (struct problem){ .err = ERR_OK };
+	if (check(all->env, ev, &t->problem) != ERR_OK) {
+		end_take(t, INSTALL_DENIED);
+		return;
+	}
+	t->keeping = (struct install_keeping){
+		.db.done = on_kept,
+		.store = all->env->store,
+		.install = {
+			.member_id = ev->member_id,
+			.application_token = ev->application_token,
+			.endpoint = ev->client_endpoint,
+			.server_endpoint = ev->server_endpoint,
+			.access_token = ev->access_token != NULL ?
+			    ev->access_token : "",
+			.refresh_token = ev->refresh_token,
+			.ts = ev->ts,
+		},
+		.claim = all->n < PROOFS_MAX,
+	};
+	all->n += t->keeping.claim;
+	store_install_keep(&t->keeping);
+	env_submit(all->env, &t->keeping.db);
+}
+
+static void
+on_due(struct db_work *w)
+{
+	struct proofs *all = (struct proofs *)((char *)w -
+	    offsetof(struct proofs, due));
+	struct proof *f = NULL;
+
+	all->looking = false;
+	if (w->end == ERR_OK && all->due.found)
+		f = proof_new(all, &all->due.install);
+	if (f != NULL)
+		start(f);
+	else
+		all->n--;
+}
+
+void
+install_look(struct proofs *all)
+{
+	if (all->looking || all->n >= PROOFS_MAX)
+		return;
+	all->looking = true;
+	all->n++;
+	all->due = (struct install_due){ .db.done = on_due,
+	    .arena = &all->due_arena };
+	store_install_due(&all->due);
+	env_submit(all->env, &all->due.db);
+}
+
+size_t
+install_busy(const struct proofs *all)
+{
+	return all->n;
 }
 
 enum err
-install_take(const struct env *env, const struct event *ev,
-    struct patience *patience, enum install_end *end, struct problem *p)
+proofs_new(struct proofs **out, const struct env *env)
 {
-	struct patience forever = patience_none();
-	char why[OAUTH_REASON_MAX];
-	struct install in;
-	struct arena a;
-	bool known = false, kept = false;
-	enum err e = check(env, ev, p);
+	struct proofs *all = calloc(1, sizeof(*all));
 
-	*end = INSTALL_DONE;
-	if (e == ERR_OK)
-		e = is_known(env, ev, &known, p);
-	if (e != ERR_OK || known)
-		return e;
-	e = keep(env, ev, &in, &kept, p);
-	if (e != ERR_OK)
-		return e;
-	arena_init(&a, ARENA_MAX);
-	/* a 202 before its end would stand for nothing if it is not kept */
-	*end = prove(env, &in, &a, kept ? patience : &forever, why,
-	    sizeof(why));
-	arena_free(&a);
-	if (*end == INSTALL_DENIED)
-		return deny(p, "auth.refresh_token", why);
-	if (*end == INSTALL_LATER && !kept)
-		return problem_set(p, ERR_DISK, -1, NULL,
-		    "too many installations wait for their proof");
+	*out = all;
+	if (all == NULL)
+		return ERR_NOMEM;
+	all->env = env;
+	LIST_INIT(&all->list);
+	arena_init(&all->due_arena, ARENA_MAX);
+	oauth_calls_init(&all->calls, env, PROOFS_MAX);
 	return ERR_OK;
 }
 
-bool
-install_retry(const struct env *env)
+void
+proofs_free(struct proofs *all)
 {
-	struct patience patience = patience_none();
-	char why[OAUTH_REASON_MAX];
-	struct problem p = { 0 };
-	struct install in;
-	struct arena a;
-	bool found;
+	struct proof *f;
 
-	arena_init(&a, ARENA_MAX);
-	(void)store_install_due(env->store, &a, &in, &found, &p);
-	if (found)
-		(void)prove(env, &in, &a, &patience, why, sizeof(why));
-	arena_free(&a);
-	return found;
+	if (all == NULL)
+		return;
+	while ((f = LIST_FIRST(&all->list)) != NULL)
+		proof_free(f);
+	arena_free(&all->due_arena);
+	free(all);
 }

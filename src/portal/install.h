@@ -1,26 +1,52 @@
 #ifndef PORTAL_INSTALL_H
 #define PORTAL_INSTALL_H
 
-#include "base/patience.h"
 #include "event/event.h"
 #include "portal/env.h"
-#include "store/portals.h"
+#include "store/installs.h"
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+/*
+ * Installations of the application, proven before they count.  At most two
+ * proofs are on their way at a time, on places of their own.
+ */
+struct proofs;
+
+enum err proofs_new(struct proofs **, const struct env *);
+void proofs_free(struct proofs *);	/* NULL is fine */
 
 enum install_end {
 	INSTALL_DONE,		/* proven and stored */
 	INSTALL_DENIED,		/* it could not be proven */
-	INSTALL_LATER		/* kept, inert, to be proven later */
+	INSTALL_LATER,		/* kept, inert, to be proven later */
+	INSTALL_FAILED		/* it could not be kept */
 };
 
 /*
  * Takes ONAPPINSTALL (design, trust): kept inert first, then proven by what
- * the OAuth server says, then stored.  ERR_OK with *end; ERR_DENIED with the
- * reason in the problem, ERR_DISK.
+ * the OAuth server says, then stored.  The caller sets the first two and
+ * keeps the event until done(), which is called once, in the loop, perhaps
+ * from inside.
  */
-enum err install_take(const struct env *, const struct event *,
-    struct patience *, enum install_end *end, struct problem *);
+struct install_take {
+	void (*done)(struct install_take *);
+	const struct event *event;
+	/* out */
+	enum install_end end;
+	struct problem problem;	/* with _DENIED and _FAILED */
+	/* its own */
+	struct proofs *all;
+	struct install_keeping keeping;
+	TAILQ_ENTRY(install_take) link;
+};
+void install_take(struct proofs *, struct install_take *);
 
-/* Tries again what is due; false if nothing was. */
-bool install_retry(const struct env *);
+/* Tries again what is due, while there is a place for a proof. */
+void install_look(struct proofs *);
+
+/* Proofs that are on their way. */
+size_t install_busy(const struct proofs *);
 
 #endif

@@ -11,18 +11,18 @@
 #include "base/fault.h"
 #include "codec/flat.h"
 #include "codec/form_write.h"
-#include "http/patient.h"
 #include "http/url.h"
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define BODY_MAX (16 * 1024)
-#define URL_MAX 512
+#define ARENA_MAX ((size_t)256 * 1024)
 
 static bool
 may_have_secret(const struct config *c, const char *endpoint, struct url *url)
@@ -157,52 +157,116 @@ render(const struct env *env, const char *refresh_token, struct buf *b)
 	return e == ERR_OK ? form_add(b, "refresh_token", refresh_token) : e;
 }
 
+void
+oauth_calls_init(struct oauth_calls *all, const struct env *env, size_t max)
+{
+	*all = (struct oauth_calls){ .env = env, .max = max,
+	    .route = env_route(env) };
+	http_peer_init(&all->peer);
+	TAILQ_INIT(&all->waiting);
+}
+
 static void
-call(const struct env *env, const struct url *url, const struct buf *body,
-    struct arena *arena, struct patience *patience, struct oauth *out)
+leave(struct oauth_call *c)
+{
+	c->all->in_flight++;
+	fault_point("refresh-before");
+	http_start(c->all->env->http, &c->http);
+}
+
+static void
+next_leaves(struct oauth_calls *all)
+{
+	struct oauth_call *c = TAILQ_FIRST(&all->waiting);
+
+	if (c == NULL || all->in_flight >= all->max)
+		return;
+	TAILQ_REMOVE(&all->waiting, c, link);
+	leave(c);
+}
+
+static void
+on_answer(struct http_call *h)
+{
+	struct oauth_call *c = (struct oauth_call *)((char *)h -
+	    offsetof(struct oauth_call, http));
+	struct oauth_calls *all = c->all;
+
+	fault_point("refresh-after");
+	judge(h, &c->arena, &c->said);
+	http_call_free(h);
+	all->in_flight--;
+	next_leaves(all);
+	c->done(c);
+}
+
+static void
+prepare(struct oauth_call *c, const struct url *url)
 {
 	static const char *const headers[] = {
 		"Content-Type: application/x-www-form-urlencoded", NULL,
 	};
-	const struct http_route route = env_route(env);
-	char address[URL_MAX];
-	struct http_call c = {
-		.route = &route,
-		.url = address,
-		.headers = headers,
-		.body = body->p,
-		.body_len = body->len,
-		.timeout_ms = env->config->portal.timeout * 1000,
-		.fresh = true,
-	};
 
-	(void)snprintf(address, sizeof(address), "%s://%s:%ld/oauth/token/",
+	(void)snprintf(c->url, sizeof(c->url), "%s://%s:%ld/oauth/token/",
 	    url->https ? "https" : "http", url->host, url->port);
-	fault_point("refresh-before");
-	http_call_patiently(env->http, &c, patience);
-	fault_point("refresh-after");
-	judge(&c, arena, out);
-	http_call_free(&c);
+	c->http = (struct http_call){
+		.done = on_answer,
+		.peer = &c->all->peer,
+		.route = &c->all->route,
+		.url = c->url,
+		.headers = headers,
+		.body = c->body.p,
+		.body_len = c->body.len,
+		.timeout_ms = c->all->env->config->portal.timeout * 1000,
+		.fresh = true,
+		.keep = true,
+	};
+}
+
+static void
+run_done(struct task *t)
+{
+	struct oauth_call *c = (struct oauth_call *)((char *)t -
+	    offsetof(struct oauth_call, task));
+
+	c->done(c);
+}
+
+/* It cannot be made at all. */
+static void
+refuse(struct oauth_call *c, const char *why)
+{
+	(void)snprintf(c->said.reason, sizeof(c->said.reason), "%s", why);
+	c->task = (struct task){ .run = run_done, .name = "oauth" };
+	loop_ready(c->all->env->loop, &c->task);
 }
 
 void
-oauth_refresh(const struct env *env, const char *server_endpoint,
-    const char *refresh_token, struct arena *arena,
-    struct patience *patience, struct oauth *out)
+oauth_start(struct oauth_call *c)
 {
-	struct buf body;
+	const struct env *env = c->all->env;
 	struct url url;
 
-	*out = (struct oauth){ .end = OAUTH_AGAIN };
-	buf_init(&body, BODY_MAX);
-	if (!may_have_secret(env->config, server_endpoint, &url))
-		(void)snprintf(out->reason, sizeof(out->reason),
-		    "the host of server_endpoint is none of "
+	c->said = (struct oauth){ .end = OAUTH_AGAIN };
+	arena_init(&c->arena, ARENA_MAX);
+	buf_init(&c->body, BODY_MAX);
+	if (!may_have_secret(env->config, c->server_endpoint, &url)) {
+		refuse(c, "the host of server_endpoint is none of "
 		    "app.oauth_servers");
-	else if (render(env, refresh_token, &body) != ERR_OK)
-		(void)snprintf(out->reason, sizeof(out->reason),
-		    "the refresh token is too long");
-	else
-		call(env, &url, &body, arena, patience, out);
-	buf_free(&body);
+		return;
+	}
+	if (render(env, c->refresh_token, &c->body) != ERR_OK) {
+		refuse(c, "the refresh token is too long");
+		return;
+	}
+	prepare(c, &url);
+	TAILQ_INSERT_TAIL(&c->all->waiting, c, link);
+	next_leaves(c->all);
+}
+
+void
+oauth_free(struct oauth_call *c)
+{
+	buf_free(&c->body);
+	arena_free(&c->arena);
 }

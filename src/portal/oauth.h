@@ -2,10 +2,11 @@
 #define PORTAL_OAUTH_H
 
 #include "base/arena.h"
-#include "base/patience.h"
+#include "base/buf.h"
 #include "portal/env.h"
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 enum oauth_end {
 	OAUTH_OK,
@@ -15,7 +16,7 @@ enum oauth_end {
 
 #define OAUTH_REASON_MAX 160
 
-/* What the OAuth server says; texts live in the caller's arena. */
+/* What the OAuth server says; texts live in the call's arena. */
 struct oauth {
 	enum oauth_end end;
 	char reason[OAUTH_REASON_MAX];	/* unless OK; nothing secret */
@@ -28,18 +29,45 @@ struct oauth {
 };
 
 /*
- * Whether our client_secret may go to the host of that server_endpoint
- * (app.oauth_servers; https unless app.insecure_http).
+ * Whether our client_secret may go to the host and port of that
+ * server_endpoint (app.oauth_servers; https unless app.insecure_http).
  */
 bool oauth_is_trusted(const struct config *, const char *server_endpoint);
 
+/* All calls to OAuth servers: few at a time, so that a server that hangs
+ * takes no places from portals. */
+struct oauth_calls {
+	const struct env *env;
+	size_t max, in_flight;
+	struct http_peer peer;
+	struct http_route route;
+	TAILQ_HEAD(, oauth_call) waiting;
+};
+void oauth_calls_init(struct oauth_calls *, const struct env *, size_t max);
+
 /*
  * Trades a refresh token for a new pair (contract, section 6), on a fresh
- * connection, never cut off by the patience.  The old token is spent as soon
- * as the server answers: the caller makes the new pair durable at once.
+ * connection, never cut off.  The old token is spent as soon as the server
+ * answers: the caller makes the new pair durable at once.  The caller sets
+ * the first four; all that it points to lives until done(), which is called
+ * once in the loop, never from inside oauth_start().
  */
-void oauth_refresh(const struct env *, const char *server_endpoint,
-    const char *refresh_token, struct arena *, struct patience *,
-    struct oauth *);
+struct oauth_call {
+	void (*done)(struct oauth_call *);
+	struct oauth_calls *all;
+	const char *server_endpoint;
+	const char *refresh_token;
+	/* out */
+	struct oauth said;
+	/* its own */
+	struct http_call http;
+	struct arena arena;
+	struct buf body;
+	char url[512];
+	struct task task;
+	TAILQ_ENTRY(oauth_call) link;
+};
+void oauth_start(struct oauth_call *);
+void oauth_free(struct oauth_call *);	/* what an ended one holds */
 
 #endif

@@ -1,21 +1,14 @@
 /*
- * imconnector.send.status.delivery: the call that makes an operator see
- * "delivered".
+ * The body of imconnector.send.status.delivery.
  *
- * Called by the relay when a channel took messages.  Owns nothing beyond the
- * call.  Repeating it is harmless; Bitrix24 keeps the ids of the first.
+ * Called by the relay for what channels took.  Owns nothing.  Repeating the
+ * call is harmless; Bitrix24 keeps the ids of the first.
  */
 #include "portal/status.h"
 
-#include "base/fault.h"
 #include "codec/json_write.h"
-#include "http/patient.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define BODY_MAX ((size_t)16 * 1024 * 1024)
-#define ANSWER_MAX (256 * 1024)
 
 static enum err
 add_im(struct buf *b, const struct status_item *item)
@@ -59,8 +52,8 @@ add_item(struct buf *b, const struct status_item *item)
 	return e == ERR_OK ? buf_adds(b, "}}") : e;
 }
 
-static enum err
-render(struct buf *b, const struct status_call *s)
+enum err
+status_render(struct buf *b, const struct status *s, const char *token)
 {
 	enum err e = buf_addc(b, '{');
 
@@ -69,7 +62,7 @@ render(struct buf *b, const struct status_call *s)
 	if (e == ERR_OK)
 		e = json_add_number(b, "LINE", s->line);
 	if (e == ERR_OK)
-		e = json_add_text(b, "auth", s->token);
+		e = json_add_text(b, "auth", token);
 	if (e == ERR_OK)
 		e = buf_adds(b, ",\"MESSAGES\":[");
 	for (size_t i = 0; e == ERR_OK && i < s->items; i++) {
@@ -81,49 +74,11 @@ render(struct buf *b, const struct status_call *s)
 	return e == ERR_OK ? buf_adds(b, "]}") : e;
 }
 
-static void
-call(const struct status_call *s, const char *url, const struct buf *body,
-    struct patience *patience, struct verdict *v)
+/* Names and numbers; a byte of the chat's id may become an escape of six. */
+#define ITEM_MORE 160
+
+size_t
+status_size(const struct status_item *item)
 {
-	static const char *const headers[] = {
-		"Content-Type: application/json", NULL,
-	};
-	struct http_call c = {
-		.route = s->route,
-		.url = url,
-		.headers = headers,
-		.body = body->p,
-		.body_len = body->len,
-		.timeout_ms = s->timeout_ms,
-		.answer_max = ANSWER_MAX,
-	};
-
-	fault_point("status-before");
-	http_call_patiently(s->client, &c, patience);
-	fault_point("status-after");
-	verdict_read(v, &c);
-	http_call_free(&c);
-}
-
-void
-status_send(const struct status_call *s, struct patience *patience,
-    struct verdict *v)
-{
-	size_t n = strlen(s->endpoint);
-	struct buf url, body;
-
-	*v = (struct verdict){ .kind = VERDICT_AGAIN, .retry_after_s = -1 };
-	buf_init(&url, 4096);
-	buf_init(&body, BODY_MAX);
-	if (buf_add(&url, s->endpoint, n) == ERR_OK &&
-	    (n == 0 || s->endpoint[n - 1] == '/' ||
-	    buf_addc(&url, '/') == ERR_OK) &&
-	    buf_adds(&url, STATUS_METHOD) == ERR_OK && buf_str(&url) != NULL &&
-	    render(&body, s) == ERR_OK)
-		call(s, url.p, &body, patience, v);
-	else
-		(void)snprintf(v->reason, sizeof(v->reason),
-		    "the call is too large or memory ran out");
-	buf_free(&body);
-	buf_free(&url);
+	return ITEM_MORE + strlen(item->ids) + 6 * strlen(item->chat);
 }

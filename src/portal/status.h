@@ -1,9 +1,7 @@
 #ifndef PORTAL_STATUS_H
 #define PORTAL_STATUS_H
 
-#include "base/patience.h"
-#include "http/client.h"
-#include "portal/verdict.h"
+#include "base/buf.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,13 +17,8 @@ struct status_item {
 	int64_t date;		/* Unix seconds of the delivery */
 };
 
-/* One call: messages of one connector and line. */
-struct status_call {
-	struct http_client *client;
-	const struct http_route *route;
-	int64_t timeout_ms;
-	const char *endpoint;	/* a REST endpoint, as ".../rest/" */
-	const char *token;	/* goes into the body, never into the URL */
+/* Messages of one connector and line. */
+struct status {
 	const char *connector;
 	int64_t line;
 	const struct status_item *item;
@@ -33,11 +26,13 @@ struct status_call {
 };
 
 /*
- * Tells Bitrix24 that the messages were delivered and judges its answer
- * (contract, section 4).  A call that cannot be made at all (memory, size)
- * is VERDICT_AGAIN with the reason.
+ * Writes the body of the call that makes an operator see "delivered"
+ * (contract, section 4).  Errors as buf_add().
  */
-void status_send(const struct status_call *, struct patience *,
-    struct verdict *);
+enum err status_render(struct buf *, const struct status *,
+    const char *token);
+
+/* At most so many bytes does one message take there. */
+size_t status_size(const struct status_item *);
 
 #endif

@@ -1,192 +1,327 @@
 /*
  * Stored tokens, and the one refresh at a time.
  *
- * Called by the relay when a token was refused.  Owns nothing.  Two refreshes
- * at once kill each other's tokens, so the right to refresh is claimed in the
- * store, and whoever waited looks there first.
+ * Called by rest.c when a stored token was refused.  Owns the refresh that is
+ * under way for a room; all who need it meanwhile wait for its end.  Two
+ * refreshes at once kill each other's tokens, so the right to refresh is
+ * claimed in the store, and whoever waited looks there first.
  */
 #include "portal/tokens.h"
 
+#include "base/fault.h"
 #include "portal/oauth.h"
+#include "store/portals.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define POLL_MS 50	/* while another process refreshes */
 #define SAVE_TRIES 20	/* of a pair that is lost if it cannot be stored, */
 #define SAVE_MS 250	/* and the pause between two */
 
-struct search {
+/* The refresh of one portal. */
+struct renewal {
+	struct room *room;
 	const struct env *env;
-	const char *member_id;
-	const char *failed;
-	struct arena *arena;
-	struct patience *patience;
-	struct portal portal;
-	char *reason;
+	char *failed;			/* the access token that was refused */
+	struct deadline until;
+	struct arena arena;
+	struct refresh_asking ask;
+	struct oauth_call oauth;
+	struct token_saving saving;
+	struct portal_change change;
+	char reason[TOKENS_REASON_MAX];
+	enum tokens_end end;
+	struct timer timer;
 };
 
-static enum tokens_end
-none(struct search *s, enum tokens_end end, const char *why)
-{
-	(void)snprintf(s->reason, TOKENS_REASON_MAX, "%s", why);
-	return end;
-}
+static void ask(struct renewal *);
 
-static enum tokens_end
-look(struct search *s)
+static void
+submit_save(struct token_saving *v)
 {
-	struct problem p = { 0 };
-	bool found;
-
-	if (store_portal(s->env->store, s->member_id, s->arena, &s->portal,
-	    &found, &p) != ERR_OK)
-		return none(s, TOKENS_AGAIN, p.text);
-	if (!found || s->portal.access_token[0] == '\0')
-		return none(s, TOKENS_NONE,
-		    "no tokens of this portal are stored");
-	if (s->failed == NULL ||
-	    strcmp(s->portal.access_token, s->failed) != 0)
-		return TOKENS_OK;
-	if (s->portal.rejected != NULL)
-		return none(s, TOKENS_NONE, "the refresh token was rejected: "
-		    "the application must be installed again");
-	return none(s, TOKENS_AGAIN, "the stored token was refused");
+	store_portal_save(&v->save);
+	env_submit(v->env, &v->save.db);
 }
 
 static void
-pause_ms(long ms)
+on_saved(struct db_work *w)
 {
-	const struct timespec t = { 0, ms * 1000000 };
+	struct token_saving *v = (struct token_saving *)((char *)w -
+	    offsetof(struct token_saving, save));
 
-	(void)nanosleep(&t, NULL);
+	fault_point("tokens-after-commit");
+	v->saved = w->end == ERR_OK;
+	if (!v->saved && ++v->tries < SAVE_TRIES) {
+		loop_arm(v->env->loop, &v->timer,
+		    loop_now(v->env->loop) + SAVE_MS);
+		return;
+	}
+	v->problem = w->problem;
+	v->done(v);
 }
 
-enum err
-tokens_save(const struct env *env, const struct portal *portal,
-    struct problem *p)
+static void
+save_again(struct timer *t)
 {
-	enum err e = ERR_DISK;
+	submit_save((struct token_saving *)((char *)t -
+	    offsetof(struct token_saving, timer)));
+}
 
-	for (int i = 0; e != ERR_OK && i < SAVE_TRIES; i++) {
-		if (i != 0)
-			pause_ms(SAVE_MS);
-		*p = (struct problem){ 0 };
-		e = store_portal_save(env->store, portal, p);
+void
+tokens_save(struct token_saving *v)
+{
+	v->tries = 0;
+	v->timer = (struct timer){ .fire = save_again };
+	v->save.db = (struct db_work){ .done = on_saved };
+	v->save.store = v->env->store;
+	submit_save(v);
+}
+
+/* All who wait learn the end; a new search begins anew. */
+static void
+finish(struct renewal *n)
+{
+	struct token_searches *all = room_searches(n->room);
+	struct token_searches now = TAILQ_HEAD_INITIALIZER(now);
+	struct token_search *s;
+
+	TAILQ_CONCAT(&now, all, link);
+	while ((s = TAILQ_FIRST(&now)) != NULL) {
+		TAILQ_REMOVE(&now, s, link);
+		s->end = n->end;
+		(void)snprintf(s->reason, sizeof(s->reason), "%s", n->reason);
+		s->done(s);
 	}
-	return e;
+	room_leave(n->room);
+	arena_free(&n->arena);
+	free(n->failed);
+	loop_bury(n->env->loop, n);
+}
+
+static void
+end(struct renewal *n, enum tokens_end how, const char *why)
+{
+	n->end = how;
+	(void)snprintf(n->reason, sizeof(n->reason), "%s", why);
+	finish(n);
+}
+
+static void
+on_change(struct db_work *w)
+{
+	struct renewal *n = (struct renewal *)((char *)w -
+	    offsetof(struct renewal, change));
+
+	/* if it could not be written, the claim ends with the process, or
+	 * the next refresh finds out the same */
+	if (w->end != ERR_OK)
+		log_error(n->env->log, "store-failed", F_STR("member_id",
+		    room_member(n->room)), F_STR("reason", w->problem.text));
+	finish(n);
+}
+
+/* The claim goes, with what is to be remembered, before anybody learns. */
+static void
+give_up(struct renewal *n, enum portal_act act, enum tokens_end how,
+    const char *why)
+{
+	n->end = how;
+	(void)snprintf(n->reason, sizeof(n->reason), "%s", why);
+	n->change = (struct portal_change){
+		.db.done = on_change,
+		.store = n->env->store,
+		.act = act,
+		.member_id = room_member(n->room),
+		.text = n->reason,
+	};
+	store_portal_change(&n->change);
+	env_submit(n->env, &n->change.db);
+}
+
+static void
+on_kept(struct token_saving *v)
+{
+	struct renewal *n = (struct renewal *)((char *)v -
+	    offsetof(struct renewal, saving));
+
+	if (v->saved && !v->save.stale)
+		room_set_portal(n->room, &v->save.portal);
+	oauth_free(&n->oauth);	/* with the texts of the pair */
+	if (!v->saved) {
+		log_error(n->env->log, "tokens-lost", F_STR("member_id",
+		    room_member(n->room)), F_STR("reason", v->problem.text));
+		give_up(n, PORTAL_REFRESH_END, TOKENS_AGAIN, v->problem.text);
+	} else if (v->save.stale) {
+		/* installed anew, or uninstalled, while it was asked for */
+		ask(n);
+	} else {
+		log_info(n->env->log, "refreshed", F_STR("member_id",
+		    room_member(n->room)));
+		end(n, TOKENS_OK, "");
+	}
 }
 
 /* The old pair is spent: the new one must last before anybody uses it. */
-static enum tokens_end
-keep(struct search *s, const struct oauth *o)
+static void
+keep(struct renewal *n)
 {
-	struct portal fresh = s->portal;
-	struct problem p = { 0 };
+	const struct oauth *o = &n->oauth.said;
+	struct portal fresh = n->ask.portal;
 
 	fresh.access_token = o->access_token;
 	fresh.refresh_token = o->refresh_token;
-	fresh.expires_ms = clock_wall(s->env->clock) + o->expires_in * 1000;
+	fresh.expires_ms = clock_wall(n->env->clock) + o->expires_in * 1000;
+	fresh.rejected = NULL;
 	if (o->server_endpoint != NULL &&
-	    oauth_is_trusted(s->env->config, o->server_endpoint))
+	    oauth_is_trusted(n->env->config, o->server_endpoint))
 		fresh.server_endpoint = o->server_endpoint;
-	if (tokens_save(s->env, &fresh, &p) != ERR_OK) {
-		log_error(s->env->log, "tokens-lost", F_STR("member_id",
-		    s->member_id), F_STR("reason", p.text));
-		return none(s, TOKENS_AGAIN, p.text);
+	n->saving = (struct token_saving){ .done = on_kept, .env = n->env,
+	    .save = { .portal = fresh,
+	    .spent = n->ask.portal.refresh_token } };
+	tokens_save(&n->saving);
+}
+
+static void
+on_oauth(struct oauth_call *c)
+{
+	struct renewal *n = (struct renewal *)((char *)c -
+	    offsetof(struct renewal, oauth));
+	const char *member_id = room_member(n->room);
+	const struct oauth *o = &c->said;
+
+	if (o->end == OAUTH_OK && strcmp(o->member_id, member_id) == 0) {
+		keep(n);
+		return;
 	}
-	s->portal = fresh;
-	log_info(s->env->log, "refreshed", F_STR("member_id", s->member_id));
-	return TOKENS_OK;
-}
-
-/*
- * Installed anew or uninstalled while the OAuth server was asked: then what
- * it said of the old pair must touch nothing.
- */
-static bool
-was_replaced(const struct search *s)
-{
-	struct problem p = { 0 };
-	struct portal now;
-	bool found;
-
-	return store_portal(s->env->store, s->member_id, s->arena, &now,
-	    &found, &p) == ERR_OK && (!found ||
-	    strcmp(now.refresh_token, s->portal.refresh_token) != 0);
-}
-
-static enum tokens_end
-refresh(struct search *s)
-{
-	struct problem p = { 0 };
-	struct oauth o;
-	bool found;
-
-	/* the claim is ours: what is stored now is what gets spent */
-	if (store_portal(s->env->store, s->member_id, s->arena, &s->portal,
-	    &found, &p) != ERR_OK)
-		return none(s, TOKENS_AGAIN, p.text);
-	if (!found)
-		return look(s);
-	oauth_refresh(s->env, s->portal.server_endpoint,
-	    s->portal.refresh_token, s->arena, s->patience, &o);
-	if (was_replaced(s))
-		return look(s);
-	if (o.end == OAUTH_OK && strcmp(o.member_id, s->member_id) == 0)
-		return keep(s, &o);
-	if (o.end == OAUTH_REJECTED) {
+	if (o->end == OAUTH_REJECTED) {
 		/* loud: nobody but a person can mend it */
-		log_error(s->env->log, "refresh-rejected", F_STR("member_id",
-		    s->member_id), F_STR("reason", o.reason));
-		(void)store_portal_rejected(s->env->store, s->member_id,
-		    o.reason, &p);
-		return none(s, TOKENS_NONE, o.reason);
+		log_error(n->env->log, "refresh-rejected", F_STR("member_id",
+		    member_id), F_STR("reason", o->reason));
+		give_up(n, PORTAL_REJECTED, TOKENS_NONE, o->reason);
+	} else {
+		log_warning(n->env->log, "refresh-failed", F_STR("member_id",
+		    member_id), F_STR("reason", o->reason));
+		give_up(n, PORTAL_REFRESH_END, TOKENS_AGAIN,
+		    o->end == OAUTH_OK ? "the OAuth server named another "
+		    "portal" : o->reason);
 	}
-	log_warning(s->env->log, "refresh-failed", F_STR("member_id",
-	    s->member_id), F_STR("reason", o.reason));
-	(void)store_refresh_end(s->env->store, s->member_id, &p);
-	return none(s, TOKENS_AGAIN, o.end == OAUTH_OK ?
-	    "the OAuth server named another portal" : o.reason);
+	oauth_free(c);
 }
 
-static enum tokens_end
-renew(struct search *s)
+static void
+refresh(struct renewal *n)
 {
-	struct deadline until = deadline_in(s->env->clock,
-	    s->env->config->portal.timeout * 1000);
-	struct problem p = { 0 };
-	enum refresh turn;
-
-	do {
-		if (store_refresh_begin(s->env->store, s->member_id,
-		    s->failed, &turn, &p) != ERR_OK)
-			return none(s, TOKENS_AGAIN, p.text);
-		if (turn == REFRESH_YOURS)
-			return refresh(s);
-		if (turn != REFRESH_BUSY)
-			return look(s);
-		if (!s->patience->over &&
-		    deadline_left(&s->patience->until) == 0)
-			patience_end(s->patience);
-		pause_ms(POLL_MS);
-	} while (deadline_left(&until) > 0);
-	return none(s, TOKENS_AGAIN, "another process is refreshing");
+	n->oauth = (struct oauth_call){
+		.done = on_oauth,
+		.all = rooms_oauth(room_all(n->room)),
+		.server_endpoint = n->ask.portal.server_endpoint,
+		.refresh_token = n->ask.portal.refresh_token,
+	};
+	oauth_start(&n->oauth);
 }
 
-enum tokens_end
-tokens_get(const struct env *env, const char *member_id, const char *failed,
-    bool may_refresh, struct arena *arena, struct patience *patience,
-    const char **token, char reason[TOKENS_REASON_MAX])
+static void
+on_none(struct renewal *n)
 {
-	struct search s = { .env = env, .member_id = member_id,
-	    .failed = failed, .arena = arena, .patience = patience,
-	    .reason = reason };
-	enum tokens_end end = look(&s);
+	if (!n->ask.found || n->ask.portal.access_token[0] == '\0')
+		end(n, TOKENS_NONE, "no tokens of this portal are stored");
+	else if (n->ask.portal.rejected != NULL)
+		end(n, TOKENS_NONE, "the refresh token was rejected: "
+		    "the application must be installed again");
+	else
+		end(n, TOKENS_NONE, "the stored token was refused, and there "
+		    "is no refresh token");
+}
 
-	if (end == TOKENS_AGAIN && may_refresh && failed != NULL)
-		end = renew(&s);
-	*token = end == TOKENS_OK ? s.portal.access_token : NULL;
-	return end;
+static void
+on_asked(struct db_work *w)
+{
+	struct renewal *n = (struct renewal *)((char *)w -
+	    offsetof(struct renewal, ask));
+
+	if (w->end != ERR_OK) {
+		end(n, TOKENS_AGAIN, w->problem.text);
+		return;
+	}
+	switch (n->ask.answer) {
+	case REFRESH_YOURS:
+		refresh(n);
+		break;
+	case REFRESH_NEWER:
+		room_set_portal(n->room, &n->ask.portal);
+		end(n, TOKENS_OK, "");
+		break;
+	case REFRESH_BUSY:
+		if (deadline_left(&n->until) == 0)
+			end(n, TOKENS_AGAIN, "another process is refreshing");
+		else
+			loop_arm(n->env->loop, &n->timer,
+			    loop_now(n->env->loop) + POLL_MS);
+		break;
+	case REFRESH_NONE:
+		on_none(n);
+		break;
+	}
+}
+
+static void
+ask(struct renewal *n)
+{
+	n->ask = (struct refresh_asking){
+		.db.done = on_asked,
+		.member_id = room_member(n->room),
+		.failed = n->failed,
+		.arena = &n->arena,
+	};
+	store_refresh_ask(&n->ask);
+	env_submit(n->env, &n->ask.db);
+}
+
+static void
+ask_again(struct timer *t)
+{
+	ask((struct renewal *)((char *)t - offsetof(struct renewal, timer)));
+}
+
+/* NULL: no memory. */
+static struct renewal *
+renewal_new(struct room *room, const char *failed)
+{
+	struct renewal *n = calloc(1, sizeof(*n));
+
+	if (n == NULL || (n->failed = strdup(failed)) == NULL) {
+		free(n);
+		return NULL;
+	}
+	n->room = room_enter(room_all(room), room_member(room));
+	n->env = rooms_env(room_all(room));
+	n->until = deadline_in(n->env->clock,
+	    n->env->config->portal.timeout * 1000);
+	arena_init(&n->arena, PORTAL_ARENA_MAX);
+	n->timer.fire = ask_again;
+	return n;
+}
+
+void
+tokens_search(struct room *room, struct token_search *s)
+{
+	struct token_searches *all = room_searches(room);
+	bool first = TAILQ_EMPTY(all);
+	struct renewal *n;
+
+	TAILQ_INSERT_TAIL(all, s, link);
+	if (!first)
+		return;
+	n = renewal_new(room, s->failed);
+	if (n != NULL) {
+		ask(n);
+		return;
+	}
+	TAILQ_REMOVE(all, s, link);
+	s->end = TOKENS_AGAIN;
+	(void)snprintf(s->reason, sizeof(s->reason), "out of memory");
+	s->done(s);
 }

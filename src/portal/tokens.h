@@ -1,35 +1,50 @@
 #ifndef PORTAL_TOKENS_H
 #define PORTAL_TOKENS_H
 
-#include "base/arena.h"
-#include "base/patience.h"
-#include "portal/env.h"
-#include "store/portals.h"
-
-#define TOKENS_REASON_MAX PROBLEM_TEXT_MAX
+#include "portal/room.h"
 
 enum tokens_end {
-	TOKENS_OK,
+	TOKENS_OK,	/* the room's portal has the new pair */
 	TOKENS_NONE,	/* none to be had until the portal is installed anew */
 	TOKENS_AGAIN	/* none now; later perhaps */
 };
 
-/*
- * A stored access token of the portal that is not `failed` (NULL: any).  A
- * pair newer than the failed one is used; else the pair is refreshed, by one
- * at a time among all processes, and made durable before it is used.
- * `may_refresh` false: only what is stored counts.  *token lives in the
- * arena.  reason[] says why there is none.
- */
-enum tokens_end tokens_get(const struct env *, const char *member_id,
-    const char *failed, bool may_refresh, struct arena *,
-    struct patience *, const char **token, char reason[TOKENS_REASON_MAX]);
+#define TOKENS_REASON_MAX PROBLEM_TEXT_MAX
 
 /*
- * Stores a new pair.  The old one is spent, so a store that is busy or away
- * for a moment is asked again and again.  ERR_DISK.
+ * Somebody who needs a stored access token of the portal that is not
+ * `failed`.  A pair newer than the failed one is used; else the pair is
+ * refreshed, by one at a time among all processes, and made durable before
+ * it is used.
  */
-enum err tokens_save(const struct env *, const struct portal *,
-    struct problem *);
+struct token_search {
+	void (*done)(struct token_search *);
+	const char *failed;
+	/* out */
+	enum tokens_end end;
+	char reason[TOKENS_REASON_MAX];	/* unless OK */
+	TAILQ_ENTRY(token_search) link;
+};
+
+/* done() is called once, in the loop, never from inside. */
+void tokens_search(struct room *, struct token_search *);
+
+/*
+ * Saves a pair, or an installation, that was bought with what is spent now:
+ * a store that is busy or away for a moment is asked again and again.
+ */
+struct token_saving {
+	void (*done)(struct token_saving *);
+	const struct env *env;
+	struct portal_saving save;	/* set by the caller: portal, spent, */
+					/* id; out: stale */
+	/* out */
+	bool saved;
+	struct problem problem;
+	/* its own */
+	int tries;
+	struct timer timer;
+};
+void tokens_save(struct token_saving *);
 
 #endif

@@ -2,27 +2,27 @@
 #define RELAY_RELAY_H
 
 #include "base/err.h"
-#include "base/patience.h"
 #include "channel/channel.h"
 #include "event/event.h"
 #include "portal/env.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-struct late;
-struct ready;
-struct waiting;
+/*
+ * The way of events and of their messages: stored, handed over, told.
+ * Everything moves in the loop.
+ */
+struct relay;
 
-/* What the relay works with; all of it outlives the relay. */
-struct relay {
-	struct env env;
-	struct channels *channels;
-	struct late *late;	/* relay/late.h */
-	struct waiting *waiting;	/* relay/waiting.h */
-	struct ready *ready;	/* relay/ready.h */
-	bool one_shot;		/* plain CGI: nobody else brings work */
-};
+enum err relay_new(struct relay **, const struct env *,
+    const struct channels *);
+/* Nothing of it may be on its way but what the loop will never run again.
+ * NULL is fine. */
+void relay_free(struct relay *);
+
+const struct env *relay_env(const struct relay *);
 
 /* What became of an event, as far as it has come. */
 struct outcome {
@@ -34,32 +34,50 @@ struct outcome {
 };
 
 /*
- * Who waits for the answer.  `patience` ends once, in any thread, when all
- * that he waits for is done or the time is over, with the outcome as what can
- * be answered.  `gone` is called last, once: the event, the outcome and the
- * sender are used no more.  `thread` ends if the calling thread is kept for
- * longer than an answer may take.
+ * Who waits for the answer.  One of the first two is called once: when all
+ * that is waited for is done or server.answer_within is over, and never
+ * before the event is stored.  `gone` is last: the event and the sender are
+ * used no more.  All three may be called from inside relay_take().
  */
 struct sender {
-	struct patience patience;
+	void (*answer)(struct sender *, const struct outcome *);
+	void (*refuse)(struct sender *, const struct problem *);
 	void (*gone)(struct sender *);
-	/* instead of both, after an ERR_OK: what failed is to be answered */
-	void (*failed)(struct sender *, const struct problem *);
-	struct patience *thread;
+	struct deadline until;		/* for the answer */
 };
 
 /*
  * Takes an event that was read to its end: checks who sent it, stores its
- * messages, hands them over and sees to it that Bitrix24 is told.  With
- * ERR_OK `gone` (or `failed`) has been called or will be; the thread goes on
- * with
- * what is left to do for other messages of the same chats and portals.
- *
- * ERR_DENIED, ERR_UNUSABLE (bad elements are kept as refused) and ERR_DISK
- * with the problem set: then nothing was handed over, the patience has not
- * ended (but that of a long proof may have), and `gone` is never called.
+ * messages, hands them over and sees to it that Bitrix24 is told.  Refused
+ * with ERR_DENIED, ERR_UNUSABLE (bad elements are kept) and ERR_DISK: then
+ * nothing was handed over.
  */
-enum err relay_take(const struct relay *, struct event *, struct sender *,
-    struct outcome *out, struct problem *);
+void relay_take(struct relay *, struct event *, struct sender *);
+
+/*
+ * Takes up what is due in the store, twice a second, until told to stop.
+ */
+void relay_start(struct relay *);
+
+/* Answers all who wait; begins nothing any more.  What is on its way may end
+ * within the time that the caller gives the loop. */
+void relay_stop(struct relay *);
+
+/* Messages, proofs and writes that are on their way. */
+size_t relay_busy(const struct relay *);
+
+/*
+ * One pass over what is due, for programs that do one thing: until nothing
+ * is, or `messages` were tried, or `ms` are over (what was begun is
+ * finished).  Turns the loop itself.
+ */
+struct pass {
+	int64_t messages;
+	int64_t ms;
+	void (*progress)(void *ctx, const struct pass *);	/* or NULL */
+	void *ctx;
+	int64_t done, failed;	/* out */
+};
+enum err relay_pass(struct relay *, struct pass *, struct problem *);
 
 #endif

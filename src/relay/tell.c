@@ -1,327 +1,309 @@
 /*
  * delivered -> acknowledged: Bitrix24 is told.
  *
- * Called by the relay for what was just handed over, and by the retry, with a
- * call that the store has granted.  Owns nothing.  The ladder of tokens
- * (design, trust): a message that is told alone goes with its event's own
- * token first, then the stored one; a batch with the stored one first, then
- * the events' own, the newest first; and only the stored one's end causes a
- * refresh.  Which answer means what is the verdict's to say (contract,
- * section 5); what follows from it is here.
+ * Called by a line that its portal's room has let in.  Owns the call and its
+ * messages until their end is written.  What follows from an answer is
+ * decided here; what it means, by the verdict.
  */
-#include "relay/journey.h"
+#include "relay/tell.h"
 
+#include "base/fault.h"
+#include "portal/rest.h"
 #include "portal/status.h"
-#include "portal/tokens.h"
-#include "portal/trust.h"
-#include "relay/attempt.h"
-#include "relay/waiting.h"
-#include "store/calls.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define CALLS_MAX 5	/* of one ladder; a move to a new address, too */
-#define GATHER_MIN_MS 1	/* how long a call waits for more to go with it */
-#define GATHER_MAX_MS 25
+#define BYTES_MAX ((size_t)1024 * 1024)	/* of one call's messages */
+#define RETRY_MS 500			/* between tries of a write */
 
 struct telling {
-	const struct relay *r;
-	struct call *call;
-	struct patience *patience;
-	const char *endpoint;
-	const char *token;
-	bool stored;		/* it is the stored one, */
-	bool renewed;		/* and was refreshed by this telling */
-	bool stored_over;	/* that one is of no use (any more) */
-	int64_t own_id;		/* the message whose own token was tried last */
-	bool moved;
-	int64_t took_ms;	/* of the last call */
-	struct verdict v;
-	enum tokens_end none;	/* why there is no stored token */
+	struct rest_call rest;
+	struct line *line;
+	struct relay *relay;
+	struct journey **journey;
+	struct status_item *item;
+	const char **own;
+	size_t n;
+	/* its end */
+	struct moving moving;
+	struct moving_one *one;
+	struct timer retry;
 	char reason[PROBLEM_TEXT_MAX];
-	struct call_end *end;
 };
 
-static const char *
-member_of(const struct telling *t)
-{
-	return t->call->work[0]->member_id;
-}
-
-/* Whoever waits for them learns what they are now. */
 static void
-tell_waiting(const struct telling *t)
+telling_free(struct telling *t)
 {
-	for (size_t i = 0; i < t->call->n; i++)
-		waiting_tell(t->r->waiting, &t->call->work[i], 1,
-		    t->call->work[i]->state);
+	rest_free(&t->rest);
+	free(t->journey);
+	free(t->item);
+	free(t->own);
+	free(t->one);
+	loop_bury(t->relay->env.loop, t);
 }
 
-static void
-fail(struct telling *t, bool final, enum hold hold, const char *reason)
+static enum err
+render(struct rest_call *rest, const char *token, struct buf *b)
 {
-	struct failure f = { .final = final, .reason = reason,
-	    .wait_s = t->v.retry_after_s, .hold = hold };
-	const struct env *env = &t->r->env;
+	const struct telling *t = (const struct telling *)rest;
+	const struct status s = { t->line->connector, t->line->place.line,
+	    t->item, t->n };
 
-	if (t->v.kind == VERDICT_OPERATING)
-		f.until_ms = store_reset_ms(env->store, member_of(t));
-	if (t->v.kind == VERDICT_OVERLOAD)	/* blocked by hand */
-		f.wait_s = env->config->retry.longest;
-	attempt_failed(t->r, t->call->work, t->call->n, STEP_STATUS, &f,
-	    NULL);
-	tell_waiting(t);
-}
-
-static bool
-is_token(const char *token)
-{
-	return token != NULL && token[0] != '\0' &&
-	    strcmp(token, "undefined") != 0;
-}
-
-/* The newest event's own token that was not tried yet.  False: none. */
-static bool
-own_token(struct telling *t)
-{
-	const struct work *newest = NULL;
-
-	for (size_t i = 0; i < t->call->n; i++) {
-		const struct work *w = t->call->work[i];
-
-		if (is_token(w->token) && w->id < t->own_id &&
-		    (newest == NULL || w->id > newest->id) &&
-		    (t->token == NULL || strcmp(w->token, t->token) != 0))
-			newest = w;
-	}
-	if (newest == NULL)
-		return false;
-	t->own_id = newest->id;
-	t->token = newest->token;
-	t->stored = t->call->installed &&
-	    strcmp(t->token, t->call->portal.access_token) == 0;
-	return true;
-}
-
-/* The stored token, other than `failed`.  False: there is none. */
-static bool
-stored_token(struct telling *t, const char *failed, bool refresh)
-{
-	const char *token;
-
-	t->none = tokens_get(&t->r->env, member_of(t), failed, refresh,
-	    &t->call->arena, t->patience, &token, t->reason);
-	t->stored_over = t->none != TOKENS_OK;
-	if (t->none == TOKENS_OK) {
-		t->token = token;
-		t->stored = true;
-		t->renewed = refresh;
-	}
-	return t->none == TOKENS_OK;
-}
-
-static bool
-first_token(struct telling *t)
-{
-	const struct portal *p = &t->call->portal;
-	bool stored = t->call->installed && p->access_token[0] != '\0';
-
-	t->own_id = INT64_MAX;
-	/* a rejected pair still may work, but nothing can renew it */
-	if (t->call->n > 1 && stored && p->rejected == NULL) {
-		t->token = p->access_token;
-		t->stored = true;
-		return true;
-	}
-	return own_token(t) || stored_token(t, NULL, false);
-}
-
-/* The next rung of the ladder.  False: there is none. */
-static bool
-next_token(struct telling *t)
-{
-	if (t->stored) {
-		/* one whose user may not is a person's business */
-		if (t->v.kind != VERDICT_ACCESS && !t->renewed &&
-		    stored_token(t, t->token, true))
-			return true;
-		t->stored_over = true;
-		return own_token(t);
-	}
-	if (t->call->n > 1 && own_token(t))
-		return true;
-	return !t->stored_over && stored_token(t, t->token, false);
-}
-
-/* The REST endpoint in the address that our call was sent on to, or NULL. */
-static const char *
-home_of(struct telling *t, const char *location)
-{
-	const size_t method = sizeof(STATUS_METHOD) - 1;
-	size_t n = strlen(location);
-
-	if (strchr(location, '?') != NULL ||
-	    n <= method || location[n - method - 1] != '/' ||
-	    strcmp(location + n - method, STATUS_METHOD) != 0 ||
-	    !trust_new_home(t->r->env.config, location))
-		return NULL;
-	return arena_dup(&t->call->arena, location, n - method);
-}
-
-/* The portal was renamed: its new endpoint, once.  False: not there. */
-static bool
-move(struct telling *t)
-{
-	const struct env *env = &t->r->env;
-	struct problem p = { 0 };
-	const char *home = NULL;
-
-	if (!t->moved)
-		home = home_of(t, t->v.location);
-	if (home == NULL)
-		return false;
-	t->moved = true;
-	t->endpoint = home;
-	log_warning(env->log, "moved", F_STR("member_id", member_of(t)),
-	    F_STR("endpoint", home),
-	    F_STR("advice", t->call->installed ?
-	    "the stored endpoint is replaced" :
-	    "change app.client_endpoint if it is set"));
-	if (t->call->installed && store_portal_moved(env->store,
-	    member_of(t), home, &p) != ERR_OK)
-		log_error(env->log, "store-failed", F_STR("reason", p.text));
-	return true;
+	return status_render(b, &s, token);
 }
 
 static void
-call(struct telling *t, struct status_item *item)
+add(struct telling *t, struct journey *j)
 {
-	const struct env *env = &t->r->env;
-	const struct http_route route = env_route(env);
-	const struct status_call c = {
-		.client = env->http,
-		.route = &route,
-		.timeout_ms = env->config->portal.timeout * 1000,
-		.endpoint = t->endpoint,
-		.token = t->token,
-		.connector = t->call->work[0]->connector,
-		.line = t->call->work[0]->line,
-		.item = item,
-		.items = t->call->n,
-	};
+	const struct work *w = j->work;
 
-	for (size_t i = 0; i < t->call->n; i++) {
-		const struct work *w = t->call->work[i];
-
-		item[i] = (struct status_item){
-			.chat_id = w->chat_id,
-			.message_id = w->message_id,
-			.chat = w->chat,
-			.ids = w->ids,
-			.date = w->delivered_ms / 1000,
-		};
-	}
-	status_send(&c, t->patience, &t->v);
+	t->item[t->n] = (struct status_item){ .chat_id = w->chat_id,
+	    .message_id = w->message_id, .chat = w->chat, .ids = w->ids,
+	    .date = w->delivered_ms / 1000 };
+	t->journey[t->n++] = j;
 }
 
-static int64_t
-mono(const struct telling *t)
-{
-	return t->r->env.clock->mono_ms(t->r->env.clock->ctx);
-}
-
-/* Calls until Bitrix24 accepts or no rung is left. */
+/* What waits, in order, until the call is full; one that must go alone goes
+ * alone. */
 static void
-climb(struct telling *t, struct status_item *item)
+gather(struct telling *t)
 {
-	bool again = true;
+	struct line *l = t->line;
+	size_t max = line_batch(l), bytes = 0;
+	struct journey *j;
 
-	for (int i = 0; again && i < CALLS_MAX; i++) {
-		t->end->more_calls += i != 0;
-		t->took_ms = mono(t);
-		call(t, item);
-		t->took_ms = mono(t) - t->took_ms;
-		switch (t->v.kind) {
-		case VERDICT_EXPIRED:
-		case VERDICT_TOKEN:
-		case VERDICT_ACCESS:
-			again = next_token(t);
+	while (t->n < max && (j = TAILQ_FIRST(&l->waiting)) != NULL) {
+		const struct status_item item = { .chat = j->work->chat,
+		    .ids = j->work->ids };
+
+		bytes += status_size(&item);
+		if (t->n != 0 && (bytes > BYTES_MAX || j->work->alone))
 			break;
-		case VERDICT_MOVED:
-			again = move(t);
+		TAILQ_REMOVE(&l->waiting, j, link);
+		l->n--;
+		add(t, j);
+		journey_enter(j, STAGE_TELLING);
+		if (j->work->alone || j->probe)
 			break;
-		default:
-			again = false;
-		}
 	}
+}
+
+/* The events' own tokens, the newest event's first, each once. */
+static size_t
+list_own(struct telling *t)
+{
+	size_t n = 0;
+
+	for (size_t i = t->n; i-- > 0;) {
+		const char *token = t->journey[i]->work->token;
+
+		if (rest_is_token(token) && (n == 0 ||
+		    strcmp(t->own[n - 1], token) != 0))
+			t->own[n++] = token;
+	}
+	return n;
+}
+
+/* An endpoint of any of these events serves, the newest's first. */
+static const char *
+find_endpoint(const struct telling *t)
+{
+	for (size_t i = t->n; i-- > 0;)
+		if (t->journey[i]->work->endpoint != NULL)
+			return t->journey[i]->work->endpoint;
+	return NULL;
+}
+
+static void submit(struct telling *);
+
+static void
+try_again(struct timer *timer)
+{
+	submit((struct telling *)((char *)timer - offsetof(struct telling,
+	    retry)));
+}
+
+/* Where the messages are now, for who waits. */
+static void
+end_one(struct telling *t, size_t i)
+{
+	struct journey *j = t->journey[i];
+
+	switch (t->one[i].move) {
+	case MOVE_TOLD:
+		journey_end(j, STATE_ACKNOWLEDGED, false);
+		break;
+	case MOVE_REFUSED:
+		journey_end(j, STATE_REFUSED, false);
+		break;
+	case MOVE_ALONE:
+		journey_end_in_store(j);
+		break;
+	default:
+		journey_end(j, STATE_DELIVERED, false);
+	}
+}
+
+static void
+on_written(struct db_work *w)
+{
+	struct telling *t = (struct telling *)((char *)w -
+	    offsetof(struct telling, moving));
+	struct relay *r = t->relay;
+	bool told = t->one[0].move == MOVE_TOLD;
+
+	fault_point("acknowledged-after-commit");
+	if (w->end != ERR_OK) {
+		log_error(r->env.log, "store-failed", F_STR("member_id",
+		    room_member(t->line->room)),
+		    F_STR("reason", w->problem.text));
+		t->retry.fire = try_again;
+		loop_arm(r->env.loop, &t->retry, loop_now(r->env.loop) +
+		    RETRY_MS);
+		return;
+	}
+	if (t->moving.more)
+		line_stored(t->line);
+	for (size_t i = 0; !told && i < t->n; i++)
+		end_one(t, i);
+	r->writes--;
+	line_leave(t->line);
+	telling_free(t);
+}
+
+static void
+submit(struct telling *t)
+{
+	/* nobody waits for what only repeats a harmless call */
+	t->moving.db = (struct db_work){ .done = on_written,
+	    .lazy = t->one[0].move == MOVE_TOLD };
+	store_move(&t->moving);
+	env_submit(&t->relay->env, &t->moving.db);
+}
+
+/*
+ * The end is queued.  Who waits for a told message is answered now: whatever
+ * is written after this finds it told, and a crash before only repeats the
+ * call.
+ */
+static void
+write_end(struct telling *t)
+{
+	bool told = t->one[0].move == MOVE_TOLD;
+
+	t->moving.store = t->relay->env.store;
+	t->moving.one = t->one;
+	t->moving.n = t->n;
+	t->moving.tell = t->line->place;
+	t->relay->writes++;
+	t->line->users++;
+	submit(t);
+	for (size_t i = 0; told && i < t->n; i++)
+		end_one(t, i);
 }
 
 static void
 acknowledged(struct telling *t)
 {
-	t->end->acknowledged = true;
-	t->end->took_ms = t->took_ms;
-	t->end->reset_ms = t->v.reset_at * 1000;
-	for (size_t i = 0; i < t->call->n; i++) {
-		t->call->work[i]->state = STATE_ACKNOWLEDGED;
-		log_info(t->r->env.log, "acknowledged", F_STR("key",
-		    t->call->work[i]->key));
+	t->line->took_ms = t->rest.took_ms;
+	for (size_t i = 0; i < t->n; i++) {
+		t->one[i].move = MOVE_TOLD;
+		t->journey[i]->work->state = STATE_ACKNOWLEDGED;
+		log_info(t->relay->env.log, "acknowledged", F_STR("key",
+		    t->journey[i]->work->key));
 	}
+	t->relay->moved += (int64_t)t->n;
 }
 
-/* A batch that is refused for its content, or for the want of a token that
- * others of it have, is told message by message. */
+static void
+fail(struct telling *t, bool final, bool held, const char *reason)
+{
+	const struct config *c = t->relay->env.config;
+	struct failure f = { .final = final, .held = held, .reason = reason,
+	    .wait_s = t->rest.v.retry_after_s };
+	char text[PROBLEM_TEXT_MAX];
+
+	if (t->rest.v.kind == VERDICT_OPERATING)
+		f.until_ms = room_reset_ms(t->line->room);
+	if (t->rest.v.kind == VERDICT_OVERLOAD)		/* blocked by hand */
+		f.wait_s = c->retry.longest;
+	for (size_t i = 0; i < t->n; i++) {
+		attempt_failed(t->relay, t->journey[i]->work, STEP_STATUS, &f,
+		    &t->one[i], text);
+		/* refused or not, the words are the same but for a prefix */
+		(void)snprintf(t->journey[i]->reason,
+		    sizeof(t->journey[i]->reason), "%s", text);
+		t->one[i].text = t->journey[i]->reason;
+	}
+	t->relay->failed += (int64_t)t->n;
+}
+
+/* A batch that is refused for its content is told message by message. */
 static void
 one_by_one(struct telling *t)
 {
-	struct problem p = { 0 };
-
-	log_warning(t->r->env.log, "batch-refused", F_STR("member_id",
-	    member_of(t)), F_INT("messages", t->call->n),
-	    F_STR("reason", t->v.reason));
-	if (store_alone(t->r->env.store, t->call->work, t->call->n, &p) !=
-	    ERR_OK)
-		log_error(t->r->env.log, "store-failed",
-		    F_STR("reason", p.text));
-}
-
-/* Whether some message came with a token of its own that was not tried. */
-static bool
-has_untried(struct telling *t)
-{
-	return t->call->n > 1 && own_token(t);
+	log_warning(t->relay->env.log, "batch-refused", F_STR("member_id",
+	    room_member(t->line->room)), F_INT("messages", t->n),
+	    F_STR("reason", t->rest.v.reason));
+	for (size_t i = 0; i < t->n; i++)
+		t->one[i].move = MOVE_ALONE;
 }
 
 static void
+park(struct telling *t, const char *reason)
+{
+	room_set_parked(t->line->room, reason);
+	fail(t, false, true, reason);
+}
+
+/* No rung of the ladder is left. */
+static void
 refused_token(struct telling *t)
 {
-	bool user_may_not = t->v.kind == VERDICT_ACCESS && t->stored_over &&
-	    t->none == TOKENS_OK;
+	const struct rest_call *c = &t->rest;
 
-	/* never where each of them would refresh once more */
-	if (t->none != TOKENS_AGAIN && has_untried(t))
+	if (c->tokens_later)
+		fail(t, false, false, c->v.reason);
+	else if (t->n > 1 && c->next_own < c->owns)
 		one_by_one(t);
-	else if (user_may_not)
-		fail(t, true, HOLD_NONE, t->v.reason);
+	else if (c->v.kind == VERDICT_ACCESS && c->stored)
+		fail(t, true, false, c->v.reason);
 	else
-		fail(t, false, t->none == TOKENS_AGAIN ? HOLD_NONE :
-		    HOLD_PARKED, t->v.reason);
+		park(t, c->v.reason);
+}
+
+static void
+lost_portal(struct telling *t, const char *what, bool parked)
+{
+	log_error(t->relay->env.log, what, F_STR("member_id",
+	    room_member(t->line->room)), F_STR("reason", t->rest.v.reason));
+	if (parked)
+		park(t, t->rest.v.reason);
+	else
+		fail(t, false, false, t->rest.v.reason);
 }
 
 static void
 judge(struct telling *t)
 {
-	switch (t->v.kind) {
+	const struct verdict *v = &t->rest.v;
+
+	if (t->rest.no_token) {
+		park(t, v->reason);
+		return;
+	}
+	switch (v->kind) {
 	case VERDICT_OK:
 		acknowledged(t);
 		break;
 	case VERDICT_REFUSED:
-		if (t->call->n > 1)
+		if (t->n > 1)
 			one_by_one(t);
 		else
-			fail(t, true, HOLD_NONE, t->v.reason);
+			fail(t, true, false, v->reason);
 		break;
 	case VERDICT_ACCESS:
 	case VERDICT_EXPIRED:
@@ -329,150 +311,67 @@ judge(struct telling *t)
 		refused_token(t);
 		break;
 	case VERDICT_PORTAL:
-		log_error(t->r->env.log, "portal-lost", F_STR("member_id",
-		    member_of(t)), F_STR("reason", t->v.reason));
-		fail(t, false, HOLD_PARKED, t->v.reason);
+		lost_portal(t, "portal-lost", true);
 		break;
 	case VERDICT_OVERLOAD:
-		log_error(t->r->env.log, "overload", F_STR("member_id",
-		    member_of(t)), F_STR("reason", t->v.reason));
-		fail(t, false, HOLD_NONE, t->v.reason);
-		break;
-	case VERDICT_LIMIT:
-		t->end->refused = true;
-		fail(t, false, HOLD_NONE, t->v.reason);
+		lost_portal(t, "overload", false);
 		break;
 	default:
-		fail(t, false, HOLD_NONE, t->v.reason);
+		fail(t, false, v->down, v->reason);
 	}
 }
 
-/* Where to call and with what.  False: the messages were put off. */
+static void
+on_done(struct rest_call *rest)
+{
+	struct telling *t = (struct telling *)rest;
+
+	fault_point("status-after");
+	for (size_t i = 0; i < t->n; i++)
+		t->one[i] = (struct moving_one){
+			.id = t->journey[i]->work->id,
+			.from = STATE_DELIVERED,
+			.place = t->line->place,
+		};
+	t->line->probe = t->line->want.probe = false;
+	judge(t);
+	write_end(t);
+}
+
 static bool
-prepare(struct telling *t)
+make_room(struct telling *t, size_t n)
 {
-	const struct call *c = t->call;
-	const char *why;
-
-	/* an endpoint of any of these events serves, the newest's first */
-	t->endpoint = NULL;
-	for (size_t i = c->n; t->endpoint == NULL && i-- > 0;)
-		t->endpoint = trust_endpoint(t->r->env.config, c->installed ?
-		    c->portal.endpoint : NULL, c->work[i]->endpoint, &why);
-	if (t->endpoint == NULL) {
-		fail(t, false, HOLD_NONE, why);
-		return false;
-	}
-	if (!first_token(t)) {
-		fail(t, false, t->none == TOKENS_NONE ? HOLD_PARKED :
-		    HOLD_NONE, t->reason);
-		return false;
-	}
-	return true;
-}
-
-void
-tell(const struct relay *r, struct call *c, bool probe,
-    struct patience *patience, struct call_end *end)
-{
-	struct telling t = { .r = r, .call = c, .patience = patience,
-	    .v = { .retry_after_s = -1 }, .end = end };
-	struct status_item *item = arena_alloc(&c->arena,
-	    c->n * sizeof(*item));
-	char place[PLACE_MAX];
-
-	*end = (struct call_end){ .acknowledged = false };
-	if (item == NULL) {
-		fail(&t, false, HOLD_NONE, "out of memory");
-	} else if (prepare(&t)) {
-		place_of_portal(member_of(&t), place);
-		climb(&t, item);
-		place_was(r, place, c->work[0], t.v.down, probe);
-		judge(&t);
-	}
-}
-
-void
-line_of(const struct work *w, struct line *line, char place[PLACE_MAX])
-{
-	place_of_portal(w->member_id, place);
-	*line = (struct line){ w->member_id, w->connector, w->line, place };
-}
-
-/*
- * An idle portal is called at once.  But while another call is on its way,
- * those that it answers soon send their next events: an eighth of the time
- * that a call takes costs little, and saves most of them a whole one.
- */
-static void
-wait_for_more(const struct relay *r, const struct line *line, struct call *c)
-{
-	int64_t ms = c->took_ms / 8;
-	struct timespec t = { 0, 0 };
-	struct problem p = { 0 };
-
-	if (c->others == 0 || c->work[0]->alone)
-		return;
-	if (ms < GATHER_MIN_MS)
-		ms = GATHER_MIN_MS;
-	t.tv_nsec = (ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS) * 1000000;
-	(void)nanosleep(&t, NULL);
-	if (store_call_more(r->env.store, line, c, &p) != ERR_OK)
-		log_error(r->env.log, "store-failed", F_STR("reason",
-		    p.text));
-}
-
-struct good_news {
-	const struct relay *r;
-	const struct call *call;
-};
-
-/* Whoever waits is told before it is written: a crash only repeats it. */
-static void
-spread(void *ctx)
-{
-	const struct good_news *g = ctx;
-
-	waiting_tell(g->r->waiting, g->call->work, g->call->n,
-	    STATE_ACKNOWLEDGED);
+	t->journey = calloc(n, sizeof(struct journey *));
+	t->item = calloc(n, sizeof(*t->item));
+	t->own = calloc(n, sizeof(char *));
+	t->one = calloc(n, sizeof(*t->one));
+	return t->journey != NULL && t->item != NULL && t->own != NULL &&
+	    t->one != NULL;
 }
 
 bool
-tell_on(const struct relay *r, struct call *c, bool probe,
-    struct patience *patience)
+tell_begin(struct line *l)
 {
-	struct deadline until = deadline_in(r->env.clock,
-	    r->env.config->server.answer_within * 1000);
-	bool good = false, first = true;
+	struct telling *t = calloc(1, sizeof(*t));
 
-	while (c->leave == LEAVE_GRANTED) {
-		bool more = deadline_left(&until) > 0;
-		char place[PLACE_MAX];
-		struct good_news news = { r, c };
-		struct problem p = { 0 };
-		struct call_end end;
-		struct call next;
-		struct line line;
-
-		line_of(c->work[0], &line, place);
-		if (!probe)
-			wait_for_more(r, &line, c);
-		tell(r, c, probe, patience, &end);
-		good = first ? end.acknowledged : good;
-		first = probe = false;
-		call_init(&next);
-		if (end.acknowledged)
-			end.queued = (struct on_queued){ spread, &news };
-		/* those who wait for more than this call brings */
-		end.at_leisure = !r->one_shot &&
-		    waiting_count(r->waiting) <= c->n;
-		if (store_call_end(r->env.store, c, &end, &line, more ?
-		    &next : NULL, &p) != ERR_OK)
-			log_error(r->env.log, "store-failed", F_STR("key",
-			    c->work[0]->key), F_STR("reason", p.text));
-		call_free(c);
-		*c = next;
+	if (t == NULL)
+		return false;
+	t->line = l;
+	t->relay = l->relay;
+	if (!make_room(t, l->n < line_batch(l) ? l->n : line_batch(l))) {
+		telling_free(t);
+		return false;
 	}
-	call_free(c);
-	return good;
+	gather(t);
+	t->rest.done = on_done;
+	t->rest.room = l->room;
+	t->rest.method = STATUS_METHOD;
+	t->rest.render = render;
+	t->rest.own = t->own;
+	t->rest.owns = list_own(t);
+	t->rest.endpoint = find_endpoint(t);
+	t->rest.probe = t->journey[0]->probe;
+	fault_point("status-before");
+	rest_start(&t->rest);
+	return true;
 }

@@ -179,7 +179,7 @@ store_install_due(struct install_due *d)
 static bool
 end(struct tx *tx, struct db_work *w)
 {
-	const struct install_end *e = (const struct install_end *)w;
+	const struct install_end_work *e = (const struct install_end_work *)w;
 
 	if (!e->again)
 		return DB_RUN(tx, "DELETE FROM install WHERE id = ?1",
@@ -190,7 +190,7 @@ end(struct tx *tx, struct db_work *w)
 }
 
 void
-store_install_end(struct install_end *e)
+store_install_end(struct install_end_work *e)
 {
 	e->db.work = end;
 }

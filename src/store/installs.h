@@ -49,12 +49,12 @@ struct install_due {
 void store_install_due(struct install_due *);
 
 /* What became of a proof that gave no portal. */
-struct install_end {
+struct install_end_work {
 	struct db_work db;
 	int64_t id;
 	bool again;		/* else it is removed */
 	int64_t wait_ms;
 };
-void store_install_end(struct install_end *);
+void store_install_end(struct install_end_work *);
 
 #endif

@@ -382,11 +382,14 @@ static bool
 peek(struct tx *tx, struct db_work *w)
 {
 	struct peeking *p = (struct peeking *)w;
-	int64_t dead;
-	bool ok = db_next_dead(tx, &dead) && next_due(p->store, tx, &p->next_ms);
+	int64_t dead, installs;
+	bool ok = db_next_dead(tx, &dead) &&
+	    next_due(p->store, tx, &p->next_ms) && DB_NUMBER(tx, &installs,
+	    "SELECT 1 FROM install LIMIT 1", V_NULL);
 
 	p->due = ok && (dead != 0 || (p->next_ms != 0 &&
 	    p->next_ms <= db_time(tx)));
+	p->installs = ok && installs != 0;
 	return ok;
 }
 

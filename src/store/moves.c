@@ -194,16 +194,28 @@ ask_room(struct tx *tx, struct moving *v)
 	struct moving_one *m = &v->one[0];
 
 	v->left_waiting = false;
-	if (v->ask == NULL || m->lost)
+	if (m->lost || m->move != MOVE_DELIVERED)
 		return true;
-	if (!room_ask(v->store, tx, v->ask))
+	if (v->ask != NULL && !room_ask(v->store, tx, v->ask))
 		return false;
-	if ((v->has_slot || v->ask->granted) && v->ask->down_ms == 0)
-		return true;
-	v->left_waiting = true;
-	return DB_RUN(tx, "UPDATE queue SET turn = " READY ", owner = 0,"
-	    " place = ?2 WHERE id = ?1", V_INT(m->id),
-	    V_INT(v->tell.number)) && place_add(tx, &v->tell, 1);
+	v->left_waiting = v->leave || (v->ask != NULL &&
+	    (v->ask->down_ms != 0 || (!v->has_slot && !v->ask->granted)));
+	return !v->left_waiting || (DB_RUN(tx, "UPDATE queue SET turn = "
+	    READY ", owner = 0, place = ?2 WHERE id = ?1", V_INT(m->id),
+	    V_INT(v->tell.number)) && place_add(tx, &v->tell, 1));
+}
+
+/* Whoever told some takes along what others have left there. */
+static bool
+look_for_more(struct tx *tx, struct moving *v)
+{
+	int64_t ready = 0;
+	bool ok = v->one[0].move != MOVE_TOLD || v->tell.number == 0 ||
+	    DB_NUMBER(tx, &ready, "SELECT ready FROM place"
+	    " WHERE number = ?1", V_INT(v->tell.number));
+
+	v->more = ready > 0;
+	return ok;
 }
 
 static void
@@ -226,7 +238,8 @@ move(struct tx *tx, struct db_work *w)
 	for (size_t i = 0; ok && i < v->n; i++)
 		ok = move_one(v->store, tx, &v->one[i]);
 	if (ok && v->n != 0)
-		ok = next_of_chat(tx, v) && ask_room(tx, v);
+		ok = next_of_chat(tx, v) && ask_room(tx, v) &&
+		    look_for_more(tx, v);
 	if (ok && v->note != NULL)
 		ok = room_note(v->store, tx, v->note);
 	fault_before(v);

@@ -51,12 +51,14 @@ struct moving {
 	 * is down, the message waits at this place instead.
 	 */
 	bool has_slot;
+	bool leave;		/* it waits there in any case */
 	struct place tell;
 	struct room_note *note;	/* or NULL */
 	/* out */
 	int64_t now_ms;
 	struct work *next;	/* claimed; to be freed; or NULL */
 	bool left_waiting;	/* it waits at `tell`, unclaimed */
+	bool more;		/* with _TOLD: others wait at `tell` */
 };
 void store_move(struct moving *);
 

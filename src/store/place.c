@@ -120,20 +120,37 @@ place_down_ms(struct tx *tx, int64_t number, int64_t *ms)
 	    " WHERE number = ?1 AND down_ms <> 0", V_INT(number));
 }
 
+/* How long until the next probe. */
+static void
+set_wait(struct place_change *c)
+{
+	int64_t doublings = c->tries < 30 ? c->tries : 30;
+
+	c->wait_ms = c->first_ms << doublings;
+	if (c->wait_ms > c->longest_ms)
+		c->wait_ms = c->longest_ms;
+	c->tries++;
+}
+
 static bool
 channel_down(struct tx *tx, struct place_change *c)
 {
 	int64_t now = db_time(tx);
 
-	return DB_NUMBER(tx, &c->tries, "INSERT INTO place(number, kind, name,"
+	if (!DB_NUMBER(tx, &c->tries, "SELECT tries FROM place"
+	    " WHERE number = ?1", V_INT(c->place.number)))
+		return false;
+	set_wait(c);
+	return DB_RUN(tx, "INSERT INTO place(number, kind, name,"
 	    " connector, line, ready, look_ms, down_ms, tries, reason)"
-	    " VALUES(?1, ?2, ?3, ?4, 0, 0, ?5, ?6, 1, ?7)"
-	    " ON CONFLICT(number) DO UPDATE SET tries = tries + 1,"
+	    " VALUES(?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?8, ?7)"
+	    " ON CONFLICT(number) DO UPDATE SET tries = ?8,"
 	    " look_ms = ?5, reason = ?7, owner = 0,"
-	    " down_ms = CASE WHEN down_ms = 0 THEN ?6 ELSE down_ms END"
-	    " RETURNING tries", V_INT(c->place.number), V_INT(PLACE_CHANNEL),
+	    " down_ms = CASE WHEN down_ms = 0 THEN ?6 ELSE down_ms END",
+	    V_INT(c->place.number), V_INT(PLACE_CHANNEL),
 	    V_TEXT(c->place.name), V_TEXT(c->place.connector),
-	    V_INT(now + c->wait_ms), V_INT(now), V_TEXT(c->reason));
+	    V_INT(now + c->wait_ms), V_INT(now), V_TEXT(c->reason),
+	    V_INT(c->tries));
 }
 
 static bool
@@ -153,13 +170,17 @@ portal_down(struct tx *tx, struct place_change *c)
 {
 	int64_t now = db_time(tx);
 
-	return DB_NUMBER(tx, &c->tries, "INSERT INTO room(member_id, down_ms,"
-	    " probe_ms, tries, reason) VALUES(?1, ?2, ?3, 1, ?4)"
-	    " ON CONFLICT(member_id) DO UPDATE SET tries = tries + 1,"
+	if (!DB_NUMBER(tx, &c->tries, "SELECT tries FROM room"
+	    " WHERE member_id = ?1", V_TEXT(c->place.member_id)))
+		return false;
+	set_wait(c);
+	return DB_RUN(tx, "INSERT INTO room(member_id, down_ms,"
+	    " probe_ms, tries, reason) VALUES(?1, ?2, ?3, ?5, ?4)"
+	    " ON CONFLICT(member_id) DO UPDATE SET tries = ?5,"
 	    " probe_ms = ?3, reason = ?4, owner = 0,"
-	    " down_ms = CASE WHEN down_ms = 0 THEN ?2 ELSE down_ms END"
-	    " RETURNING tries", V_TEXT(c->place.member_id), V_INT(now),
-	    V_INT(now + c->wait_ms), V_TEXT(c->reason)) &&
+	    " down_ms = CASE WHEN down_ms = 0 THEN ?2 ELSE down_ms END",
+	    V_TEXT(c->place.member_id), V_INT(now),
+	    V_INT(now + c->wait_ms), V_TEXT(c->reason), V_INT(c->tries)) &&
 	    DB_RUN(tx, "UPDATE place SET look_ms = ?2 WHERE member_id = ?1",
 	    V_TEXT(c->place.member_id), V_INT(now + c->wait_ms));
 }

@@ -86,22 +86,25 @@ struct peeking {
 	/* out */
 	bool due;
 	int64_t next_ms;
+	bool installs;		/* some wait for their proof */
 };
 void store_peek(struct peeking *);
 
 /*
- * A destination is down until `probe_ms` (Unix), or up.  Of a portal, the
- * places of all its lines are meant.  Counts the failures.
+ * A destination is down, to be probed after first_ms, doubled with each
+ * failure up to longest_ms; or it is up.  Of a portal (_TELL), the places of
+ * all its lines are meant.
  */
 struct place_change {
 	struct db_work db;
 	struct store *store;
 	struct place place;	/* copies of its texts are the caller's */
 	bool down;
-	int64_t wait_ms;	/* until the next probe, with `down` */
+	int64_t first_ms, longest_ms;
 	const char *reason;
 	/* out */
-	int64_t tries;		/* 1: it was up before */
+	int64_t tries;		/* with `down`; 1: it was up before */
+	int64_t wait_ms;	/* until the probe */
 };
 void store_place_change(struct place_change *);
 

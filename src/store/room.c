@@ -195,7 +195,7 @@ ask(struct tx *tx, struct db_work *w)
 {
 	struct asking *a = (struct asking *)w;
 
-	return room_ask(a->store, tx, &a->ask);
+	return room_ask(a->store, tx, a->ask);
 }
 
 void

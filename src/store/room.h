@@ -35,7 +35,7 @@ void room_ask_free(struct room_ask *);
 struct asking {
 	struct db_work db;
 	struct store *store;
-	struct room_ask ask;
+	struct room_ask *ask;
 };
 void store_ask(struct asking *);
 

@@ -1,0 +1,358 @@
+/*
+ * The ladder of one REST call.
+ *
+ * Called by whoever has been let into a portal's room.  Owns what a call
+ * holds.  An event's own token goes first, the newest event's before older
+ * ones, then the stored one; only that one's end causes a refresh.  Which
+ * answer means what is the verdict's to say (contract, section 5).
+ */
+#include "portal/rest.h"
+
+#include "portal/trust.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLS_MAX 5	/* of one ladder; a move to a new address, too */
+#define BODY_MAX ((size_t)16 * 1024 * 1024)
+#define URL_MAX 4096
+#define ANSWER_MAX (256 * 1024)
+#define ARENA_MAX ((size_t)256 * 1024)
+
+static void call(struct rest_call *);
+
+bool
+rest_is_token(const char *token)
+{
+	return token != NULL && token[0] != '\0' &&
+	    strcmp(token, "undefined") != 0;
+}
+
+static const struct env *
+env_of(const struct rest_call *c)
+{
+	return rooms_env(room_all(c->room));
+}
+
+static void
+finish(struct rest_call *c)
+{
+	struct room *room = c->room;
+
+	if (c->called)
+		room_was(room, c->v.down, c->probe, c->v.reason);
+	if (c->v.kind == VERDICT_OK)
+		room_limits(room, c->v.reset_at * 1000, false);
+	if (c->v.kind == VERDICT_LIMIT)
+		room_limits(room, 0, true);
+	room_call_ended(room);
+	c->done(c);
+	room_leave(room);
+}
+
+static void
+run_finish(struct task *t)
+{
+	finish((struct rest_call *)((char *)t - offsetof(struct rest_call,
+	    task)));
+}
+
+/* It ends without a call; never from inside rest_start(). */
+static void
+end_soon(struct rest_call *c, const char *why)
+{
+	(void)snprintf(c->v.reason, sizeof(c->v.reason), "%s", why);
+	c->task = (struct task){ .run = run_finish, .name = "rest" };
+	loop_ready(env_of(c)->loop, &c->task);
+}
+
+static const char *
+keep(struct rest_call *c, const char *s)
+{
+	return arena_dup(&c->arena, s, strlen(s));
+}
+
+/* The next event's token that was not tried yet.  False: none. */
+static bool
+own_token(struct rest_call *c)
+{
+	while (c->next_own < c->owns) {
+		const char *token = c->own[c->next_own++];
+		const struct portal *p = room_portal(c->room);
+
+		if (!rest_is_token(token) || (c->token != NULL &&
+		    strcmp(token, c->token) == 0))
+			continue;
+		c->token = token;
+		c->stored = p != NULL && strcmp(token, p->access_token) == 0;
+		return true;
+	}
+	return false;
+}
+
+/* The stored token, unless it is the one that failed. */
+static bool
+stored_token(struct rest_call *c)
+{
+	const struct portal *p = room_portal(c->room);
+	const char *token = p != NULL ? p->access_token : "";
+
+	if (token[0] == '\0' || (c->token != NULL &&
+	    strcmp(token, c->token) == 0))
+		return false;
+	c->token = keep(c, token);
+	c->stored = c->token != NULL;
+	return c->stored;
+}
+
+static void
+on_search(struct token_search *s)
+{
+	struct rest_call *c = (struct rest_call *)((char *)s -
+	    offsetof(struct rest_call, search));
+
+	c->renewed = true;
+	if (s->end == TOKENS_OK && stored_token(c)) {
+		call(c);
+		return;
+	}
+	c->tokens_over = s->end == TOKENS_NONE;
+	c->tokens_later = s->end != TOKENS_NONE;
+	if (c->calls == 0)
+		(void)snprintf(c->v.reason, sizeof(c->v.reason), "%s",
+		    s->reason);
+	finish(c);
+}
+
+/* The next rung of the ladder, below the one whose verdict came. */
+static void
+climb(struct rest_call *c)
+{
+	bool user_may_not = c->v.kind == VERDICT_ACCESS;
+
+	if (own_token(c) || (!c->stored && stored_token(c))) {
+		call(c);
+		return;
+	}
+	/* one whose user may not is a person's business */
+	if (c->stored && !c->renewed && !user_may_not) {
+		c->search = (struct token_search){ .done = on_search,
+		    .failed = c->token };
+		tokens_search(c->room, &c->search);
+		return;
+	}
+	c->tokens_over = true;
+	finish(c);
+}
+
+/* The REST endpoint in the address that our call was sent on to, or NULL. */
+static const char *
+home_of(struct rest_call *c)
+{
+	const char *location = c->v.location;
+	size_t method = strlen(c->method), n = strlen(location);
+
+	if (strchr(location, '?') != NULL ||
+	    n <= method || location[n - method - 1] != '/' ||
+	    strcmp(location + n - method, c->method) != 0 ||
+	    !trust_new_home(env_of(c)->config, location))
+		return NULL;
+	return arena_dup(&c->arena, location, n - method);
+}
+
+struct moving_home {
+	struct portal_change change;
+	const struct env *env;
+	char *member_id, *home;
+};
+
+static void
+home_free(struct moving_home *m)
+{
+	free(m->member_id);
+	free(m->home);
+	free(m);
+}
+
+static void
+on_moved(struct db_work *w)
+{
+	struct moving_home *m = (struct moving_home *)w;
+
+	if (w->end != ERR_OK)
+		log_error(m->env->log, "store-failed", F_STR("member_id",
+		    m->member_id), F_STR("reason", w->problem.text));
+	home_free(m);
+}
+
+/* Nobody waits for it: if it is not written, the next call is sent on. */
+static void
+store_home(struct rest_call *c, const char *home)
+{
+	struct moving_home *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return;
+	m->env = env_of(c);
+	m->member_id = strdup(room_member(c->room));
+	m->home = strdup(home);
+	if (m->member_id == NULL || m->home == NULL) {
+		home_free(m);
+		return;
+	}
+	m->change = (struct portal_change){ .db.done = on_moved,
+	    .store = m->env->store, .act = PORTAL_MOVED,
+	    .member_id = m->member_id, .text = m->home };
+	store_portal_change(&m->change);
+	env_submit(m->env, &m->change.db);
+}
+
+/* The portal was renamed: its new endpoint, once.  False: not there. */
+static bool
+move(struct rest_call *c)
+{
+	const struct portal *p = room_portal(c->room);
+	const char *home = c->moved ? NULL : home_of(c);
+
+	if (home == NULL)
+		return false;
+	c->moved = true;
+	c->at = home;
+	log_warning(env_of(c)->log, "moved", F_STR("member_id",
+	    room_member(c->room)), F_STR("endpoint", home),
+	    F_STR("advice", p != NULL ? "the stored endpoint is replaced" :
+	    "change app.client_endpoint if it is set"));
+	if (p != NULL) {
+		struct portal now = *p;
+
+		now.endpoint = home;
+		store_home(c, home);
+		room_set_portal(c->room, &now);
+	}
+	return true;
+}
+
+static void
+on_answer(struct http_call *h)
+{
+	struct rest_call *c = (struct rest_call *)((char *)h -
+	    offsetof(struct rest_call, http));
+
+	verdict_read(&c->v, h);
+	c->took_ms = h->took_ms;
+	http_call_free(h);
+	if (c->calls >= CALLS_MAX) {
+		finish(c);
+		return;
+	}
+	switch (c->v.kind) {
+	case VERDICT_EXPIRED:
+	case VERDICT_TOKEN:
+	case VERDICT_ACCESS:
+		climb(c);
+		break;
+	case VERDICT_MOVED:
+		if (move(c))
+			call(c);
+		else
+			finish(c);
+		break;
+	default:
+		finish(c);
+	}
+}
+
+static bool
+build(struct rest_call *c)
+{
+	size_t n = strlen(c->at);
+
+	buf_reset(&c->url);
+	buf_reset(&c->body);
+	return buf_add(&c->url, c->at, n) == ERR_OK &&
+	    (n == 0 || c->at[n - 1] == '/' ||
+	    buf_addc(&c->url, '/') == ERR_OK) &&
+	    buf_adds(&c->url, c->method) == ERR_OK &&
+	    buf_str(&c->url) != NULL &&
+	    c->render(c, c->token, &c->body) == ERR_OK;
+}
+
+static void
+call(struct rest_call *c)
+{
+	static const char *const headers[] = {
+		"Content-Type: application/json", NULL,
+	};
+	const struct env *env = env_of(c);
+
+	if (!build(c)) {
+		c->v = (struct verdict){ .kind = VERDICT_AGAIN,
+		    .retry_after_s = -1 };
+		end_soon(c, "the call is too large or memory ran out");
+		return;
+	}
+	if (c->calls++ != 0)
+		room_extra_call(c->room);
+	c->called = true;
+	c->http = (struct http_call){
+		.done = on_answer,
+		.peer = room_peer(c->room),
+		.route = &c->route,
+		.url = c->url.p,
+		.headers = headers,
+		.body = c->body.p,
+		.body_len = c->body.len,
+		.timeout_ms = env->config->portal.timeout * 1000,
+		.answer_max = ANSWER_MAX,
+	};
+	http_start(env->http, &c->http);
+}
+
+static void
+clear(struct rest_call *c)
+{
+	c->v = (struct verdict){ .kind = VERDICT_AGAIN, .retry_after_s = -1 };
+	c->called = c->no_token = c->tokens_over = c->tokens_later = false;
+	c->stored = c->renewed = c->moved = false;
+	c->token = c->at = NULL;
+	c->next_own = 0;
+	c->calls = 0;
+	c->took_ms = 0;
+	c->route = env_route(env_of(c));
+	arena_init(&c->arena, ARENA_MAX);
+	buf_init(&c->url, URL_MAX);
+	buf_init(&c->body, BODY_MAX);
+}
+
+void
+rest_start(struct rest_call *c)
+{
+	const struct portal *p = room_portal(c->room);
+	const char *why;
+
+	clear(c);
+	/* the room stays until the call has ended */
+	(void)room_enter(room_all(c->room), room_member(c->room));
+	c->at = trust_endpoint(env_of(c)->config, p != NULL ? p->endpoint :
+	    NULL, c->endpoint, &why);
+	if (c->at != NULL)
+		c->at = keep(c, c->at);
+	if (c->at == NULL) {
+		end_soon(c, why != NULL ? why : "out of memory");
+	} else if (own_token(c) || stored_token(c)) {
+		call(c);
+	} else {
+		c->no_token = c->tokens_over = true;
+		end_soon(c, "no tokens of this portal are stored");
+	}
+}
+
+void
+rest_free(struct rest_call *c)
+{
+	buf_free(&c->url);
+	buf_free(&c->body);
+	arena_free(&c->arena);
+}

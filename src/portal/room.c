@@ -1,0 +1,456 @@
+/*
+ * The room of a portal: who may call it, and when.
+ *
+ * Called by rest.c and by the relay, in the loop.  Owns the rooms, each with
+ * what it holds in the store: slots and credit.  If the store fails, nobody
+ * is let in, and it is asked again.
+ */
+#include "portal/room.h"
+
+#include "portal/room_inside.h"
+#include "store/portals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CREDIT_MS 1000		/* how long a charged call may wait */
+#define ASK_MS 100		/* between looks for a slot of others */
+#define CALLS_TURN 8		/* then others get the slot */
+
+const struct env *
+rooms_env(const struct rooms *all)
+{
+	return all->env;
+}
+
+struct oauth_calls *
+rooms_oauth(struct rooms *all)
+{
+	return &all->oauth;
+}
+
+const char *
+room_member(const struct room *r)
+{
+	return r->member_id;
+}
+
+struct rooms *
+room_all(const struct room *r)
+{
+	return r->all;
+}
+
+struct http_peer *
+room_peer(struct room *r)
+{
+	return &r->peer;
+}
+
+struct token_searches *
+room_searches(struct room *r)
+{
+	return &r->searches;
+}
+
+bool
+room_has_slot(const struct room *r)
+{
+	return r->slots > 0;
+}
+
+bool
+room_is_down(const struct room *r)
+{
+	return r->down;
+}
+
+bool
+room_is_parked(const struct room *r)
+{
+	return r->parked;
+}
+
+int64_t
+room_calls(const struct room *r)
+{
+	return r->calls;
+}
+
+int64_t
+room_reset_ms(const struct room *r)
+{
+	return r->reset_ms;
+}
+
+static int64_t
+now_of(const struct room *r)
+{
+	return loop_now(r->all->env->loop);
+}
+
+static void
+pump_soon(struct room *r)
+{
+	loop_ready(r->all->env->loop, &r->pump);
+}
+
+static void
+pump_at(struct room *r, int64_t at_ms)
+{
+	if (r->timer.place == 0 || at_ms < r->timer.at_ms)
+		loop_arm(r->all->env->loop, &r->timer, at_ms);
+}
+
+/* A Unix time as the monotonic one of the loop. */
+static int64_t
+mono_of(const struct room *r, int64_t wall_ms)
+{
+	int64_t ms = wall_ms - clock_wall(r->all->env->clock);
+
+	return now_of(r) + (ms > 0 ? ms : 0);
+}
+
+static void
+news(struct room *r, enum room_news what)
+{
+	if (r->all->news != NULL)
+		r->all->news(r->all->ctx, r, what);
+}
+
+/* What was granted, and how the portal stands. */
+static void
+absorb(struct room *r)
+{
+	const struct room_ask *a = &r->ask;
+	int64_t now = now_of(r);
+
+	if (r->credit_until <= now)
+		r->credits = 0;
+	r->credits += a->credits;
+	if (a->credits != 0)
+		r->credit_until = r->asked_ms + CREDIT_MS;
+	r->slots += a->granted;
+	r->others_wait = a->others_wait;
+	r->parked = a->parked;
+	r->reset_ms = a->reset_ms;
+	if (a->reset_ms > clock_wall(r->all->env->clock))
+		r->wait_until = mono_of(r, a->reset_ms);
+	r->ask_at = a->credit_ms != 0 ? mono_of(r, a->credit_ms) : 0;
+	room_set_portal(r, a->installed ? &a->portal : NULL);
+	if ((a->down_ms != 0) != r->down) {
+		r->down = a->down_ms != 0;
+		news(r, r->down ? ROOM_DOWN : ROOM_UP);
+	} else if (r->down) {
+		news(r, ROOM_DOWN);
+	}
+	if (a->slot && !a->granted && !r->down) {
+		r->ask_at = now + ASK_MS;
+		if (r->slots == 0)
+			news(r, ROOM_NO_SLOT);
+	}
+}
+
+/* How many calls to charge: unused credit is lost to the portal's bucket. */
+static int64_t
+calls_wanted(const struct room *r)
+{
+	int64_t have = r->credit_until > now_of(r) ? r->credits : 0;
+
+	if (r->calls == 0)
+		return have == 0 ? 1 : 0;
+	return have < 2 ? 2 - have : 0;
+}
+
+static void
+set_ask(struct room *r, bool probe)
+{
+	int64_t most = r->all->env->config->portal.calls_in_flight;
+
+	r->ask.slot = r->slots < most && r->calls >= r->slots;
+	r->ask.calls = calls_wanted(r);
+	r->ask.probe = probe;
+	r->asking = true;
+	r->asked_ms = now_of(r);
+}
+
+struct room_ask *
+room_lend(struct room *r)
+{
+	if (r->asking || now_of(r) < r->ask_at)
+		return NULL;
+	set_ask(r, false);
+	if (r->ask.slot || r->ask.calls != 0)
+		return &r->ask;
+	r->asking = false;
+	return NULL;
+}
+
+void
+room_asked(struct room *r, bool done)
+{
+	r->asking = false;
+	if (done)
+		absorb(r);
+	else
+		r->ask_at = now_of(r) + CREDIT_MS;
+	pump_soon(r);
+}
+
+static void
+on_asked(struct db_work *w)
+{
+	struct room *r = (struct room *)((char *)w - offsetof(struct room,
+	    work));
+
+	room_asked(r, w->end == ERR_OK);
+	room_leave(r);
+}
+
+static void
+submit_ask(struct room *r, bool probe)
+{
+	if (r->asking)
+		return;
+	if (now_of(r) < r->ask_at) {
+		pump_at(r, r->ask_at);
+		return;
+	}
+	set_ask(r, probe);
+	r->work = (struct asking){ .db.done = on_asked,
+	    .store = r->all->env->store, .ask = &r->ask };
+	store_ask(&r->work);
+	r->users++;
+	env_submit(r->all->env, &r->work.db);
+}
+
+void
+room_ask_again(struct room *r)
+{
+	pump_soon(r);
+}
+
+/* Whether one more may call now; else it is seen to that one may. */
+static bool
+may_call(struct room *r, const struct room_want *w)
+{
+	int64_t now = now_of(r);
+	int64_t most = r->all->env->config->portal.calls_in_flight;
+
+	if (r->down && !w->probe)
+		return false;
+	if (now < r->wait_until) {
+		pump_at(r, r->wait_until);
+		return false;
+	}
+	if (r->credits > 0 && r->credit_until > now && r->calls < r->slots)
+		return true;
+	if (r->calls < r->slots || r->slots < most)
+		submit_ask(r, w->probe);
+	return false;
+}
+
+/* Nobody wants to call: others may have the slots. */
+static void
+free_slots(struct room *r)
+{
+	int64_t n = 0;
+
+	if (TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking)
+		n = r->slots;
+	else if (r->others_wait && r->made >= CALLS_TURN &&
+	    r->slots > r->calls)
+		n = 1;
+	if (n == 0)
+		return;
+	r->slots -= n;
+	r->made = 0;
+	r->others_wait = false;
+	r->ask_at = TAILQ_EMPTY(&r->wants) ? 0 : now_of(r) + ASK_MS;
+	r->due.free_slots += n;
+	room_note_soon(r);
+}
+
+static void
+let_in(struct room *r, struct room_want *w)
+{
+	room_unwant(r, w);
+	r->calls++;
+	r->credits--;
+	r->made++;
+	w->go(w);
+}
+
+static void
+pump(struct task *t)
+{
+	struct room *r = (struct room *)((char *)t - offsetof(struct room,
+	    pump));
+	struct room_want *w;
+
+	r->users++;
+	while ((w = TAILQ_FIRST(&r->wants)) != NULL && may_call(r, w))
+		let_in(r, w);
+	/* the next call is not to wait for a commit */
+	if (w != NULL && r->calls != 0 && !r->down && r->credits < 1)
+		submit_ask(r, false);
+	free_slots(r);
+	room_leave(r);
+}
+
+static void
+on_timer(struct timer *t)
+{
+	pump_soon((struct room *)((char *)t - offsetof(struct room, timer)));
+}
+
+void
+room_want(struct room *r, struct room_want *w)
+{
+	if (!w->listed) {
+		w->listed = true;
+		TAILQ_INSERT_TAIL(&r->wants, w, link);
+	}
+	pump_soon(r);
+}
+
+void
+room_unwant(struct room *r, struct room_want *w)
+{
+	if (!w->listed)
+		return;
+	w->listed = false;
+	TAILQ_REMOVE(&r->wants, w, link);
+}
+
+void
+room_unused(struct room *r)
+{
+	r->calls--;
+	r->credits++;
+	pump_soon(r);
+}
+
+void
+room_extra_call(struct room *r)
+{
+	r->due.charge++;
+}
+
+void
+room_call_ended(struct room *r)
+{
+	r->calls--;
+	pump_soon(r);
+}
+
+static struct room *
+find(const struct rooms *all, const char *member_id)
+{
+	int64_t number = table_number(member_id);
+	struct table_node *n = NULL;
+
+	while ((n = table_find(&all->table, number, n)) != NULL) {
+		struct room *r = (struct room *)((char *)n -
+		    offsetof(struct room, node));
+
+		if (strcmp(r->member_id, member_id) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+static struct room *
+make(struct rooms *all, const char *member_id)
+{
+	struct room *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->all = all;
+	r->member_id = strdup(member_id);
+	if (r->member_id == NULL || table_add(&all->table, &r->node,
+	    table_number(member_id)) != ERR_OK) {
+		free(r->member_id);
+		free(r);
+		return NULL;
+	}
+	http_peer_init(&r->peer);
+	TAILQ_INIT(&r->wants);
+	TAILQ_INIT(&r->searches);
+	room_ask_init(&r->ask, r->member_id);
+	arena_init(&r->arena, PORTAL_ARENA_MAX);
+	r->pump = (struct task){ .run = pump, .name = "room" };
+	r->timer.fire = on_timer;
+	return r;
+}
+
+struct room *
+room_enter(struct rooms *all, const char *member_id)
+{
+	struct room *r = find(all, member_id);
+
+	if (r == NULL)
+		r = make(all, member_id);
+	if (r != NULL)
+		r->users++;
+	return r;
+}
+
+static void
+destroy(struct room *r)
+{
+	struct loop *loop = r->all->env->loop;
+
+	loop_unready(loop, &r->pump);
+	loop_disarm(loop, &r->timer);
+	table_remove(&r->all->table, &r->node);
+	room_ask_free(&r->ask);
+	arena_free(&r->arena);
+	free(r->member_id);
+	loop_bury(loop, r);
+}
+
+/* One that is down, or waits for credit, keeps what it knows. */
+void
+room_leave(struct room *r)
+{
+	if (--r->users == 0 && r->slots == 0 && r->calls == 0 &&
+	    !r->noting && !r->asking && TAILQ_EMPTY(&r->wants))
+		destroy(r);
+}
+
+enum err
+rooms_new(struct rooms **out, const struct env *env)
+{
+	struct rooms *all = calloc(1, sizeof(*all));
+
+	*out = all;
+	if (all == NULL)
+		return ERR_NOMEM;
+	all->env = env;
+	oauth_calls_init(&all->oauth, env, OAUTH_CALLS);
+	return ERR_OK;
+}
+
+void
+rooms_free(struct rooms *all)
+{
+	struct table_node *n;
+
+	if (all == NULL)
+		return;
+	while ((n = table_any(&all->table)) != NULL)
+		destroy((struct room *)((char *)n - offsetof(struct room,
+		    node)));
+	table_free(&all->table);
+	free(all);
+}
+
+void
+rooms_on_news(struct rooms *all, void (*tell)(void *, struct room *,
+    enum room_news), void *ctx)
+{
+	all->news = tell;
+	all->ctx = ctx;
+}

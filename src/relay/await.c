@@ -1,0 +1,130 @@
+/*
+ * Messages that somebody waits for while nobody here works on them: those
+ * behind another of their event, and delivered ones that another process, or
+ * a later call, tells.
+ *
+ * Called by visits and journeys.  Owns the list.  What another process has
+ * told is learnt from the store each tenth of a second.
+ */
+#include "relay/inside.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#define WATCH_MS 100
+#define WATCH_MAX 1024	/* of them in one look; the others in the next */
+
+static struct await *
+of_node(struct table_node *n)
+{
+	return (struct await *)((char *)n - offsetof(struct await, node));
+}
+
+static void
+arm(struct relay *r)
+{
+	if (!r->watching && r->watch_timer.place == 0)
+		loop_arm(r->env.loop, &r->watch_timer,
+		    loop_now(r->env.loop) + WATCH_MS);
+}
+
+static bool
+take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
+{
+	struct table_node *n = table_find(&r->awaits, id, NULL);
+	struct await *a;
+
+	if (n == NULL)
+		return false;
+	a = of_node(n);
+	*visit = a->visit;
+	*index = a->index;
+	table_remove(&r->awaits, n);
+	free(a);
+	return true;
+}
+
+bool
+await_take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
+{
+	return r->awaits.n != 0 && take(r, id, visit, index);
+}
+
+/* What became of them: told, refused, or nothing yet. */
+static void
+on_watched(struct db_work *w)
+{
+	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
+	    watch));
+
+	r->watching = false;
+	for (size_t i = 0; w->end == ERR_OK && i < r->watch.n; i++) {
+		enum state state = r->watch_state[i];
+		struct visit *v;
+		size_t index;
+
+		if (state == STATE_RECEIVED || state == STATE_DELIVERED)
+			continue;
+		if (!take(r, r->watch_id[i], &v, &index))
+			continue;
+		visit_state(v, index, state != 0 ? state :
+		    STATE_ACKNOWLEDGED, false);
+		visit_drop(v);
+	}
+	if (r->awaits.n != 0)
+		arm(r);
+}
+
+static size_t
+list_ids(struct relay *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->awaits.slots && n < WATCH_MAX; i++)
+		for (struct table_node *a = r->awaits.slot[i]; a != NULL &&
+		    n < WATCH_MAX; a = a->next)
+			r->watch_id[n++] = a->number;
+	return n;
+}
+
+static void
+on_timer(struct timer *t)
+{
+	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay,
+	    watch_timer));
+
+	if (r->watching || r->awaits.n == 0)
+		return;
+	if (r->watch_id == NULL)
+		r->watch_id = calloc(WATCH_MAX, sizeof(*r->watch_id));
+	if (r->watch_state == NULL)
+		r->watch_state = calloc(WATCH_MAX, sizeof(*r->watch_state));
+	if (r->watch_id == NULL || r->watch_state == NULL) {
+		arm(r);
+		return;
+	}
+	r->watching = true;
+	r->watch = (struct watching){ .db.done = on_watched,
+	    .store = r->env.store, .id = r->watch_id, .n = list_ids(r),
+	    .state = r->watch_state };
+	store_watch(&r->watch);
+	env_submit(&r->env, &r->watch.db);
+}
+
+enum err
+await_add(struct relay *r, int64_t id, struct visit *v, size_t index)
+{
+	struct await *a = malloc(sizeof(*a));
+
+	if (a == NULL)
+		return ERR_NOMEM;
+	*a = (struct await){ .visit = v, .index = index };
+	if (table_add(&r->awaits, &a->node, id) != ERR_OK) {
+		free(a);
+		return ERR_NOMEM;
+	}
+	visit_keep(v);
+	r->watch_timer.fire = on_timer;
+	arm(r);
+	return ERR_OK;
+}

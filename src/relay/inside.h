@@ -1,0 +1,196 @@
+#ifndef RELAY_INSIDE_H
+#define RELAY_INSIDE_H
+
+#include "base/table.h"
+#include "portal/install.h"
+#include "portal/room.h"
+#include "relay/relay.h"
+#include "store/moves.h"
+#include "store/place.h"
+#include "store/take.h"
+
+#include <sys/queue.h>
+
+/* What the relay's files share.  Private to relay/. */
+
+struct visit;
+struct journey;
+struct destination;
+struct line;
+
+struct relay {
+	struct env env;
+	const struct channels *channels;
+	struct rooms *rooms;
+	struct proofs *proofs;
+	struct table destinations;	/* by the number of their place */
+	struct table lines;		/* by the number of theirs */
+	struct table awaits;		/* by a message's number */
+	TAILQ_HEAD(, visit) visits;
+	size_t journeys;		/* on their way */
+	size_t writes;			/* of theirs, behind their end */
+	bool stopping;
+	/* the look for what is due (look.c) */
+	struct timer look_timer;
+	struct peeking peek;
+	struct looking look;
+	bool looking, look_again;
+	bool looked_empty;		/* the last look found nothing */
+	struct problem look_problem;
+	int64_t limit;			/* of a pass: messages to begin, or */
+					/* -1 */
+	int64_t moved, failed;		/* counted for a pass */
+	/* the watch over what others tell (await.c) */
+	struct timer watch_timer;
+	struct watching watch;
+	bool watching;
+	int64_t *watch_id;
+	enum state *watch_state;
+};
+
+/* ---- visit.c: an event on its way */
+
+/* Stores its messages and sees them through. */
+void visit_begin(struct relay *, struct event *, struct sender *);
+/* Keeps an event that is no use, as refused; then refuses it. */
+void visit_refuse(struct relay *, struct event *, struct sender *,
+    const struct problem *);
+/* A message of it has come to this state; `waits`: it may go further soon. */
+void visit_state(struct visit *, size_t index, enum state, bool waits);
+/* Somebody keeps the event, or lets it go. */
+void visit_keep(struct visit *);
+void visit_drop(struct visit *);
+/* Gives the answer that there is. */
+void visit_answer(struct visit *);
+struct event *visit_event(const struct visit *);
+struct relay *visit_relay(const struct visit *);
+
+/* ---- journey.c: a message on its way */
+
+enum stage {
+	STAGE_QUEUED,		/* for its channel's turn */
+	STAGE_HANDING_OVER,	/* the channel has it */
+	STAGE_NOTING,		/* what the channel said is written */
+	STAGE_WAITING,		/* for its portal's turn */
+	STAGE_TELLING,		/* Bitrix24 is told */
+	STAGE_ENDED
+};
+const char *stage_name(enum stage);
+
+struct journey {
+	struct relay *relay;
+	struct work *work;
+	bool own_work;			/* read from the store */
+	struct work fresh;		/* room for a fresh event's */
+	enum stage stage;
+	struct visit *visit;		/* who waits for it, or NULL */
+	size_t index;			/* in that event */
+	struct destination *destination;
+	struct line *line;		/* while it heads there */
+	bool probe;
+	bool bulk;			/* of an event of many messages */
+	int64_t delivered_at;		/* on the loop's clock */
+	struct buf object;
+	struct delivery delivery;
+	char *ids;			/* what the channel gave */
+	struct moving moving;
+	struct moving_one one;
+	char reason[PROBLEM_TEXT_MAX];
+	struct room_ask *ask;		/* lent by its room */
+	struct timer retry;		/* of a write that failed */
+	TAILQ_ENTRY(journey) link;	/* at its destination, or its line */
+};
+TAILQ_HEAD(journeys, journey);
+
+/* A message of a fresh event, or one that was read from the store (then it
+ * is the journey's).  NULL: no memory; it stays claimed until the process
+ * ends. */
+struct journey *journey_of_visit(struct visit *, size_t index,
+    const struct arrival *, const struct message *);
+struct journey *journey_of_work(struct relay *, struct work *);
+/* To its destination, or to its line. */
+void journey_go(struct journey *);
+/* The one door to a stage. */
+void journey_enter(struct journey *, enum stage);
+/* Its turn has come: hands it over. */
+void journey_hand_over(struct journey *);
+/* It leaves this process: told, refused, or back in the store. */
+void journey_end(struct journey *, enum state, bool waits);
+/* It is back in the store, where others may go on with it. */
+void journey_end_in_store(struct journey *);
+/* Back to the store, untried; many in one write. */
+void journeys_release(struct relay *, struct journeys *);
+
+/* ---- destination.c: a channel */
+
+struct destination *destination_enter(struct relay *, const char *connector,
+    int64_t line);
+struct destination *destination_of_place(struct relay *,
+    const struct look_place *);
+void destination_leave(struct destination *);
+const struct place *destination_place(const struct destination *);
+struct channel *destination_channel(const struct destination *);
+/* How many more messages may be claimed for it; reserved until they come, or
+ * are given back. */
+size_t destination_reserve(struct destination *, size_t n);
+void destination_unreserve(struct destination *, size_t n);
+/* Messages wait there in the store; or it was found down. */
+void destination_stored(struct destination *);
+void destination_found_down(struct destination *);
+void destination_queue(struct destination *, struct journey *);
+/* A hand-over ended. */
+void destination_done(struct destination *, bool down, bool probe,
+    const char *reason);
+/* A look gave it to this process, perhaps to probe. */
+void destination_serve(struct destination *, bool probe);
+bool destination_has_room(const struct destination *);
+
+/* ---- line.c, tell.c: the status calls of a portal, connector and line */
+
+struct line *line_enter(struct relay *, const char *member_id,
+    const char *connector, int64_t line);
+void line_leave(struct line *);
+const struct place *line_place(const struct line *);
+struct room *line_room(const struct line *);
+/* A message heads there; and does not (any more). */
+void line_coming(struct line *, bool bulk);
+void line_came(struct line *, bool bulk);
+void line_queue(struct line *, struct journey *);
+void line_stored(struct line *);
+void line_serve(struct line *, bool probe);
+/* More than a call can take waits in memory: the store may keep the rest. */
+bool line_is_full(const struct line *);
+
+/* ---- await.c: messages that are waited for, but not in work here */
+
+struct await {
+	struct table_node node;
+	struct visit *visit;
+	size_t index;
+};
+enum err await_add(struct relay *, int64_t id, struct visit *, size_t index);
+/* Who waits for it, if anybody: taken off the list. */
+bool await_take(struct relay *, int64_t id, struct visit **, size_t *index);
+
+/* ---- look.c: what is due */
+
+void look_init(struct relay *);
+void look_soon(struct relay *);
+
+/* ---- attempt.c: what follows from a failure */
+
+/* Why a step did not succeed. */
+struct failure {
+	bool final;		/* it never will */
+	const char *reason;
+	int64_t wait_s;		/* at least, as the other side asked; or -1 */
+	int64_t until_ms;	/* not before this Unix time; or 0 */
+	bool held;		/* its destination is down, or parked */
+};
+
+/* Fills the move that follows; logs it.  `reason` is room for the text. */
+void attempt_failed(const struct relay *, const struct work *, enum step,
+    const struct failure *, struct moving_one *,
+    char reason[PROBLEM_TEXT_MAX]);
+
+#endif

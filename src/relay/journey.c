@@ -1,0 +1,564 @@
+/*
+ * A message on its way: handed over, noted, and to its line.
+ *
+ * Called by visits, destinations and lines.  Owns the message and all that
+ * its steps need.  The same code carries a fresh message, one that is tried
+ * again, and one that a dead process left.  A write that fails is tried
+ * again until the store is back: what has happened outside is remembered as
+ * long as this process lives.
+ */
+#include "relay/inside.h"
+
+#include "base/fault.h"
+#include "event/object.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The envelope's texts are capped by the grammar. */
+#define OBJECT_MORE ((size_t)64 * 1024)
+#define RETRY_MS 500		/* between tries of a write that failed */
+
+const char *
+stage_name(enum stage stage)
+{
+	switch (stage) {
+	case STAGE_QUEUED:
+		return "queued";
+	case STAGE_HANDING_OVER:
+		return "handing-over";
+	case STAGE_NOTING:
+		return "noting";
+	case STAGE_WAITING:
+		return "waiting";
+	case STAGE_TELLING:
+		return "telling";
+	case STAGE_ENDED:
+		return "ended";
+	}
+	return "unknown";
+}
+
+/* docs/INTERNALS prints the same table. */
+static bool
+may_follow(enum stage from, enum stage to)
+{
+	static const unsigned char follow[] = {
+		[STAGE_QUEUED] = 1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
+		[STAGE_HANDING_OVER] = 1 << STAGE_NOTING,
+		[STAGE_NOTING] = 1 << STAGE_WAITING | 1 << STAGE_ENDED,
+		[STAGE_WAITING] = 1 << STAGE_TELLING | 1 << STAGE_ENDED,
+		[STAGE_TELLING] = 1 << STAGE_ENDED,
+		[STAGE_ENDED] = 0,
+	};
+
+	return (follow[from] & 1 << to) != 0;
+}
+
+void
+journey_enter(struct journey *j, enum stage to)
+{
+	if (!may_follow(j->stage, to))
+		log_error(j->relay->env.log, "bug", F_STR("key",
+		    j->work->key), F_STR("from", stage_name(j->stage)),
+		    F_STR("to", stage_name(to)));
+	log_debug(j->relay->env.log, "stage", F_STR("key", j->work->key),
+	    F_STR("from", stage_name(j->stage)),
+	    F_STR("to", stage_name(to)));
+	j->stage = to;
+}
+
+static struct journey *
+journey_new(struct relay *r)
+{
+	struct journey *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return NULL;
+	j->relay = r;
+	buf_init(&j->object, 0);
+	r->journeys++;
+	return j;
+}
+
+static void
+fill_fresh(struct work *w, const struct event *ev, const struct arrival *a,
+    const struct message *m)
+{
+	*w = (struct work){
+		.id = a->id,
+		.state = STATE_RECEIVED,
+		.event = ev->name,
+		.member_id = ev->member_id,
+		.domain = ev->domain,
+		.connector = ev->connector,
+		.chat = m->chat,
+		.line = ev->line,
+		.chat_id = m->chat_id,
+		.message_id = m->message_id,
+		.chat_number = a->chat_number,
+		.ts = ev->ts,
+		.received_us = a->received_us,
+		.body = m->body,
+		.body_len = m->body_len,
+		.endpoint = ev->client_endpoint,
+		.token = ev->access_token,
+	};
+	memcpy(w->key, a->key, sizeof(w->key));
+}
+
+struct journey *
+journey_of_visit(struct visit *v, size_t index, const struct arrival *a,
+    const struct message *m)
+{
+	struct journey *j = journey_new(visit_relay(v));
+
+	if (j == NULL)
+		return NULL;
+	fill_fresh(&j->fresh, visit_event(v), a, m);
+	j->work = &j->fresh;
+	j->visit = v;
+	j->index = index;
+	j->bulk = visit_event(v)->messages > 1;
+	visit_keep(v);
+	return j;
+}
+
+/* Somebody may have waited for it while nobody worked on it. */
+struct journey *
+journey_of_work(struct relay *r, struct work *w)
+{
+	struct journey *j = journey_new(r);
+
+	if (j == NULL) {
+		free(w);
+		return NULL;
+	}
+	j->work = w;
+	j->own_work = true;
+	if (!await_take(r, w->id, &j->visit, &j->index))
+		j->visit = NULL;
+	j->bulk = j->visit != NULL && visit_event(j->visit)->messages > 1;
+	return j;
+}
+
+static void
+journey_free(struct journey *j)
+{
+	struct relay *r = j->relay;
+
+	if (j->visit != NULL)
+		visit_drop(j->visit);
+	if (j->line != NULL)
+		line_leave(j->line);
+	if (j->destination != NULL)
+		destination_leave(j->destination);
+	if (j->own_work)
+		free(j->work);
+	buf_free(&j->object);
+	free(j->ids);
+	free(j->moving.next);
+	loop_disarm(r->env.loop, &j->retry);
+	r->journeys--;
+	loop_bury(r->env.loop, j);
+}
+
+void
+journey_end(struct journey *j, enum state state, bool waits)
+{
+	journey_enter(j, STAGE_ENDED);
+	if (j->visit != NULL)
+		visit_state(j->visit, j->index, state, waits);
+	journey_free(j);
+}
+
+static bool
+find_line(struct journey *j)
+{
+	const struct work *w = j->work;
+
+	if (j->line == NULL)
+		j->line = line_enter(j->relay, w->member_id, w->connector,
+		    w->line);
+	return j->line != NULL;
+}
+
+static bool
+find_destination(struct journey *j)
+{
+	if (j->destination == NULL)
+		j->destination = destination_enter(j->relay,
+		    j->work->connector, j->work->line);
+	return j->destination != NULL;
+}
+
+static void submit(struct journey *);
+
+/* No room for it: it waits in the store, where a look finds it. */
+static void
+put_back(struct journey *j)
+{
+	struct journeys one = TAILQ_HEAD_INITIALIZER(one);
+
+	TAILQ_INSERT_TAIL(&one, j, link);
+	journeys_release(j->relay, &one);
+}
+
+void
+journey_go(struct journey *j)
+{
+	if (j->work->state == STATE_DELIVERED) {
+		j->stage = STAGE_WAITING;
+		j->delivered_at = loop_now(j->relay->env.loop);
+		if (find_line(j))
+			line_queue(j->line, j);
+		else
+			put_back(j);
+		return;
+	}
+	j->stage = STAGE_QUEUED;
+	if (!find_destination(j) || !find_line(j)) {
+		put_back(j);
+		return;
+	}
+	line_coming(j->line, j->bulk);
+	destination_queue(j->destination, j);
+}
+
+static bool
+wants_status(const struct work *w)
+{
+	return strcmp(w->event, "ONIMCONNECTORMESSAGEDELETE") != 0;
+}
+
+static enum err
+render(struct journey *j)
+{
+	const struct work *w = j->work;
+	const struct object o = {
+		.key = w->key,
+		.event = w->event,
+		.member_id = w->member_id,
+		.domain = w->domain,
+		.connector = w->connector,
+		.line = w->line,
+		.ts = w->ts,
+		.body = w->body,
+		.body_len = w->body_len,
+	};
+
+	buf_init(&j->object, w->body_len + OBJECT_MORE);
+	return object_render(&j->object, &o);
+}
+
+/* What the store is told of the end of a hand-over. */
+static void
+prepare_move(struct journey *j)
+{
+	struct moving_one *m = &j->one;
+
+	*m = (struct moving_one){ .id = j->work->id,
+	    .chat_number = j->work->chat_number, .from = j->work->state };
+	j->moving = (struct moving){
+		.store = j->relay->env.store,
+		.one = m,
+		.n = 1,
+		.channel = *destination_place(j->destination),
+		.tell = *line_place(j->line),
+	};
+	m->place = j->work->state == STATE_RECEIVED ? j->moving.channel :
+	    j->moving.tell;
+}
+
+static void
+took(struct journey *j)
+{
+	if (!wants_status(j->work)) {
+		j->one.move = MOVE_DONE;
+		return;
+	}
+	j->one.move = MOVE_DELIVERED;
+	j->one.text = j->ids;
+	/* what is more than a call can take is left to the store */
+	j->moving.leave = line_is_full(j->line);
+	j->ask = j->moving.leave ? NULL : room_lend(line_room(j->line));
+	j->moving.ask = j->ask;
+	j->moving.has_slot = room_has_slot(line_room(j->line));
+}
+
+static void
+did_not(struct journey *j, const struct receipt *receipt)
+{
+	const struct failure f = {
+		.final = receipt->err == ERR_REFUSED,
+		.reason = receipt->reason,
+		.wait_s = receipt->retry_after_s,
+		.held = receipt->down,
+	};
+
+	attempt_failed(j->relay, j->work, STEP_HAND_OVER, &f, &j->one,
+	    j->reason);
+	j->relay->failed++;
+}
+
+static void
+on_handed_over(struct delivery *d)
+{
+	struct journey *j = (struct journey *)((char *)d -
+	    offsetof(struct journey, delivery));
+	struct receipt *receipt = &d->receipt;
+	const char *ids = NULL;
+
+	fault_point("hand-over-after");
+	buf_free(&j->object);
+	if (receipt->err == ERR_OK)
+		ids = buf_str(&receipt->ids);
+	j->ids = ids != NULL ? strdup(ids) : NULL;
+	/* taken, but its ids are lost: it is handed over again */
+	if (receipt->err == ERR_OK && j->ids == NULL)
+		receipt_fail(receipt, ERR_RETRY, "out of memory");
+	prepare_move(j);
+	destination_done(j->destination, receipt->down, j->probe,
+	    receipt->reason);
+	if (receipt->err == ERR_OK)
+		took(j);
+	else
+		did_not(j, receipt);
+	receipt_free(receipt);
+	j->probe = false;
+	journey_enter(j, STAGE_NOTING);
+	submit(j);
+}
+
+void
+journey_hand_over(struct journey *j)
+{
+	const struct work *w = j->work;
+
+	journey_enter(j, STAGE_HANDING_OVER);
+	j->delivery = (struct delivery){ .done = on_handed_over };
+	if (render(j) != ERR_OK) {
+		receipt_init(&j->delivery.receipt);
+		receipt_fail(&j->delivery.receipt, ERR_RETRY,
+		    "out of memory");
+		on_handed_over(&j->delivery);
+		return;
+	}
+	j->delivery.parcel = (struct parcel){ w->key, w->received_us,
+	    j->object.p, j->object.len };
+	fault_point("hand-over-before");
+	channel_send(destination_channel(j->destination), &j->delivery);
+}
+
+/* The chat's next, claimed in the same transaction: on its way, too. */
+static void
+begin_next(struct journey *j)
+{
+	struct work *next = j->moving.next;
+	struct journey *n;
+
+	j->moving.next = NULL;
+	if (next == NULL)
+		return;
+	n = journey_of_work(j->relay, next);
+	if (n != NULL)
+		journey_go(n);
+}
+
+/*
+ * It is back in the store.  Somebody who waits for a delivered one waits for
+ * whoever tells it, unless that cannot be soon.
+ */
+void
+journey_end_in_store(struct journey *j)
+{
+	struct room *room = j->line != NULL ? line_room(j->line) : NULL;
+	bool waits = j->work->state == STATE_DELIVERED && j->visit != NULL &&
+	    room != NULL && !room_is_down(room) && !room_is_parked(room) &&
+	    await_add(j->relay, j->work->id, j->visit, j->index) == ERR_OK;
+
+	if (j->work->state == STATE_DELIVERED && j->line != NULL)
+		line_stored(j->line);
+	journey_end(j, j->work->state, waits);
+}
+
+static void
+is_delivered(struct journey *j)
+{
+	log_info(j->relay->env.log, "delivered", F_STR("key", j->work->key));
+	j->work->state = STATE_DELIVERED;
+	j->work->delivered_ms = j->moving.now_ms;
+	j->work->ids = j->ids;
+	j->work->tries = j->work->first_ms = 0;
+	j->delivered_at = loop_now(j->relay->env.loop);
+	if (j->moving.left_waiting) {
+		journey_end_in_store(j);
+		return;
+	}
+	journey_enter(j, STAGE_WAITING);
+	if (j->visit != NULL)
+		visit_state(j->visit, j->index, STATE_DELIVERED, true);
+	line_queue(j->line, j);
+}
+
+static void
+noted(struct journey *j)
+{
+	const struct log *log = j->relay->env.log;
+
+	switch (j->one.move) {
+	case MOVE_DELIVERED:
+		is_delivered(j);
+		return;
+	case MOVE_DONE:
+		log_info(log, "delivered", F_STR("key", j->work->key));
+		log_info(log, "acknowledged", F_STR("key", j->work->key),
+		    F_STR("status", "not wanted"));
+		j->relay->moved++;
+		journey_end(j, STATE_ACKNOWLEDGED, false);
+		return;
+	case MOVE_REFUSED:
+		journey_end(j, STATE_REFUSED, false);
+		return;
+	default:
+		journey_end(j, STATE_RECEIVED, false);
+	}
+}
+
+static void
+try_again(struct timer *t)
+{
+	submit((struct journey *)((char *)t - offsetof(struct journey,
+	    retry)));
+}
+
+static void
+on_noted(struct db_work *w)
+{
+	struct journey *j = (struct journey *)((char *)w -
+	    offsetof(struct journey, moving));
+	struct relay *r = j->relay;
+	bool ok = w->end == ERR_OK;
+
+	fault_point("delivered-after-commit");
+	if (j->ask != NULL) {
+		room_asked(line_room(j->line), ok);
+		j->ask = j->moving.ask = NULL;
+	}
+	if (!ok) {
+		log_error(r->env.log, "store-failed", F_STR("key",
+		    j->work->key), F_STR("reason", w->problem.text));
+		j->moving.has_slot = false;
+		j->retry.fire = try_again;
+		loop_arm(r->env.loop, &j->retry, loop_now(r->env.loop) +
+		    RETRY_MS);
+		return;
+	}
+	line_came(j->line, j->bulk);
+	begin_next(j);
+	if (j->one.lost) {
+		log_warning(r->env.log, "claim-lost", F_STR("key",
+		    j->work->key));
+		journey_end(j, j->work->state, false);
+		return;
+	}
+	noted(j);
+}
+
+static void
+submit(struct journey *j)
+{
+	j->moving.claim_next = destination_has_room(j->destination) &&
+	    !j->relay->stopping;
+	j->moving.db = (struct db_work){ .done = on_noted };
+	store_move(&j->moving);
+	env_submit(&j->relay->env, &j->moving.db);
+}
+
+/* Several go back to the store in one write. */
+struct release {
+	struct moving moving;
+	struct relay *relay;
+	struct journeys all;
+	struct timer retry;
+	struct moving_one one[];
+};
+
+static void submit_release(struct release *);
+
+static void
+release_again(struct timer *t)
+{
+	submit_release((struct release *)((char *)t - offsetof(struct release,
+	    retry)));
+}
+
+static void
+on_released(struct db_work *w)
+{
+	struct release *v = (struct release *)w;
+	struct relay *r = v->relay;
+	struct journey *j;
+
+	if (w->end != ERR_OK) {
+		v->retry.fire = release_again;
+		loop_arm(r->env.loop, &v->retry, loop_now(r->env.loop) +
+		    RETRY_MS);
+		return;
+	}
+	while ((j = TAILQ_FIRST(&v->all)) != NULL) {
+		TAILQ_REMOVE(&v->all, j, link);
+		journey_end_in_store(j);
+	}
+	r->writes--;
+	loop_bury(r->env.loop, v);
+}
+
+static void
+submit_release(struct release *v)
+{
+	v->moving.db = (struct db_work){ .done = on_released };
+	store_move(&v->moving);
+	env_submit(&v->relay->env, &v->moving.db);
+}
+
+static void
+release_one(struct journey *j, struct moving_one *m)
+{
+	*m = (struct moving_one){ .id = j->work->id, .from = j->work->state,
+	    .move = MOVE_READY };
+	if (j->work->state == STATE_RECEIVED && j->destination != NULL) {
+		m->place = *destination_place(j->destination);
+		if (j->line != NULL)
+			line_came(j->line, j->bulk);
+	} else if (j->line != NULL) {
+		m->place = *line_place(j->line);
+	}
+}
+
+void
+journeys_release(struct relay *r, struct journeys *all)
+{
+	struct release *v;
+	struct journey *j;
+	size_t n = 0;
+
+	TAILQ_FOREACH(j, all, link)
+		n++;
+	if (n == 0)
+		return;
+	v = calloc(1, sizeof(*v) + n * sizeof(v->one[0]));
+	if (v == NULL)		/* they stay claimed as long as we live */
+		return;
+	v->relay = r;
+	TAILQ_INIT(&v->all);
+	TAILQ_CONCAT(&v->all, all, link);
+	v->moving.store = r->env.store;
+	v->moving.one = v->one;
+	TAILQ_FOREACH(j, &v->all, link)
+		release_one(j, &v->one[v->moving.n++]);
+	r->writes++;
+	submit_release(v);
+}

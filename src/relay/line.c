@@ -1,0 +1,304 @@
+/*
+ * A line: the delivered messages of a portal, connector and line that wait
+ * to be told, and when a call with them leaves.
+ *
+ * Called by journeys, the look and the room.  Owns the queue.  A call leaves
+ * when nothing more is on its way into the queue, or the queue is as long as
+ * it lately gets, or an eighth of the last call's time is over.  While an
+ * event of many messages is still being handed over, its calls fill first,
+ * but wait a second at most.
+ */
+#include "relay/line.h"
+
+#include "relay/tell.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GATHER_PART 8		/* of the last call's time */
+#define GATHER_MIN_MS 1
+#define GATHER_MAX_MS 25
+#define BULK_MS 1000
+#define FULL_CALLS 4		/* what waits in memory, in calls */
+
+static void
+pump_soon(struct line *l)
+{
+	loop_ready(l->relay->env.loop, &l->pump);
+}
+
+const struct place *
+line_place(const struct line *l)
+{
+	return &l->place;
+}
+
+struct room *
+line_room(const struct line *l)
+{
+	return l->room;
+}
+
+size_t
+line_batch(const struct line *l)
+{
+	return (size_t)l->relay->env.config->portal.status_batch;
+}
+
+bool
+line_is_full(const struct line *l)
+{
+	return l->n >= FULL_CALLS * line_batch(l) + 64;
+}
+
+void
+line_coming(struct line *l, bool bulk)
+{
+	l->coming++;
+	l->bulk += bulk;
+}
+
+void
+line_came(struct line *l, bool bulk)
+{
+	l->coming--;
+	l->bulk -= bulk;
+	pump_soon(l);
+}
+
+void
+line_queue(struct line *l, struct journey *j)
+{
+	TAILQ_INSERT_TAIL(&l->waiting, j, link);
+	l->n++;
+	if (l->n > l->most)
+		l->most = l->n;
+	pump_soon(l);
+}
+
+void
+line_stored(struct line *l)
+{
+	l->stored = true;
+	pump_soon(l);
+}
+
+void
+line_serve(struct line *l, bool probe)
+{
+	l->probe = probe;
+	l->want.probe = probe;
+	line_stored(l);
+}
+
+static void
+on_taken(struct db_work *w)
+{
+	struct line *l = (struct line *)((char *)w - offsetof(struct line,
+	    up));
+	struct relay *r = l->relay;
+	bool ok = w->end == ERR_OK;
+
+	l->taking = false;
+	r->writes--;
+	l->stored = l->stored && ok && !l->up.empty;
+	if (!ok)	/* it is told by the next look */
+		log_error(r->env.log, "store-failed", F_STR("member_id",
+		    room_member(l->room)), F_STR("reason", w->problem.text));
+	for (size_t i = 0; i < l->up.n; i++) {
+		struct journey *j = journey_of_work(r, l->up.work[i]);
+
+		if (j == NULL)
+			continue;
+		j->probe = l->probe;
+		journey_go(j);
+	}
+	free(l->up.work);
+	if (l->up.n == 0)
+		l->probe = l->want.probe = false;
+	pump_soon(l);
+	line_leave(l);
+}
+
+/* Some of what waits in the store, to go with the next call. */
+static void
+take_up(struct line *l)
+{
+	size_t batch = line_batch(l);
+
+	if (l->taking || l->n >= batch || l->relay->stopping)
+		return;
+	l->taking = true;
+	l->users++;
+	l->relay->writes++;
+	/* a probe goes alone: it may be in vain */
+	l->up = (struct taking_up){ .db.done = on_taken,
+	    .store = l->relay->env.store, .place = l->place.number,
+	    .kind = PLACE_TELL, .max = l->probe ? 1 : batch - l->n };
+	store_take_up(&l->up);
+	env_submit(&l->relay->env, &l->up.db);
+}
+
+static int64_t
+gather_ms(const struct line *l)
+{
+	int64_t ms = l->took_ms / GATHER_PART;
+
+	if (l->bulk != 0)
+		return BULK_MS;
+	if (ms < GATHER_MIN_MS)
+		return GATHER_MIN_MS;
+	return ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS;
+}
+
+/* Whether a call leaves now; else it is seen to that one does in time. */
+static bool
+leaves_now(struct line *l)
+{
+	const struct journey *first = TAILQ_FIRST(&l->waiting);
+	int64_t at = first->delivered_at + gather_ms(l);
+
+	if (l->coming == 0 || first->work->alone || first->probe ||
+	    l->n >= line_batch(l) || l->relay->stopping)
+		return true;
+	if (l->bulk == 0 && l->n >= l->lately)
+		return true;
+	if (loop_now(l->relay->env.loop) >= at)
+		return true;
+	loop_arm(l->relay->env.loop, &l->timer, at);
+	return false;
+}
+
+static void
+pump(struct task *t)
+{
+	struct line *l = (struct line *)((char *)t - offsetof(struct line,
+	    pump));
+
+	l->users++;
+	if (l->stored && (!room_is_down(l->room) || l->probe))
+		take_up(l);
+	if (l->n != 0 && !l->relay->stopping && leaves_now(l))
+		room_want(l->room, &l->want);
+	if (l->n == 0)
+		room_unwant(l->room, &l->want);
+	line_leave(l);
+}
+
+static void
+on_timer(struct timer *t)
+{
+	pump_soon((struct line *)((char *)t - offsetof(struct line, timer)));
+}
+
+/* The room lets it in. */
+static void
+go(struct room_want *w)
+{
+	struct line *l = (struct line *)((char *)w - offsetof(struct line,
+	    want));
+
+	l->lately = l->most;
+	l->most = 0;
+	if (l->n == 0 || !tell_begin(l))
+		room_unused(l->room);
+	pump_soon(l);
+}
+
+/* What waits here goes back to the store, for whoever may call. */
+static void
+put_back(struct line *l)
+{
+	struct journeys all = TAILQ_HEAD_INITIALIZER(all);
+
+	TAILQ_CONCAT(&all, &l->waiting, link);
+	l->n = 0;
+	room_unwant(l->room, &l->want);
+	journeys_release(l->relay, &all);
+}
+
+void
+lines_news(void *ctx, struct room *room, enum room_news what)
+{
+	struct relay *r = ctx;
+
+	for (size_t i = 0; i < r->lines.slots; i++)
+		for (struct table_node *n = r->lines.slot[i]; n != NULL;
+		    n = n->next) {
+			struct line *l = (struct line *)((char *)n -
+			    offsetof(struct line, node));
+
+			if (l->room != room)
+				continue;
+			if (what != ROOM_UP)
+				put_back(l);
+			pump_soon(l);
+		}
+}
+
+static void
+destroy(struct line *l)
+{
+	loop_unready(l->relay->env.loop, &l->pump);
+	loop_disarm(l->relay->env.loop, &l->timer);
+	room_unwant(l->room, &l->want);
+	room_leave(l->room);
+	table_remove(&l->relay->lines, &l->node);
+	free(l->connector);
+	loop_bury(l->relay->env.loop, l);
+}
+
+void
+line_leave(struct line *l)
+{
+	if (--l->users == 0 && l->n == 0 && !l->taking)
+		destroy(l);
+}
+
+static struct line *
+make(struct relay *r, const char *member_id, const char *connector,
+    int64_t line, int64_t number)
+{
+	struct line *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->relay = r;
+	l->connector = strdup(connector);
+	l->room = room_enter(r->rooms, member_id);
+	if (l->connector == NULL || l->room == NULL ||
+	    table_add(&r->lines, &l->node, number) != ERR_OK) {
+		if (l->room != NULL)
+			room_leave(l->room);
+		free(l->connector);
+		free(l);
+		return NULL;
+	}
+	l->place = (struct place){ .number = number, .kind = PLACE_TELL,
+	    .member_id = room_member(l->room), .connector = l->connector,
+	    .line = line, .name = room_member(l->room) };
+	TAILQ_INIT(&l->waiting);
+	l->want = (struct room_want){ .go = go, .room = l->room };
+	l->pump = (struct task){ .run = pump, .name = "line" };
+	l->timer.fire = on_timer;
+	return l;
+}
+
+struct line *
+line_enter(struct relay *r, const char *member_id, const char *connector,
+    int64_t line)
+{
+	struct table_node *n;
+	struct line *l;
+	int64_t number;
+
+	if (place_of_tell(&number, member_id, connector, line) != ERR_OK)
+		return NULL;
+	n = table_find(&r->lines, number, NULL);
+	l = n != NULL ? (struct line *)((char *)n - offsetof(struct line,
+	    node)) : make(r, member_id, connector, line, number);
+	if (l != NULL)
+		l->users++;
+	return l;
+}

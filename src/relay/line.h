@@ -1,0 +1,35 @@
+#ifndef RELAY_LINE_H
+#define RELAY_LINE_H
+
+#include "relay/inside.h"
+
+/* What line.c and tell.c share of a line. */
+struct line {
+	struct table_node node;
+	struct relay *relay;
+	struct room *room;
+	char *connector;
+	struct place place;
+	struct journeys waiting;	/* delivered ones */
+	size_t n;			/* in it */
+	size_t coming, bulk;		/* on their way into it; of those, of */
+					/* events of many messages */
+	size_t most, lately;		/* how long it got, before the last */
+	int64_t took_ms;		/* call, and how long that took */
+	struct room_want want;
+	bool probe;
+	bool stored;			/* more waits in the store */
+	bool taking;
+	struct taking_up up;
+	size_t users;
+	struct task pump;
+	struct timer timer;
+};
+
+/* Messages in one call, at most. */
+size_t line_batch(const struct line *);
+
+/* A room's news, for all of its lines. */
+void lines_news(void *ctx, struct room *, enum room_news);
+
+#endif
