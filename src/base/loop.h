@@ -38,7 +38,8 @@ struct timer {
 	/* the loop's own; starts as zeros */
 	int64_t at_ms;			/* monotonic */
 	uint64_t serial;		/* those of one time in order */
-	size_t place;			/* in the heap, from 1; 0: not armed */
+	unsigned place;			/* 0: not armed */
+	struct timer *child, *next, *prev;
 };
 
 /* A descriptor.  `ready` gets what happened, as epoll's events. */
@@ -47,8 +48,6 @@ struct watch {
 	int fd;
 	/* the loop's own; starts as zeros */
 	uint32_t events;		/* 0: not watched */
-	bool dead;
-	TAILQ_ENTRY(watch) link;
 };
 
 /* Brought into the loop by another thread; `open` runs in the loop. */
@@ -74,8 +73,8 @@ int64_t loop_now(const struct loop *);
 void loop_ready(struct loop *, struct task *);
 void loop_unready(struct loop *, struct task *);	/* fine if it is not */
 
-/* Sets a timer, armed or not, to a monotonic time.  Never fails: room for
- * it is made when there is none, and what cannot be had fires at once. */
+/* Sets a timer, armed or not, to a monotonic time.  Cannot fail: its place
+ * is inside it.  It fires in a turn's own step only, never in here. */
 void loop_arm(struct loop *, struct timer *, int64_t at_ms);
 void loop_disarm(struct loop *, struct timer *);	/* fine if it is not */
 
@@ -94,7 +93,8 @@ void loop_post_all(struct loop *, struct letters *);	/* takes them over */
 void loop_add_hook(struct loop *, struct hook *);
 void loop_remove_hook(struct loop *, struct hook *);
 
-/* Frees memory at the end of the turn, when nobody is inside it any more. */
+/* Frees memory at the end of the turn, when nobody is inside it any more.
+ * Without memory to note that down, it is lost rather than freed too soon. */
 void loop_bury(struct loop *, void *);
 
 /*
@@ -103,7 +103,7 @@ void loop_bury(struct loop *, void *);
  */
 void loop_turn(struct loop *, int64_t max_ms);
 
-/* Turns until loop_stop() was called. */
+/* Turns until loop_stop() was called, before or meanwhile. */
 void loop_run(struct loop *);
 void loop_stop(struct loop *);
 

@@ -8,9 +8,9 @@
 #include <sys/queue.h>
 
 /*
- * A few threads for what can only block.  A job is a letter: it owns copies
- * of all that it needs, and the loop leaves it alone until it is back.
- * Every job comes back by the same road.
+ * A few threads for what can only block.  A job owns copies of all that it
+ * needs, and the loop leaves it alone until it is back.  Every job comes
+ * back by the same road, in the order in which they end.
  */
 struct pool;
 
@@ -18,8 +18,6 @@ struct job {
 	void (*work)(struct job *);	/* in a thread of the pool */
 	void (*done)(struct job *);	/* in the loop, afterwards */
 	/* the pool's own */
-	struct pool *pool;
-	struct letter letter;
 	STAILQ_ENTRY(job) link;
 };
 
@@ -38,7 +36,8 @@ size_t pool_busy(const struct pool *);
 
 /*
  * Ends the threads.  False: one is still inside a job; nothing that it uses
- * may be freed.  Waiting jobs are dropped.  NULL is fine.
+ * may be freed, the loop neither.  Jobs that are not back are dropped.  Not
+ * from inside work() or done().  NULL is fine.
  */
 bool pool_free(struct pool *, int64_t wait_ms);
 

@@ -1,55 +1,22 @@
 /*
- * The client: one thread, one curl_multi, every outgoing call of the
- * process.
+ * The client: its own life, and what its task does.
  *
- * Called by the channels and the portal's side, from any thread.  Owns the
- * thread, the connections and the handles; a call is its caller's and is
- * touched here only between http_start() and its end.  Each started call
- * ends, whatever happens: in an answer, in an error, at its own timeout or
- * with the client.
+ * Called in the loop by the channels and the portal's side.  Owns curl's
+ * handles and connections; a call is its caller's and is touched here only
+ * between http_start() and done().  Each started call ends, whatever
+ * happens: in an answer, in an error, at its own limit, in a cut.
  *
- * Queue and flags need the client's lock; all of curl is the thread's; who a
- * task belongs to is told in task.c.
+ * Only the task calls curl, and only its last step calls done(): nobody is
+ * ever called from inside something that is half done.
  */
-#include "http/client.h"
-#include "http/task.h"
+#include "http/inside.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/queue.h>
-#include <time.h>
 
-/* Kept connections: a few hundred portals share them; each is 1 fd. */
-#define KEPT_MAX 64L
-/*
- * To one host at a time: twice the usual number of workers, so that it only
- * bites when one destination takes everything.  A call that waits for its
- * turn ends at its timeout through expire(), for curl 7.88 forgets it.
- */
-#define PER_HOST_MAX 32L
-#define SPARE_MAX 32		/* handles kept for reuse, 6 KiB each */
-#define STACK_SIZE ((size_t)256 * 1024)	/* TLS handshakes run on it */
-#define IDLE_MS 60000		/* nothing to do: wakeups end the wait */
-#define BUSY_MS 1000		/* bounds the harm of a clock that jumps */
-
-TAILQ_HEAD(tasks, http_task);
-
-struct http_client {
-	const struct clock *clock;
-	bool one_shot;
-	CURLM *multi;
-	pthread_t thread;
-	pthread_mutex_t lock;		/* guards the next three */
-	struct tasks queue;
-	bool started;
-	bool stopping;
-	/* the thread's own */
-	struct tasks running;
-	CURL *spare[SPARE_MAX];
-	size_t spares;
-};
+/* What one run of the task may take; it comes back for the rest. */
+#define STARTS_MAX 32
+#define ENDS_MAX 64
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
@@ -60,187 +27,113 @@ curl_start(void)
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static CURL *
-spare_take(struct http_client *c)
+void
+http_peer_init(struct http_peer *p)
 {
-	return c->spares != 0 ? c->spare[--c->spares] : curl_easy_init();
+	*p = (struct http_peer){ 0 };
+	TAILQ_INIT(&p->waiting);
 }
 
-/* Resets it at once, so that no pointer into a finished call stays. */
-static void
-spare_keep(struct http_client *c, CURL *easy)
+bool
+http_peer_idle(const struct http_peer *p)
 {
-	if (c->spares == SPARE_MAX) {
-		curl_easy_cleanup(easy);
-		return;
-	}
-	curl_easy_reset(easy);
-	c->spare[c->spares++] = easy;
-}
-
-/* Gives a queued task to curl; one that curl does not take ends here. */
-static void
-admit(struct http_client *c, struct http_task *k)
-{
-	int64_t left = deadline_left(&k->until);
-
-	k->easy = left > 0 ? spare_take(c) : NULL;
-	if (left == 0) {
-		transfer_refuse(&k->t, HTTP_TIMED_OUT, "waited too long");
-	} else if (k->easy == NULL) {
-		transfer_refuse(&k->t, HTTP_NOT_SENT, "out of memory");
-	} else if (!transfer_arm(&k->t, k->easy, left, c->one_shot)) {
-		transfer_refuse(&k->t, HTTP_NOT_SENT,
-		    "the request could not be built");
-	} else if (curl_easy_setopt(k->easy, CURLOPT_PRIVATE, k) != CURLE_OK ||
-	    curl_multi_add_handle(c->multi, k->easy) != CURLM_OK) {
-		transfer_refuse(&k->t, HTTP_NOT_SENT, "curl did not take it");
-	} else {
-		TAILQ_INSERT_TAIL(&c->running, k, link);
-		return;
-	}
-	if (k->easy != NULL)
-		spare_keep(c, k->easy);
-	task_ended(k);
-}
-
-/* Takes what was submitted.  False when the client is to end. */
-static bool
-admit_all(struct http_client *c)
-{
-	struct tasks fresh = TAILQ_HEAD_INITIALIZER(fresh);
-	struct http_task *k;
-	bool go_on;
-
-	(void)pthread_mutex_lock(&c->lock);
-	TAILQ_CONCAT(&fresh, &c->queue, link);
-	go_on = !c->stopping;
-	(void)pthread_mutex_unlock(&c->lock);
-	while ((k = TAILQ_FIRST(&fresh)) != NULL) {
-		TAILQ_REMOVE(&fresh, k, link);
-		admit(c, k);
-	}
-	return go_on;
-}
-
-/* Takes a running task back from curl and writes down how it ended. */
-static void
-finish(struct http_client *c, struct http_task *k, CURLcode code,
-    const char *reason)
-{
-	TAILQ_REMOVE(&c->running, k, link);
-	(void)curl_multi_remove_handle(c->multi, k->easy);
-	if (reason != NULL)
-		transfer_refuse(&k->t, HTTP_BROKEN, reason);
-	else
-		transfer_end(&k->t, k->easy, code);
-	spare_keep(c, k->easy);
-	task_ended(k);
+	return p->in_flight == 0 && TAILQ_EMPTY(&p->waiting);
 }
 
 static void
 reap(struct http_client *c)
 {
-	CURLMsg *m;
-	int left;
+	struct http_transfer *t;
+	CURLcode code;
 
-	while ((m = curl_multi_info_read(c->multi, &left)) != NULL) {
-		CURLcode code = m->data.result;
-		void *task = NULL;
+	for (int i = 0; i < ENDS_MAX; i++) {
+		t = multi_next(c, &code);
+		if (t == NULL)
+			return;
+		transfer_end(t, code);
+		flight_end(c, t);
+	}
+	loop_ready(c->loop, &c->task);
+}
 
-		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE,
-		    &task);
-		finish(c, task, code, NULL);	/* frees the message */
+static void
+on_slow(struct timer *timer)
+{
+	struct http_client *c = (struct http_client *)((char *)timer -
+	    offsetof(struct http_client, slow));
+
+	loop_ready(c->loop, &c->task);
+}
+
+/* The timer is left alone when it only would move later: it looks again. */
+static void
+age(struct http_client *c)
+{
+	int64_t at_ms;
+
+	if (places_age(&c->places, c->now_ms, &at_ms) && c->slow.place == 0)
+		loop_arm(c->loop, &c->slow, at_ms);
+}
+
+static void
+start_calls(struct http_client *c)
+{
+	for (int i = 0; i < STARTS_MAX; i++) {
+		struct http_transfer *victim;
+		struct http_call *call = places_next(&c->places, &victim);
+
+		if (call == NULL)
+			return;
+		if (victim != NULL) {
+			call_end(victim->call, HTTP_CUT,
+			    "its place was wanted");
+			flight_end(c, victim);
+		}
+		flight_begin(c, call);
+	}
+	loop_ready(c->loop, &c->task);
+}
+
+/* The call may start others, or be gone afterwards. */
+static void
+tell(struct http_client *c)
+{
+	struct http_call *call;
+
+	while ((call = TAILQ_FIRST(&c->ended)) != NULL) {
+		TAILQ_REMOVE(&c->ended, call, link);
+		c->busy--;
+		call->done(call);
 	}
 }
 
 /*
- * Ends what is over by our own clock: curl 7.88 lets calls that wait for a
- * connection to their host stay past their timeout.
+ * What has come is taken in before limits are looked at, so that an answer
+ * wins over its own timeout; calls leave after others have made room.
  */
 static void
-expire(struct http_client *c)
+run(struct task *task)
 {
-	int64_t now = c->clock->mono_ms(c->clock->ctx);
-	struct http_task *k, *next;
+	struct http_client *c = (struct http_client *)((char *)task -
+	    offsetof(struct http_client, task));
 
-	for (k = TAILQ_FIRST(&c->running); k != NULL; k = next) {
-		next = TAILQ_NEXT(k, link);
-		if (k->until.at_ms <= now)
-			finish(c, k, CURLE_OPERATION_TIMEDOUT, NULL);
-	}
-}
-
-static int
-poll_ms(const struct http_client *c)
-{
-	int64_t now = c->clock->mono_ms(c->clock->ctx);
-	int64_t ms = TAILQ_EMPTY(&c->running) ? IDLE_MS : BUSY_MS;
-	const struct http_task *k;
-
-	TAILQ_FOREACH(k, &c->running, link)
-		if (k->until.at_ms - now < ms)
-			ms = k->until.at_ms - now;
-	return ms > 0 ? (int)ms : 0;
-}
-
-/* A poll that fails (no memory) must not become a busy loop. */
-static void
-wait_for_events(struct http_client *c)
-{
-	const struct timespec pause = { 0, 10 * 1000 * 1000 };
-
-	if (curl_multi_poll(c->multi, NULL, 0, poll_ms(c), NULL) != CURLM_OK)
-		(void)nanosleep(&pause, NULL);
-}
-
-/*
- * All of curl is given back by the thread, too: closing TLS writes to
- * sockets, and only here SIGPIPE is blocked.
- */
-static void *
-thread_main(void *ctx)
-{
-	struct http_client *c = ctx;
-	struct http_task *k;
-	int n;
-
-	while (admit_all(c)) {
-		(void)curl_multi_perform(c->multi, &n);
-		reap(c);
-		expire(c);
-		wait_for_events(c);
-	}
-	while ((k = TAILQ_FIRST(&c->running)) != NULL)
-		finish(c, k, CURLE_OK, "stopped");
-	while (c->spares != 0)
-		curl_easy_cleanup(c->spare[--c->spares]);
-	(void)curl_multi_cleanup(c->multi);
-	return NULL;
-}
-
-/* The thread inherits a mask that blocks everything: workers get signals. */
-static bool
-thread_start(struct http_client *c)
-{
-	pthread_attr_t a;
-	sigset_t all, old;
-	bool ok;
-
-	if (pthread_attr_init(&a) != 0)
-		return false;
-	(void)pthread_attr_setstacksize(&a, STACK_SIZE);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	ok = pthread_create(&c->thread, &a, thread_main, c) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&a);
-	return ok;
+	c->now_ms = c->clock->mono_ms(c->clock->ctx);
+	multi_act(c);
+	multi_time(c);
+	reap(c);
+	flight_end_over(c);
+	age(c);
+	start_calls(c);
+	age(c);
+	multi_bound(c);
+	multi_time(c);
+	reap(c);
+	multi_bound(c);
+	tell(c);
 }
 
 enum err
-http_client_new(struct http_client **out, const struct clock *clock,
-    bool one_shot)
+http_client_new(struct http_client **out, const struct http_opts *o)
 {
 	struct http_client *c = calloc(1, sizeof(*c));
 
@@ -248,21 +141,19 @@ http_client_new(struct http_client **out, const struct clock *clock,
 	if (c == NULL)
 		return ERR_NOMEM;
 	(void)pthread_once(&curl_once, curl_start);
-	c->clock = clock;
-	c->one_shot = one_shot;
-	TAILQ_INIT(&c->queue);
-	TAILQ_INIT(&c->running);
-	c->multi = curl_multi_init();
-	/* Without descriptors curl makes a handle that cannot be woken. */
-	if (c->multi == NULL || curl_multi_wakeup(c->multi) != CURLM_OK) {
-		(void)curl_multi_cleanup(c->multi);
+	c->loop = o->loop;
+	c->clock = o->clock;
+	c->one_shot = o->one_shot;
+	c->task = (struct task){ .run = run, .name = "http" };
+	c->slow.fire = on_slow;
+	TAILQ_INIT(&c->spare);
+	TAILQ_INIT(&c->over);
+	TAILQ_INIT(&c->ended);
+	places_init(&c->places, o);
+	if (!multi_init(c)) {
 		free(c);
-		return ERR_RETRY;
+		return ERR_NOMEM;
 	}
-	(void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, KEPT_MAX);
-	(void)curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-	    PER_HOST_MAX);
-	(void)pthread_mutex_init(&c->lock, NULL);
 	*out = c;
 	return ERR_OK;
 }
@@ -270,44 +161,33 @@ http_client_new(struct http_client **out, const struct clock *clock,
 void
 http_start(struct http_client *c, struct http_call *call)
 {
-	struct http_task *k;
-	bool ok;
-
 	call_clear(call);
-	k = task_new(c->clock, call);
-	if (k == NULL) {
-		call_end(call, HTTP_NOT_SENT, "out of memory");
-		return;
-	}
-	call->task = k;
-	(void)pthread_mutex_lock(&c->lock);
-	ok = c->started || thread_start(c);
-	c->started = ok;
-	if (ok) {
-		TAILQ_INSERT_TAIL(&c->queue, k, link);
-		(void)curl_multi_wakeup(c->multi);
-	}
-	(void)pthread_mutex_unlock(&c->lock);
-	if (!ok) {
-		transfer_refuse(&k->t, HTTP_NOT_SENT, "no thread to be had");
-		task_ended(k);
-	}
-}
-
-bool
-http_wait(struct http_client *c, struct http_call *call,
-    const struct deadline *d)
-{
-	(void)c;	/* a waiter needs no more than its task */
-	return call->task == NULL || task_wait(call->task, d);
+	c->busy++;
+	places_wait(&c->places, call);
+	loop_ready(c->loop, &c->task);
 }
 
 void
 http_call_free(struct http_call *call)
 {
-	task_free(call->task);
-	call->task = NULL;
 	buf_free(&call->answer);
+}
+
+size_t
+http_busy(const struct http_client *c)
+{
+	return c->busy;
+}
+
+static void
+drop(struct http_client *c, struct http_transfers *list)
+{
+	struct http_transfer *t;
+
+	while ((t = TAILQ_FIRST(list)) != NULL) {
+		call_end(t->call, HTTP_BROKEN, "stopped");
+		flight_end(c, t);
+	}
 }
 
 void
@@ -315,14 +195,13 @@ http_client_free(struct http_client *c)
 {
 	if (c == NULL)
 		return;
-	(void)pthread_mutex_lock(&c->lock);
-	c->stopping = true;
-	(void)curl_multi_wakeup(c->multi);
-	(void)pthread_mutex_unlock(&c->lock);
-	if (c->started)
-		(void)pthread_join(c->thread, NULL);
-	else
-		(void)curl_multi_cleanup(c->multi);
-	(void)pthread_mutex_destroy(&c->lock);
+	drop(c, &c->places.young);
+	drop(c, &c->places.slow);
+	drop(c, &c->places.held);
+	places_drop(&c->places);
+	flight_end_spares(c);
+	multi_end(c);
+	loop_disarm(c->loop, &c->slow);
+	loop_unready(c->loop, &c->task);
 	free(c);
 }

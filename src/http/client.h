@@ -18,8 +18,8 @@
  * Calls are shared out among peers in turn.  At most `calls` are on their
  * way together, and at most half of that go to peers that have not answered
  * well lately: new ones, failed ones, and those with a call older than
- * `slow_ms`.  When such a place is wanted and all are taken, the oldest call
- * that is older than `slow_ms` is cut: HTTP_CUT.
+ * `slow_ms`.  When a place is wanted and all are taken, the oldest call to
+ * another peer that is older than `slow_ms` is cut: HTTP_CUT.
  */
 struct http_client;
 
@@ -55,8 +55,9 @@ struct http_peer {
 	/* the client's own */
 	struct http_calls waiting;	/* for a place, in order */
 	size_t in_flight;
-	bool well;			/* its last call was answered */
-	bool listed;			/* in the ring of those who wait */
+	size_t slow;			/* of these: older than slow_ms */
+	bool well;			/* its last call was answered in time */
+	bool listed;			/* in a ring of those who wait */
 	TAILQ_ENTRY(http_peer) link;
 };
 
@@ -106,7 +107,7 @@ struct http_opts {
 	bool one_shot;		/* tunes it for a call or two (plain CGI) */
 };
 
-/* ERR_NOMEM or ERR_RETRY (no descriptors). */
+/* ERR_NOMEM.  SIGPIPE must be ignored: TLS writes to sockets by itself. */
 enum err http_client_new(struct http_client **, const struct http_opts *);
 
 /* Begins a call.  Cannot fail: what goes wrong is told by done(). */
@@ -120,7 +121,7 @@ size_t http_busy(const struct http_client *);
 
 /*
  * Frees all.  Calls that still run are dropped: their done() is not called.
- * NULL is fine.
+ * Not from inside a done().  NULL is fine.
  */
 void http_client_free(struct http_client *);
 

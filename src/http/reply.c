@@ -2,7 +2,7 @@
  * What curl reads for us: the body into a capped buffer, and the one header
  * that we want of the answer.
  *
- * Called by curl, in the client's thread only.  Owns nothing.  At a cap, or
+ * Called by curl, in the loop.  Owns nothing.  At a cap, or
  * without memory, it stops the transfer; what curl itself has kept of the
  * headers is bounded by the same cap.
  */
@@ -17,7 +17,7 @@
 size_t
 reply_body(char *p, size_t one, size_t n, void *ctx)
 {
-	struct transfer *t = ctx;
+	struct http_transfer *t = ctx;
 	enum err e;
 
 	(void)one;	/* curl always says 1 */
@@ -88,7 +88,7 @@ reply_header(char *p, size_t one, size_t n, void *ctx)
 {
 	static const char name[] = "Retry-After:";
 	const size_t len = sizeof(name) - 1;
-	struct transfer *t = ctx;
+	struct http_transfer *t = ctx;
 	char value[64];
 	int64_t s;
 

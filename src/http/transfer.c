@@ -1,15 +1,17 @@
 /*
- * One call over one curl handle: how it is armed, and what curl's verdict
- * means to us.
+ * One call over one curl handle: how it is armed.
  *
- * Called by client.c, in the client's thread only.  Owns the header list of
- * a call between transfer_arm() and its end; handle and call are the
- * caller's.  An option that curl does not take refuses the call: nothing is
+ * Called by flight.c, in the loop.  Owns the handle and the list of headers;
+ * the call is the caller's.  A handle is reset after each call and set up
+ * from nothing for the next: that costs less than a microsecond, and curl
+ * 7.88 counts its retries over dead connections until a reset, then refuses
+ * the sixth.  An option that curl does not take refuses the call: nothing is
  * ever sent with less protection than is written here.
  */
 #include "http/transfer.h"
 
-#include <stdio.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,32 +19,34 @@
 #define VERSION "0"
 #endif
 
-#define ANSWER_MAX ((size_t)64 * 1024)
 #define CONNECT_MS 10000	/* a host that is up answers well within it */
 /* How long a changed CA file may go unnoticed; reading it costs 30 ms. */
 #define CA_CACHE_S 3600L
+#define LINES_MAX 256		/* headers of one request */
 
-void
-call_clear(struct http_call *call)
+struct http_transfer *
+transfer_new(struct http_client *client, const struct clock *clock)
 {
-	size_t max = call->answer_max != 0 ? call->answer_max : ANSWER_MAX;
+	struct http_transfer *t = calloc(1, sizeof(*t));
 
-	call->end = HTTP_NOT_SENT;
-	call->status = 0;
-	buf_init(&call->answer, max);
-	call->location[0] = '\0';
-	call->retry_after_s = -1;
-	call->reason[0] = '\0';
-	call->task = NULL;
+	if (t == NULL)
+		return NULL;
+	t->client = client;
+	t->clock = clock;
+	t->easy = curl_easy_init();
+	if (t->easy == NULL) {
+		free(t);
+		return NULL;
+	}
+	return t;
 }
 
 void
-call_end(struct http_call *call, enum http_end end, const char *reason)
+transfer_free(struct http_transfer *t)
 {
-	call->end = end;
-	(void)snprintf(call->reason, sizeof(call->reason), "%s", reason);
-	if (end != HTTP_ANSWERED)
-		buf_reset(&call->answer);	/* half an answer is none */
+	curl_easy_cleanup(t->easy);
+	free(t->lines);
+	free(t);
 }
 
 /*
@@ -57,16 +61,6 @@ on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-static bool
-headers_add(struct transfer *t, const char *line)
-{
-	struct curl_slist *list = curl_slist_append(t->headers, line);
-
-	if (list != NULL)
-		t->headers = list;
-	return list != NULL;
-}
-
 /* A line break inside a header would let its author write the next one. */
 static bool
 header_is_clean(const char *s)
@@ -77,17 +71,48 @@ header_is_clean(const char *s)
 	return true;
 }
 
+/* curl's list, in one piece; it is not moved while curl looks at it. */
 static bool
-headers_build(struct transfer *t)
+lines_make_room(struct http_transfer *t, size_t n)
 {
-	const char *const *h = t->call->headers;
+	struct curl_slist *p;
 
-	/* Waiting for "100 Continue" costs a second where none comes. */
-	if (!headers_add(t, "Expect:"))
+	if (n <= t->lines_max)
+		return true;
+	if (n > LINES_MAX)
 		return false;
-	for (; h != NULL && *h != NULL; h++)
-		if (!header_is_clean(*h) || !headers_add(t, *h))
+	p = reallocarray(t->lines, n, sizeof(*p));
+	if (p == NULL)
+		return false;
+	t->lines = p;
+	t->lines_max = n;
+	return true;
+}
+
+/* The caller keeps its headers until the end, and curl only reads them. */
+static void
+line_set(struct http_transfer *t, size_t i, const char *line)
+{
+	t->lines[i].data = (char *)(uintptr_t)line;
+	t->lines[i].next = NULL;
+	if (i != 0)
+		t->lines[i - 1].next = &t->lines[i];
+}
+
+static bool
+lines_build(struct http_transfer *t, const char *const *headers)
+{
+	size_t n = 0;
+
+	while (headers != NULL && headers[n] != NULL)
+		if (!header_is_clean(headers[n++]))
 			return false;
+	if (!lines_make_room(t, n + 1))
+		return false;
+	/* Waiting for "100 Continue" costs a second where none comes. */
+	line_set(t, 0, "Expect:");
+	for (size_t i = 0; i < n; i++)
+		line_set(t, i + 1, headers[i]);
 	return true;
 }
 
@@ -95,7 +120,7 @@ headers_build(struct transfer *t)
 	(ok = curl_easy_setopt(h, option, value) == CURLE_OK && ok)
 
 static bool
-set_request(struct transfer *t, CURL *h)
+set_request(struct http_transfer *t, CURL *h)
 {
 	const struct http_call *call = t->call;
 	bool ok = true;
@@ -108,10 +133,11 @@ set_request(struct transfer *t, CURL *h)
 	/* Not copied.  A NULL would make curl read standard input. */
 	SET(CURLOPT_POSTFIELDS, call->body != NULL ? call->body : "");
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
-	SET(CURLOPT_HTTPHEADER, t->headers);
+	SET(CURLOPT_HTTPHEADER, t->lines);
 	SET(CURLOPT_USERAGENT, "imconnector-fcgi/" VERSION);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_PRIVATE, t);
 	SET(CURLOPT_WRITEFUNCTION, reply_body);
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_HEADERFUNCTION, reply_header);
@@ -120,18 +146,21 @@ set_request(struct transfer *t, CURL *h)
 }
 
 static bool
-set_connection(const struct http_call *call, CURL *h, int64_t left_ms)
+set_connection(const struct http_call *call, CURL *h)
 {
+	long ms = call->timeout_ms < INT_MAX ? (long)call->timeout_ms :
+	    INT_MAX;
 	const char *proxy = call->route->proxy;
-	long ms = (long)left_ms;	/* task.c keeps it to 1..INT_MAX */
 	bool ok = true;
 
-	SET(CURLOPT_TIMEOUT_MS, ms);	/* never 0, which is for ever */
+	if (ms < 1)
+		ms = 1;		/* 0 would be for ever */
+	SET(CURLOPT_TIMEOUT_MS, ms);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? ms : (long)CONNECT_MS);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	/*
 	 * When a call times out while its name is being looked up, curl waits
-	 * for the lookup, and every other call with it: 10 s and more for a
+	 * for the lookup, and the whole loop with it: 10 s and more for a
 	 * dead name server.  With this it lets go of the lookup's thread.
 	 */
 	SET(CURLOPT_QUICK_EXIT, 1L);
@@ -184,124 +213,27 @@ set_trust(const struct http_route *r, CURL *h, bool one_shot)
 }
 
 bool
-transfer_arm(struct transfer *t, CURL *h, int64_t left_ms, bool one_shot)
+transfer_arm(struct http_transfer *t, struct http_call *call, bool one_shot)
 {
-	return headers_build(t) && set_request(t, h) &&
-	    set_connection(t->call, h, left_ms) &&
-	    set_trust(t->call->route, h, one_shot);
+	bool ok;
+
+	t->call = call;
+	t->head_bytes = 0;
+	t->too_large = false;
+	t->is_slow = false;
+	t->is_over = false;
+	ok = lines_build(t, call->headers) && set_request(t, t->easy) &&
+	    set_connection(call, t->easy) &&
+	    set_trust(call->route, t->easy, one_shot);
+	if (!ok)
+		transfer_clear(t);
+	return ok;
 }
 
-/*
- * The one map from curl's verdicts to ours.  `sent`: bytes of the request
- * have left, so that "refused here" would be a lie (curl has names for both,
- * such as CURLE_UNSUPPORTED_PROTOCOL for an answer that is not HTTP).
- */
-static enum http_end
-end_of(CURLcode code, bool sent)
-{
-	switch (code) {
-	case CURLE_OK:
-		return HTTP_ANSWERED;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_URL_MALFORMAT:
-	case CURLE_FAILED_INIT:
-	case CURLE_NOT_BUILT_IN:
-	case CURLE_BAD_FUNCTION_ARGUMENT:
-	case CURLE_UNKNOWN_OPTION:
-	case CURLE_OUT_OF_MEMORY:
-		return sent ? HTTP_BROKEN : HTTP_NOT_SENT;
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_INTERFACE_FAILED:
-	case CURLE_PROXY:
-		return HTTP_NO_CONNECTION;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CRL_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_ENGINE_NOTFOUND:
-	case CURLE_SSL_ENGINE_SETFAILED:
-	case CURLE_SSL_ENGINE_INITFAILED:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-	case CURLE_SSL_CLIENTCERT:
-	case CURLE_USE_SSL_FAILED:
-		return HTTP_BAD_TLS;
-	case CURLE_OPERATION_TIMEDOUT:
-		return HTTP_TIMED_OUT;
-	default:
-		return HTTP_BROKEN;
-	}
-}
-
-/* A proxy that refuses the tunnel: curl calls that a receive error. */
-static bool
-tunnel_refused(CURL *h)
-{
-	long code = 0;
-
-	(void)curl_easy_getinfo(h, CURLINFO_HTTP_CONNECTCODE, &code);
-	return code != 0 && code / 100 != 2;
-}
-
-/*
- * curl makes the Location of a redirect absolute.  One that is too long is
- * left out: cut, it would be another address.
- */
-static void
-take_answer(struct http_call *call, CURL *h)
-{
-	char *to = NULL;
-
-	(void)curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &call->status);
-	(void)curl_easy_getinfo(h, CURLINFO_REDIRECT_URL, &to);
-	if (to != NULL && strlen(to) < sizeof(call->location))
-		(void)snprintf(call->location, sizeof(call->location), "%s",
-		    to);
-}
-
-static void
-headers_free(struct transfer *t)
-{
-	curl_slist_free_all(t->headers);
-	t->headers = NULL;
-}
-
+/* No pointer into a call stays with curl. */
 void
-transfer_end(struct transfer *t, CURL *h, CURLcode code)
+transfer_clear(struct http_transfer *t)
 {
-	const char *reason = curl_easy_strerror(code);
-	enum http_end end;
-	long sent = 0;
-
-	(void)curl_easy_getinfo(h, CURLINFO_REQUEST_SIZE, &sent);
-	end = end_of(code, sent > 0);
-	if (code == CURLE_OK)
-		reason = "";
-	if (end == HTTP_BROKEN && tunnel_refused(h)) {
-		end = HTTP_NO_CONNECTION;
-		reason = "the proxy refused the tunnel";
-	}
-	if (end == HTTP_BROKEN && code == CURLE_UNSUPPORTED_PROTOCOL)
-		reason = "the answer is not HTTP";
-	if (end == HTTP_BROKEN && code == CURLE_OUT_OF_MEMORY)
-		reason = "no memory, or a header line too long";
-	if (t->too_large) {
-		end = HTTP_TOO_LARGE;
-		reason = "the answer is too large";
-	}
-	take_answer(t->call, h);
-	call_end(t->call, end, reason);
-	headers_free(t);
-}
-
-void
-transfer_refuse(struct transfer *t, enum http_end end, const char *reason)
-{
-	call_end(t->call, end, reason);
-	headers_free(t);
+	curl_easy_reset(t->easy);
+	t->call = NULL;
 }

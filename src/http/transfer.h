@@ -5,27 +5,43 @@
 
 #include <curl/curl.h>
 
-/* One call as curl sees it.  Private to src/http/. */
-struct transfer {
+/* One curl handle, and the call that it works for.  Private to src/http/. */
+struct http_transfer {
+	struct http_client *client;
 	struct http_call *call;
+	CURL *easy;
 	const struct clock *clock;	/* its wall time dates Retry-After */
-	struct curl_slist *headers;
+	int64_t began_ms;		/* when the call left */
+	struct timer limit;
 	size_t head_bytes;		/* of all header lines, 1xx included */
 	bool too_large;			/* we stopped it at a cap of ours */
+	bool is_slow;
+	TAILQ_ENTRY(http_transfer) link;	/* by age, or spare */
+	bool is_over;
+	enum http_end over;		/* how, and why */
+	const char *why;
+	TAILQ_ENTRY(http_transfer) over_link;
+	/* the request's headers as curl wants them */
+	struct curl_slist *lines;
+	size_t lines_max;
 };
 
+/* NULL: no memory. */
+struct http_transfer *transfer_new(struct http_client *,
+    const struct clock *);
+void transfer_free(struct http_transfer *);
+
 /*
- * Sets every option of a new or reset handle; `left_ms` is 1 to INT_MAX.
- * False: the request could not be built.  transfer_end() or
- * transfer_refuse() must follow either way.
+ * Makes the handle ready for a call.  False: the request could not be built,
+ * and nothing of the call stays here.
  */
-bool transfer_arm(struct transfer *, CURL *, int64_t left_ms, bool one_shot);
+bool transfer_arm(struct http_transfer *, struct http_call *, bool one_shot);
 
-/* Writes down how a transfer that was armed ended; frees what it held. */
-void transfer_end(struct transfer *, CURL *, CURLcode);
+/* Writes down how an armed transfer ended by curl's verdict. */
+void transfer_end(struct http_transfer *, CURLcode);
 
-/* Ends a call without curl's verdict; frees what the transfer held. */
-void transfer_refuse(struct transfer *, enum http_end, const char *reason);
+/* Forgets the call. */
+void transfer_clear(struct http_transfer *);
 
 /* curl's callbacks for body and headers; `ctx` is the transfer. */
 size_t reply_body(char *, size_t one, size_t n, void *ctx);

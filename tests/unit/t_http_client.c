@@ -1,7 +1,7 @@
 /*
  * The client against a scripted peer, one call at a time: every end, what is
- * read of an answer, the caps, kept connections, proxies.  Many calls at
- * once and waiting are in t_http_many.c, TLS is in t_http_tls.c.
+ * read of an answer, the caps, proxies.  Many calls at once and kept
+ * connections are in t_http_many.c, TLS is in t_http_tls.c.
  */
 #include "http/client.h"
 
@@ -78,41 +78,6 @@ test_statuses(void **state)
 		assert_int_equal(t.call.status, statuses[i]);
 		http_call_free(&t.call);
 	}
-}
-
-static void
-test_kept_connections(void **state)
-{
-	struct world *w = *state;
-	struct trial t;
-
-	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
-	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
-	assert_int_equal(peer_count(w->peer, &w->peer->accepts), 1);
-	for (int i = 2; i <= 3; i++) {
-		trial_init(&t, w, "/ok");
-		t.call.fresh = true;
-		run(w, &t);
-		assert_int_equal(t.call.end, HTTP_ANSWERED);
-		http_call_free(&t.call);
-		assert_int_equal(peer_count(w->peer, &w->peer->accepts), i);
-	}
-	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
-	assert_int_equal(peer_count(w->peer, &w->peer->accepts), 3);
-}
-
-/* The peer closes what we keep: the next call must not suffer. */
-static void
-test_kept_but_closed(void **state)
-{
-	struct world *w = *state;
-
-	for (int i = 0; i < 20; i++) {
-		assert_int_equal(end_of(w, "/leave"), HTTP_ANSWERED);
-		if (i % 2 == 0)
-			nap(2);
-	}
-	assert_int_equal(peer_count(w->peer, &w->peer->requests), 20);
 }
 
 static void
@@ -269,6 +234,62 @@ test_not_sent(void **state)
 	assert_int_equal(peer_count(w->peer, &w->peer->requests), 0);
 }
 
+/* A handle that served one route must not bring its freedom to another. */
+static void
+test_routes_alternate(void **state)
+{
+	static const struct http_route secure = { .plain = false };
+	struct http_route nowhere = { .plain = true,
+		.proxy = "http://127.0.0.1:1" };
+	struct world *w = *state;
+	struct trial t;
+
+	trial_init(&t, w, "/ok");
+	for (int i = 0; i < 3; i++) {
+		t.call.route = &plain;
+		run(w, &t);
+		assert_int_equal(t.call.end, HTTP_ANSWERED);
+		http_call_free(&t.call);
+		t.call.route = &secure;
+		run(w, &t);
+		assert_int_equal(t.call.end, HTTP_NOT_SENT);
+		http_call_free(&t.call);
+		t.call.route = &nowhere;
+		run(w, &t);
+		assert_int_equal(t.call.end, HTTP_NO_CONNECTION);
+		http_call_free(&t.call);
+	}
+	/* The same address, another route. */
+	nowhere.proxy = NULL;
+	run(w, &t);
+	assert_int_equal(t.call.end, HTTP_ANSWERED);
+	http_call_free(&t.call);
+}
+
+/* Many headers, then few: nothing of the first call is in the second. */
+static void
+test_nothing_is_left(void **state)
+{
+	const char *many[41] = { NULL };
+	struct world *w = *state;
+	struct trial t;
+
+	trial_init(&t, w, "/head");
+	for (size_t i = 0; i < 40; i++)
+		many[i] = "X-Many: yes";
+	t.call.headers = many;
+	run(w, &t);
+	assert_non_null(strstr(buf_str(&t.call.answer), "X-Many"));
+	http_call_free(&t.call);
+	t.call.headers = t.headers;
+	t.call.body_len = 0;
+	run(w, &t);
+	assert_null(strstr(buf_str(&t.call.answer), "X-Many"));
+	assert_non_null(strstr(buf_str(&t.call.answer),
+	    "Content-Length: 0\r\n"));
+	http_call_free(&t.call);
+}
+
 static void
 test_redirect(void **state)
 {
@@ -402,8 +423,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_answered),
 		T(test_statuses),
-		T(test_kept_connections),
-		T(test_kept_but_closed),
 		T(test_big_body),
 		T(test_empty_body),
 		T(test_answer_cap),
@@ -411,6 +430,8 @@ main(void)
 		T(test_timed_out),
 		T(test_no_connection),
 		T(test_not_sent),
+		T(test_routes_alternate),
+		T(test_nothing_is_left),
 		T(test_redirect),
 		T(test_retry_after),
 		T(test_early_answers),

@@ -1,12 +1,11 @@
 /*
- * The client with many calls at once, and everything about waiting: own
- * deadlines, a full host, a name server that hangs, the client's end.
+ * The client with many calls at once, kept connections, a name server that
+ * hangs, the client's end.  Who may be on the way is in t_http_places.c.
  */
 #include "http/client.h"
 
-#include "http_peer.h"
+#include "http_many.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -36,223 +35,294 @@ getaddrinfo(const char *node, const char *service,
 	return real(node, service, hints, out);
 }
 
-/* A clock that stands still until the test moves it. */
-static atomic_llong fake_now;
-
-static int64_t
-fake_ms(void *ctx)
-{
-	(void)ctx;
-	return fake_now;
-}
-
-static const struct clock clock_fake = { fake_ms, fake_ms, NULL };
-
 static int
 setup(void **state)
 {
 	return world_start(state, &clock_system);
 }
 
-static int64_t
-now_ms(void)
-{
-	return clock_system.mono_ms(NULL);
-}
-
-#define THREADS 16
-#define EACH 13		/* 208 calls in flight at once */
-
-/* Starts all its calls, then waits for them; returns how many were right. */
-static void *
-caller(void *ctx)
-{
-	struct world *w = ctx;
-	struct trial *t = calloc(EACH, sizeof(*t));
-	char body[EACH][64];
-	intptr_t right = 0;
-
-	for (size_t i = 0; i < EACH; i++) {
-		trial_init(&t[i], w, "/echo");
-		(void)snprintf(body[i], sizeof(body[i]), "call %zu of %p", i,
-		    (void *)t);
-		t[i].call.body = body[i];
-		t[i].call.body_len = strlen(body[i]);
-		http_start(w->client, &t[i].call);
-	}
-	for (size_t i = 0; i < EACH; i++) {
-		if (http_wait(w->client, &t[i].call, NULL) &&
-		    t[i].call.end == HTTP_ANSWERED &&
-		    strcmp(buf_str(&t[i].call.answer), body[i]) == 0)
-			right++;
-		http_call_free(&t[i].call);
-	}
-	free(t);
-	return (void *)right;
-}
+#define MANY 208
 
 static void
 test_many(void **state)
 {
 	struct world *w = *state;
-	pthread_t threads[THREADS];
-	intptr_t right = 0;
+	struct trial *t = calloc(MANY, sizeof(*t));
+	char body[MANY][32];
 
-	for (size_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, caller, w),
-		    0);
-	for (size_t i = 0; i < THREADS; i++) {
-		void *one;
-
-		assert_int_equal(pthread_join(threads[i], &one), 0);
-		right += (intptr_t)one;
-	}
-	assert_int_equal(right, THREADS * EACH);
-	assert_in_range(peer_count(w->peer, &w->peer->accepts), 1, 40);
-}
-
-static void
-test_wait(void **state)
-{
-	struct world *w = *state;
-	struct deadline d = deadline_in(&clock_system, 30);
-	int64_t begun = now_ms();
-	struct trial t;
-
-	trial_init(&t, w, "/delay/300");
-	http_start(w->client, &t.call);
-	assert_false(http_wait(w->client, &t.call, &d));
-	assert_in_range(now_ms() - begun, 30, 250);
-	assert_false(http_wait(w->client, &t.call, &d));
-	d = deadline_in(&clock_system, 20000);
-	assert_true(http_wait(w->client, &t.call, &d));
-	assert_int_equal(t.call.end, HTTP_ANSWERED);
-	d = deadline_in(&clock_system, 0);
-	assert_true(http_wait(w->client, &t.call, &d));
-	http_call_free(&t.call);
-}
-
-static void *
-move_clock(void *ctx)
-{
-	(void)ctx;
-	nap(50);
-	fake_now += 100000;
-	return NULL;
-}
-
-static void
-test_wait_by_another_clock(void **state)
-{
-	struct world *w = *state;
-	struct deadline d = deadline_in(&clock_fake, 90000);
-	pthread_t mover;
-	struct trial t;
-
-	trial_init(&t, w, "/delay/400");
-	http_start(w->client, &t.call);
-	assert_int_equal(pthread_create(&mover, NULL, move_clock, NULL), 0);
-	assert_false(http_wait(w->client, &t.call, &d));
-	assert_true(http_wait(w->client, &t.call, NULL));
-	assert_int_equal(t.call.end, HTTP_ANSWERED);
-	assert_int_equal(pthread_join(mover, NULL), 0);
-	http_call_free(&t.call);
-}
-
-/* One host takes all it may have: who waits for it still ends in time. */
-static void
-test_full_host(void **state)
-{
-	struct world *w = *state;
-	struct trial t[40];
-	struct deadline d;
-
-	for (size_t i = 0; i < 40; i++) {
-		trial_init(&t[i], w, "/silent");
-		if (i == 39)
-			t[i].call.timeout_ms = 300;
+	for (size_t i = 0; i < MANY; i++) {
+		trial_init(&t[i], w, "/echo");
+		(void)snprintf(body[i], sizeof(body[i]), "call %zu", i);
+		t[i].call.body = body[i];
+		t[i].call.body_len = strlen(body[i]);
 		http_start(w->client, &t[i].call);
+		assert_int_equal(t[i].told, 0);
 	}
-	d = deadline_in(&clock_system, 3000);
-	assert_true(http_wait(w->client, &t[39].call, &d));
-	assert_int_equal(t[39].call.end, HTTP_TIMED_OUT);
-	http_client_free(w->client);
-	w->client = NULL;
-	for (size_t i = 0; i < 40; i++) {
-		if (i != 39)
-			assert_int_equal(t[i].call.end, HTTP_BROKEN);
+	assert_int_equal(http_busy(w->client), MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		await(w, &t[i]);
+		assert_int_equal(t[i].call.end, HTTP_ANSWERED);
+		assert_string_equal(buf_str(&t[i].call.answer), body[i]);
 		http_call_free(&t[i].call);
 	}
+	free(t);
+	assert_int_equal(http_busy(w->client), 0);
+	assert_true(http_peer_idle(&w->who));
+	assert_in_range(peer_count(w->peer, &w->peer->accepts), 1, 64);
+}
+
+/* Answers nobody before so many have asked. */
+struct gathering {
+	pthread_mutex_t lock;
+	pthread_cond_t all_there;
+	int wanted;
+	int there;
+};
+
+static bool
+gather(void *ctx, int fd, const struct peer_request *rq)
+{
+	struct gathering *g = ctx;
+
+	(void)rq;
+	(void)pthread_mutex_lock(&g->lock);
+	if (++g->there >= g->wanted)
+		(void)pthread_cond_broadcast(&g->all_there);
+	while (g->there < g->wanted)
+		(void)pthread_cond_wait(&g->all_there, &g->lock);
+	(void)pthread_mutex_unlock(&g->lock);
+	return peer_answer(fd, "200 OK", "", "ok", 2);
+}
+
+#define TOGETHER 400
+
+static void
+crowd(void **state, struct gathering *g)
+{
+	struct http_peer *who = calloc(TOGETHER, sizeof(*who));
+	struct trial *t = calloc(TOGETHER, sizeof(*t));
+	struct world *w;
+
+	assert_int_equal(world_begin(state, &clock_system, TOGETHER * 2,
+	    10000), 0);
+	w = *state;
+	peers_init(who, TOGETHER);
+	w->peer->script_ctx = g;
+	w->peer->script = gather;
+	for (size_t i = 0; i < TOGETHER; i++)
+		start_trial(w, &t[i], &who[i], "/ok");
+	for (size_t i = 0; i < TOGETHER; i++)
+		expect_end(w, &t[i], HTTP_ANSWERED);
+	free(t);
+	free(who);
+}
+
+#define GATHERING { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, \
+	TOGETHER, 0 }
+
+/* All are on their way at once: none is answered before all have come. */
+static void
+test_together(void **state)
+{
+	struct gathering g = GATHERING;
+
+	crowd(state, &g);
+	assert_int_equal(g.there, TOGETHER);
+}
+
+/* How many of our connections to the peer are open. */
+static int
+open_connections(const struct world *w)
+{
+	struct sockaddr_in a;
+	socklen_t n = sizeof(a);
+	int found = 0;
+
+	for (int fd = 0; fd < 2048; fd++, n = sizeof(a))
+		found += getpeername(fd, (void *)&a, &n) == 0 &&
+		    a.sin_family == AF_INET &&
+		    ntohs(a.sin_port) == w->peer->port;
+	return found;
+}
+
+/* After a crowd: some stay open and are used again, most do not. */
+static void
+test_kept_after_a_crowd(void **state)
+{
+	struct gathering g = GATHERING;
+	struct trial t[50];
+	struct world *w;
+	int accepts;
+
+	crowd(state, &g);
+	w = *state;
+	assert_in_range(open_connections(w), 50, 200);
+	accepts = peer_count(w->peer, &w->peer->accepts);
+	for (size_t i = 0; i < 50; i++)
+		start_trial(w, &t[i], &w->who, "/ok");
+	for (size_t i = 0; i < 50; i++)
+		expect_end(w, &t[i], HTTP_ANSWERED);
+	assert_int_equal(peer_count(w->peer, &w->peer->accepts), accepts);
+}
+
+static void
+test_kept_connections(void **state)
+{
+	struct world *w = *state;
+	struct trial t;
+
+	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
+	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
+	assert_int_equal(peer_count(w->peer, &w->peer->accepts), 1);
+	for (int i = 2; i <= 3; i++) {
+		trial_init(&t, w, "/ok");
+		t.call.fresh = true;
+		run(w, &t);
+		assert_int_equal(t.call.end, HTTP_ANSWERED);
+		http_call_free(&t.call);
+		assert_int_equal(peer_count(w->peer, &w->peer->accepts), i);
+	}
+	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
+	assert_int_equal(peer_count(w->peer, &w->peer->accepts), 3);
+}
+
+/* The peer closes what we keep: the next call must not suffer. */
+static void
+test_kept_but_closed(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(end_of(w, "/leave"), HTTP_ANSWERED);
+		if (i % 2 == 0)
+			nap(2);
+	}
+	assert_int_equal(peer_count(w->peer, &w->peer->requests), 20);
+}
+
+/* Answers the first request of a connection, and dies of the second. */
+static bool
+answer_once(void *ctx, int fd, const struct peer_request *rq)
+{
+	bool *seen = ctx;
+	bool first = !seen[fd];
+
+	(void)rq;
+	seen[fd] = true;
+	return first && peer_answer(fd, "200 OK", "", "ok", 2);
+}
+
+/* curl tries again by itself; it must not count that for ever. */
+static void
+test_kept_but_dies(void **state)
+{
+	bool seen[1024] = { false };
+	struct world *w = *state;
+
+	w->peer->script_ctx = seen;
+	w->peer->script = answer_once;
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
+	assert_int_equal(peer_count(w->peer, &w->peer->accepts), 30);
+}
+
+struct chain {
+	struct trial t;		/* the first */
+	struct world *w;
+	int left;
+};
+
+static void
+start_again(struct http_call *call)
+{
+	struct chain *c = (struct chain *)call;
+
+	assert_int_equal(call->end, HTTP_ANSWERED);
+	http_call_free(call);
+	c->t.told = --c->left == 0;
+	if (c->left == 0)
+		return;
+	http_start(c->w->client, call);
+	assert_int_equal(c->t.told, 0);
+}
+
+/* An end may begin the next one with the same memory. */
+static void
+test_chain(void **state)
+{
+	struct chain c = { .w = *state, .left = 50 };
+
+	trial_init(&c.t, c.w, "/ok");
+	c.t.call.done = start_again;
+	http_start(c.w->client, &c.t.call);
+	await(c.w, &c.t);
+	assert_int_equal(http_busy(c.w->client), 0);
+	assert_int_equal(peer_count(c.w->peer, &c.w->peer->accepts), 1);
 }
 
 /* A lookup that hangs holds up neither its own call nor another. */
 static void
 test_lookup_hangs(void **state)
 {
+	struct deadline d = deadline_in(&clock_system, 30000);
 	struct world *w = *state;
-	int64_t begun = now_ms();
+	struct http_peer nobody;
 	struct trial slow;
 
+	http_peer_init(&nobody);
 	trial_init(&slow, w, "");
+	slow.call.peer = &nobody;
 	slow.call.url = "http://hangs.invalid/";
 	slow.call.timeout_ms = 200;
 	http_start(w->client, &slow.call);
-	nap(100);
-	assert_int_equal(lookups, 1);
-	assert_true(http_wait(w->client, &slow.call, NULL));
-	assert_int_equal(slow.call.end, HTTP_TIMED_OUT);
-	http_call_free(&slow.call);
+	while (lookups == 0 && deadline_left(&d) > 0)
+		loop_turn(w->loop, 2);
 	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
-	assert_int_equal(lookups, 1);
-	assert_in_range(now_ms() - begun, 200, 1200);
+	expect_end(w, &slow, HTTP_TIMED_OUT);
+	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
+	assert_int_equal(lookups, 1);	/* all that while */
+	assert_true(loop_longest(w->loop) < 1000);
 	while (lookups != 0)	/* curl's thread then frees what it has */
 		nap(10);
 	nap(50);
 }
 
-static void *
-wait_for_it(void *ctx)
-{
-	struct trial *t = ctx;
-	bool ended = http_wait(NULL, &t->call, NULL);
-
-	return ended && t->call.end == HTTP_BROKEN ? t : NULL;
-}
-
+/* Calls on their way, waiting, ended but not told: nobody hears of them. */
 static void
 test_free_while_running(void **state)
 {
+	struct http_peer who[8];
 	struct world *w = *state;
-	struct trial t[8];
-	pthread_t waiter;
-	void *right;
+	struct trial t[8], bad;
 
+	peers_init(who, 8);
+	for (size_t i = 0; i < 8; i++)
+		start_trial(w, &t[i], &who[i / 2], "/silent");
+	await_requests(w, 2);
+	start_trial(w, &bad, &who[7], "/ok");
+	assert_int_equal(http_busy(w->client), 9);
+	drop_client(w);
+	settle(w);
 	for (size_t i = 0; i < 8; i++) {
-		trial_init(&t[i], w, "/silent");
-		http_start(w->client, &t[i].call);
-	}
-	assert_int_equal(pthread_create(&waiter, NULL, wait_for_it, &t[0]),
-	    0);
-	nap(50);
-	http_client_free(w->client);
-	w->client = NULL;
-	assert_int_equal(pthread_join(waiter, &right), 0);
-	assert_ptr_equal(right, &t[0]);
-	for (size_t i = 0; i < 8; i++) {
-		assert_int_equal(t[i].call.end, HTTP_BROKEN);
-		assert_string_equal(t[i].call.reason, "stopped");
+		assert_int_equal(t[i].told, 0);
+		assert_true(http_peer_idle(&who[i]));
 		http_call_free(&t[i].call);
 	}
+	assert_int_equal(bad.told, 0);
+	http_call_free(&bad.call);
+	assert_int_equal(open_connections(w), 0);
 }
 
 static void
 test_free_unused(void **state)
 {
+	struct world *w = *state;
+	struct http_opts o = { .loop = w->loop, .clock = &clock_system,
+		.log = &w->log, .one_shot = true };
 	struct http_client *c;
 	struct http_call none = { 0 };
 
-	(void)state;
-	assert_int_equal(http_client_new(&c, &clock_system, true), ERR_OK);
+	assert_int_equal(http_client_new(&c, &o), ERR_OK);
 	http_client_free(c);
 	http_client_free(NULL);
 	http_call_free(&none);
@@ -278,66 +348,23 @@ test_close_on_exec(void **state)
 	assert_int_equal(found, 1);
 }
 
-/* Whether a thread blocks SIGHUP and SIGPIPE; a test's own threads do not. */
-static bool
-is_deaf(const char *tid)
-{
-	unsigned long long mask = 0;
-	char line[256];
-	FILE *f;
-
-	(void)snprintf(line, sizeof(line), "/proc/self/task/%.20s/status",
-	    tid);
-	f = fopen(line, "r");
-	if (f == NULL)
-		return false;
-	while (fgets(line, sizeof(line), f) != NULL)
-		(void)sscanf(line, "SigBlk: %llx", &mask);
-	(void)fclose(f);
-	return (mask & 1) != 0 && (mask & 1ULL << 12) != 0;
-}
-
-static int
-deaf_threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	struct dirent *e;
-	int n = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d)) != NULL)
-		n += is_deaf(e->d_name);
-	(void)closedir(d);
-	return n;
-}
-
-static void
-test_signals_blocked(void **state)
-{
-	struct world *w = *state;
-	int before;
-
-	nap(100);	/* joined threads linger in /proc for a moment */
-	before = deaf_threads();	/* a sanitizer may have its own */
-	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
-	assert_int_equal(deaf_threads(), before + 1);
-}
-
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, world_end)
+#define T(f, s) cmocka_unit_test_setup_teardown(f, s, world_end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_many),
-		T(test_wait),
-		T(test_wait_by_another_clock),
-		T(test_full_host),
-		T(test_lookup_hangs),
-		T(test_free_while_running),
-		T(test_free_unused),
-		T(test_close_on_exec),
-		T(test_signals_blocked),
+		T(test_many, setup),
+		T(test_together, NULL),
+		T(test_kept_after_a_crowd, NULL),
+		T(test_kept_connections, setup),
+		T(test_kept_but_closed, setup),
+		T(test_kept_but_dies, setup),
+		T(test_chain, setup),
+		T(test_lookup_hangs, setup),
+		T(test_free_while_running, setup_small),
+		T(test_free_unused, setup),
+		T(test_close_on_exec, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,28 +115,46 @@ teardown(void **state)
 	return 0;
 }
 
+static void
+world_make(struct world *w, bool one_shot)
+{
+	struct http_opts o = { .clock = &clock_system, .calls = 4,
+		.slow_ms = 10000, .one_shot = one_shot };
+
+	*w = (struct world){ .log = { LOG_LEVEL_WARNING, LOG_TO_STDERR } };
+	assert_int_equal(loop_new(&w->loop, &clock_system, &w->log), ERR_OK);
+	o.loop = w->loop;
+	o.log = &w->log;
+	assert_int_equal(http_client_new(&w->client, &o), ERR_OK);
+	http_peer_init(&w->who);
+}
+
+static void
+world_free(struct world *w)
+{
+	http_client_free(w->client);
+	loop_free(w->loop);
+}
+
 /*
  * One call.  Once it hangs, which is after the handshake, the server is made
  * to answer.
  */
 static enum http_end
-call_with(struct http_client *client, const struct server *s,
+call_with(struct world *w, const struct server *s,
     const struct http_route *route, const char *url, int64_t timeout_ms)
 {
-	struct http_call c = { .route = route, .url = url, .body = "{}",
-		.body_len = 2, .timeout_ms = timeout_ms };
-	struct deadline d;
+	struct trial t = { .call = { .done = trial_done, .peer = &w->who,
+		.route = route, .url = url, .body = "{}", .body_len = 2,
+		.timeout_ms = timeout_ms } };
 
-	http_start(client, &c);
-	d = deadline_in(&clock_system, 200);
-	while (!http_wait(client, &c, &d)) {
+	http_start(w->client, &t.call);
+	while (!told_within(w, &t, 200))
 		assert_true(write(s->input, ANSWER, strlen(ANSWER)) > 0);
-		d = deadline_in(&clock_system, 200);
-	}
-	if (c.end == HTTP_ANSWERED)
-		assert_memory_equal(buf_str(&c.answer), "ok", 3);
-	http_call_free(&c);
-	return c.end;
+	if (t.call.end == HTTP_ANSWERED)
+		assert_memory_equal(buf_str(&t.call.answer), "ok", 3);
+	http_call_free(&t.call);
+	return t.call.end;
 }
 
 /* The same with a client of its own. */
@@ -145,15 +163,14 @@ call(const struct server *s, int port, const char *host, const char *ca_file,
     bool one_shot)
 {
 	struct http_route route = { .ca_file = ca_file };
-	struct http_client *client;
+	struct world w;
 	enum http_end end;
 	char url[128];
 
 	(void)snprintf(url, sizeof(url), "https://%s:%d/", host, port);
-	assert_int_equal(http_client_new(&client, &clock_system, one_shot),
-	    ERR_OK);
-	end = call_with(client, s, &route, url, 20000);
-	http_client_free(client);
+	world_make(&w, one_shot);
+	end = call_with(&w, s, &route, url, 20000);
+	world_free(&w);
 	return end;
 }
 
@@ -202,19 +219,18 @@ test_trust_is_not_shared(void **state)
 	const struct server *s = *state;
 	struct http_route private = { .ca_file = s->cert };
 	struct http_route public = { .ca_file = NULL };
-	struct http_client *client;
+	struct world w;
 	char url[64];
 
 	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", s->port);
-	assert_int_equal(http_client_new(&client, &clock_system, false),
-	    ERR_OK);
+	world_make(&w, false);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(call_with(client, s, &private, url, 20000),
+		assert_int_equal(call_with(&w, s, &private, url, 20000),
 		    HTTP_ANSWERED);
 	/* A server of one connection at a time: a second gets no handshake. */
-	assert_int_equal(call_with(client, s, &public, url, 1000),
+	assert_int_equal(call_with(&w, s, &public, url, 1000),
 	    HTTP_TIMED_OUT);
-	http_client_free(client);
+	world_free(&w);
 }
 
 static void
@@ -240,5 +256,6 @@ main(void)
 		T(test_no_tls_there),
 	};
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
