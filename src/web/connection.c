@@ -7,29 +7,32 @@
  * libfcgi takes a thread for each connection, from accept() to its end.  Here
  * a connection that says nothing, one that the web server keeps for later,
  * and a request that only waits for Bitrix24 hold none: new connections are
- * accepted here, idle ones wait in an epoll set, and libfcgi gets one when
- * there is something to read.
+ * accepted here, idle ones wait (idle.c), and libfcgi gets one when the head
+ * of a request is there.
  */
 #include "web/connection.h"
+
+#include "web/head.h"
 
 #include <fcgiapp.h>
 
 #include <errno.h>
-#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define STALL_SECONDS 60	/* a web server silent within a body */
+#define ROOM_TRIES 16		/* others take descriptors, too */
+#define TELL_MS 60000		/* between two lines in the log */
 
 /* A connection, and the request that is on it. */
 struct connection {
 	struct request request;
 	FCGX_Request fcgi;
 	struct connections *all;
-	bool listed;		/* the epoll set knows its descriptor */
+	struct idle_one idle;
 	bool whole;		/* the request was read to its end */
 	SLIST_ENTRY(connection) link;
 };
@@ -54,8 +57,16 @@ connection_library(void)
 enum err
 connections_init(struct connections *all)
 {
-	SLIST_INIT(&all->spare);
-	return pthread_mutex_init(&all->lock, NULL) == 0 ? ERR_OK : ERR_NOMEM;
+	enum err e = idle_init(&all->idle);
+
+	if (e != ERR_OK)
+		return e;
+	SLIST_INIT(&all->own.spare);
+	atomic_init(&all->own.open, 0);
+	all->own.told_ms = INT64_MIN;
+	atomic_init(&all->own.wanted, false);
+	return pthread_mutex_init(&all->own.lock, NULL) == 0 ? ERR_OK :
+	    ERR_NOMEM;
 }
 
 static const char *
@@ -87,23 +98,17 @@ fcgi_write(struct request *rq, const char *p, size_t n)
 	return FCGX_PutStr(p, (int)n, out) == (int)n;
 }
 
-static void
-request_free(struct connection *f)
-{
-	FCGX_Free(&f->fcgi, 1);
-	free(f);
-}
-
 static struct connection *
-request_new(struct connections *p, const struct request_kind *kind, int fd)
+connection_new(struct connections *all, const struct request_kind *kind,
+    int fd)
 {
 	struct connection *f;
 
-	(void)pthread_mutex_lock(&p->lock);
-	f = SLIST_FIRST(&p->spare);
+	(void)pthread_mutex_lock(&all->own.lock);
+	f = SLIST_FIRST(&all->own.spare);
 	if (f != NULL)
-		SLIST_REMOVE_HEAD(&p->spare, link);
-	(void)pthread_mutex_unlock(&p->lock);
+		SLIST_REMOVE_HEAD(&all->own.spare, link);
+	(void)pthread_mutex_unlock(&all->own.lock);
 	/* with no socket to listen at: it must never accept by itself */
 	if (f == NULL && (f = calloc(1, sizeof(*f))) != NULL &&
 	    FCGX_InitRequest(&f->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
@@ -113,35 +118,57 @@ request_new(struct connections *p, const struct request_kind *kind, int fd)
 	if (f == NULL)
 		return NULL;
 	f->request.kind = kind;
-	f->all = p;
-	f->listed = false;
+	f->all = all;
+	f->idle = (struct idle_one){ .owner = f, .fd = fd };
 	f->fcgi.ipcFd = fd;
 	/* else its next step would be to close what it has */
 	f->fcgi.keepConnection = 1;
 	return f;
 }
 
-/* The connection is closed: the memory serves the next one. */
+/* A connection was closed, or can be. */
 static void
-request_keep(struct connection *f)
+tell_room(struct connections *all)
 {
-	struct connections *p = f->all;
-
-	(void)pthread_mutex_lock(&p->lock);
-	SLIST_INSERT_HEAD(&p->spare, f, link);
-	(void)pthread_mutex_unlock(&p->lock);
+	if (atomic_exchange(&all->own.wanted, false))
+		all->has_room(all->ctx);
 }
 
-/* Waits for the next request without a thread.  False: it cannot. */
-static bool
-connection_idle(struct connection *f)
+static void
+closed(struct connections *all)
 {
-	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP |
-	    EPOLLONESHOT, .data.ptr = f };
-	int op = f->listed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	(void)atomic_fetch_sub(&all->own.open, 1);
+	tell_room(all);
+}
 
-	f->listed = true;
-	return epoll_ctl(f->all->epoll_fd, op, f->fcgi.ipcFd, &e) == 0;
+/* The descriptor is closed: the memory serves the next connection. */
+static void
+connection_spare(struct connection *f)
+{
+	struct connections *all = f->all;
+
+	(void)pthread_mutex_lock(&all->own.lock);
+	SLIST_INSERT_HEAD(&all->own.spare, f, link);
+	(void)pthread_mutex_unlock(&all->own.lock);
+	closed(all);
+}
+
+/* Nothing more is said on it. */
+static void
+connection_close(struct connection *f)
+{
+	FCGX_Free(&f->fcgi, 1);
+	connection_spare(f);
+}
+
+/* idle.c has closed it. */
+static void
+connection_closed(struct idle_one *one)
+{
+	struct connection *f = one->owner;
+
+	f->fcgi.ipcFd = -1;
+	connection_spare(f);
 }
 
 /*
@@ -153,17 +180,19 @@ static void
 fcgi_finish(struct request *rq)
 {
 	struct connection *f = (struct connection *)rq;
-	struct connections *p = f->all;
+	struct connections *all = f->all;
 
 	if (f->whole)
 		(void)FCGX_Detach(&f->fcgi);
 	FCGX_Finish_r(&f->fcgi);
 	(void)FCGX_Attach(&f->fcgi);
 	if (f->fcgi.ipcFd < 0)
-		request_keep(f);
-	else if (!connection_idle(f))
-		request_free(f);
-	p->answered(p->ctx);
+		connection_spare(f);
+	else if (!idle_wait(&all->idle, &f->idle, true))
+		connection_close(f);
+	else
+		tell_room(all);
+	all->answered(all->ctx);
 }
 
 static const struct request_kind fcgi_kind = {
@@ -179,11 +208,13 @@ connections_free(struct connections *all)
 {
 	struct connection *f;
 
-	while ((f = SLIST_FIRST(&all->spare)) != NULL) {
-		SLIST_REMOVE_HEAD(&all->spare, link);
-		request_free(f);
+	idle_free(&all->idle);
+	while ((f = SLIST_FIRST(&all->own.spare)) != NULL) {
+		SLIST_REMOVE_HEAD(&all->own.spare, link);
+		FCGX_Free(&f->fcgi, 1);
+		free(f);
 	}
-	(void)pthread_mutex_destroy(&all->lock);
+	(void)pthread_mutex_destroy(&all->own.lock);
 }
 
 /* libfcgi reads and writes without a deadline; the socket gets one. */
@@ -196,34 +227,94 @@ set_stall(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
-static bool
-has_input(int fd)
+/* A lack of descriptors, once a minute. */
+static void
+tell(struct connections *all, const char *what)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t now = all->idle.clock->mono_ms(all->idle.clock->ctx);
 
-	return poll(&p, 1, 0) == 1;
+	if (now - TELL_MS <= all->own.told_ms)
+		return;
+	all->own.told_ms = now;
+	log_warning(all->log, "descriptors-short", F_STR("reason", what),
+	    F_INT("connections", all->most));
+}
+
+/* Closes an idle connection for a new one.  False: all are at work. */
+static bool
+make_room(struct connections *all)
+{
+	struct idle_one *one = idle_oldest(&all->idle);
+
+	if (one == NULL)
+		return false;
+	connection_closed(one);
+	tell(all, "connections without a request are closed");
+	return true;
+}
+
+static bool
+are_too_many(struct connections *all)
+{
+	return atomic_load(&all->own.open) >= all->most;
+}
+
+/*
+ * Whether there may be one more: what works on events needs descriptors, too.
+ * If not, has_room() will be called.
+ */
+static bool
+is_room(struct connections *all)
+{
+	if (!are_too_many(all) || make_room(all))
+		return true;
+	atomic_store(&all->own.wanted, true);
+	/* some may have come before that was set */
+	if ((!are_too_many(all) || make_room(all)) &&
+	    atomic_exchange(&all->own.wanted, false))
+		return true;
+	tell(all, "requests have them all, new ones must wait");
+	return false;
+}
+
+/* A new descriptor, or the negative errno. */
+static int
+accept_fd(struct connections *all, int listen_fd)
+{
+	int tries = ROOM_TRIES, fd;
+
+	do
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+	    tries-- > 0 && make_room(all));
+	return fd < 0 ? -errno : fd;
 }
 
 int
 connection_accept(struct connections *all, int listen_fd,
     struct connection **out)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct connection *f;
+	int fd;
 
 	*out = NULL;
+	if (!is_room(all))
+		return CONNECTION_LATER;
+	fd = accept_fd(all, listen_fd);
 	if (fd < 0)
-		return errno != EAGAIN && errno != EINTR ? errno : 0;
-	f = request_new(all, &fcgi_kind, fd);
+		return fd != -EAGAIN && fd != -EINTR ? -fd : 0;
+	(void)atomic_fetch_add(&all->own.open, 1);
+	f = connection_new(all, &fcgi_kind, fd);
 	if (f == NULL) {
 		(void)close(fd);
+		closed(all);
 		return ENOMEM;
 	}
 	set_stall(fd);
-	if (has_input(fd))
+	if (head_look(fd) == HEAD_WHOLE)
 		*out = f;
-	else if (!connection_idle(f))
-		request_free(f);
+	else if (!idle_wait(&all->idle, &f->idle, false))
+		connection_close(f);
 	return 0;
 }
 
@@ -236,12 +327,24 @@ is_whole(FCGX_Request *rq)
 	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
 }
 
+bool
+connection_take(struct connection *f)
+{
+	bool over;
+
+	if (!idle_take(&f->all->idle, &f->idle, &over))
+		return false;
+	if (over)
+		connection_close(f);	/* as the peer did */
+	return !over;
+}
+
 struct request *
 connection_request(struct connection *f)
 {
 	f->whole = false;
 	if (FCGX_Accept_r(&f->fcgi) != 0) {
-		request_free(f);	/* the peer has closed it */
+		connection_close(f);	/* as the peer did */
 		return NULL;
 	}
 	if (is_whole(&f->fcgi))
@@ -249,6 +352,18 @@ connection_request(struct connection *f)
 	log_warning(f->all->log, "dropped", F_STR("reason",
 	    "the request broke off within its parameters"));
 	FCGX_Finish_r(&f->fcgi);
-	request_free(f);
+	connection_close(f);
 	return NULL;
+}
+
+void
+connections_sweep(struct connections *all)
+{
+	struct idle_one *one;
+
+	while ((one = idle_silent(&all->idle)) != NULL) {
+		connection_closed(one);
+		log_info(all->log, "closed", F_STR("reason",
+		    "no request came on the connection"));
+	}
 }
