@@ -368,7 +368,7 @@ wait_for_signal(const struct relay *r, const sigset_t *set)
 static bool
 open_descriptors(struct pool *p)
 {
-	return listen_open() &&
+	return listen_open(p->relay->env.log) &&
 	    (p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
 	    (p->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
 	    (p->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) >= 0 &&

@@ -9,17 +9,39 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #define PAUSE_MS 100
 #define FIXED 64		/* descriptors besides those of threads */
 
+/*
+ * libfcgi ends the process at a broken management record: whoever can connect
+ * can stop it.  A Unix socket has an owner and a mode, a port has neither.
+ */
+static void
+warn_of_port(const struct log *log)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	if (getsockname(LISTEN_FD, (struct sockaddr *)&a, &n) != 0 ||
+	    a.ss_family == AF_UNIX)
+		return;
+	log_warning(log, "tcp-socket", F_STR("reason", "whoever can connect "
+	    "to this port can stop the handler: one broken FastCGI record is "
+	    "enough"), F_STR("todo", "listen at a Unix socket with mode 0660 "
+	    "that belongs to the web server's group; README shows how"));
+}
+
 bool
-listen_open(void)
+listen_open(const struct log *log)
 {
 	int flags = fcntl(LISTEN_FD, F_GETFL);
 
-	return flags >= 0 &&
-	    fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) == 0;
+	if (flags < 0 || fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) != 0)
+		return false;
+	warn_of_port(log);
+	return true;
 }
 
 void

@@ -8,9 +8,9 @@
 
 #define LISTEN_FD 0
 
-/* Makes the listening socket ready for the accept loop.  False with errno: it
- * cannot. */
-bool listen_open(void);
+/* Makes the listening socket ready for the accept loop, and warns of one that
+ * is not private.  False with errno: it cannot. */
+bool listen_open(const struct log *);
 
 /* After an accept that failed with that errno: a pause, until stop_fd is
  * readable at the latest. */

@@ -173,3 +173,20 @@ def test_more_requests_than_descriptors(limited, portals):
     assert "new ones must wait" in server.log()
     portal.always(None)
     assert post(server, of(portal, message(1000))).status == 200
+
+
+def test_a_port_is_warned_of(limited):
+    """Who can connect to it can stop the handler; a Unix socket is fine."""
+    server = limited()
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        server.listener, private = port, server.listener
+        server.add("public")
+        wait_until(lambda: server.log().count("event=started") == 2)
+        try:
+            wait_until(lambda: "tcp-socket" in server.log(), 5)
+        finally:
+            server.end("public")
+            server.listener = private
+    warned, = [line for line in server.log().splitlines()
+               if "event=tcp-socket" in line]
+    assert "level=warning" in warned and "Unix socket" in warned
