@@ -388,9 +388,13 @@ open_pool(struct pool *p, struct problem *problem)
 		    "cannot listen: %s", strerror(errno));
 	p->connections = (struct connections){
 		.idle = { .epoll_fd = p->epoll_fd, .clock = env->clock },
-		.most = listen_most(env->config->server.workers * LATE_FACTOR),
+		.room = {
+			.most = listen_most(env->config->server.workers *
+			    LATE_FACTOR),
+			.has_room = accept_again,
+			.ctx = p,
+		},
 		.answered = answered,
-		.has_room = accept_again,
 		.ctx = p,
 		.log = env->log,
 	};

@@ -17,7 +17,7 @@
 #include <fcgiapp.h>
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -25,7 +25,6 @@
 
 #define STALL_SECONDS 60	/* a web server silent within a body */
 #define ROOM_TRIES 16		/* others take descriptors, too */
-#define TELL_MS 60000		/* between two lines in the log */
 
 /* A connection, and the request that is on it. */
 struct connection {
@@ -52,21 +51,6 @@ connection_library(void)
 {
 	return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "150", 0) == 0 &&
 	    FCGX_Init() == 0;
-}
-
-enum err
-connections_init(struct connections *all)
-{
-	enum err e = idle_init(&all->idle);
-
-	if (e != ERR_OK)
-		return e;
-	SLIST_INIT(&all->own.spare);
-	atomic_init(&all->own.open, 0);
-	all->own.told_ms = INT64_MIN;
-	atomic_init(&all->own.wanted, false);
-	return pthread_mutex_init(&all->own.lock, NULL) == 0 ? ERR_OK :
-	    ERR_NOMEM;
 }
 
 static const char *
@@ -126,21 +110,6 @@ connection_new(struct connections *all, const struct request_kind *kind,
 	return f;
 }
 
-/* A connection was closed, or can be. */
-static void
-tell_room(struct connections *all)
-{
-	if (atomic_exchange(&all->own.wanted, false))
-		all->has_room(all->ctx);
-}
-
-static void
-closed(struct connections *all)
-{
-	(void)atomic_fetch_sub(&all->own.open, 1);
-	tell_room(all);
-}
-
 /* The descriptor is closed: the memory serves the next connection. */
 static void
 connection_spare(struct connection *f)
@@ -150,7 +119,7 @@ connection_spare(struct connection *f)
 	(void)pthread_mutex_lock(&all->own.lock);
 	SLIST_INSERT_HEAD(&all->own.spare, f, link);
 	(void)pthread_mutex_unlock(&all->own.lock);
-	closed(all);
+	room_closed(&all->room);
 }
 
 /* Nothing more is said on it. */
@@ -169,6 +138,34 @@ connection_closed(struct idle_one *one)
 
 	f->fcgi.ipcFd = -1;
 	connection_spare(f);
+}
+
+static bool
+make_room(struct room *r)
+{
+	struct connections *all = (struct connections *)((char *)r -
+	    offsetof(struct connections, room));
+	struct idle_one *one = idle_oldest(&all->idle);
+
+	if (one != NULL)
+		connection_closed(one);
+	return one != NULL;
+}
+
+enum err
+connections_init(struct connections *all)
+{
+	enum err e = idle_init(&all->idle);
+
+	if (e != ERR_OK)
+		return e;
+	SLIST_INIT(&all->own.spare);
+	all->room.make = make_room;
+	all->room.clock = all->idle.clock;
+	all->room.log = all->log;
+	room_init(&all->room);
+	return pthread_mutex_init(&all->own.lock, NULL) == 0 ? ERR_OK :
+	    ERR_NOMEM;
 }
 
 /*
@@ -191,7 +188,7 @@ fcgi_finish(struct request *rq)
 	else if (!idle_wait(&all->idle, &f->idle, true))
 		connection_close(f);
 	else
-		tell_room(all);
+		room_idle(&all->room);
 	all->answered(all->ctx);
 }
 
@@ -227,56 +224,6 @@ set_stall(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
-/* A lack of descriptors, once a minute. */
-static void
-tell(struct connections *all, const char *what)
-{
-	int64_t now = all->idle.clock->mono_ms(all->idle.clock->ctx);
-
-	if (now - TELL_MS <= all->own.told_ms)
-		return;
-	all->own.told_ms = now;
-	log_warning(all->log, "descriptors-short", F_STR("reason", what),
-	    F_INT("connections", all->most));
-}
-
-/* Closes an idle connection for a new one.  False: all are at work. */
-static bool
-make_room(struct connections *all)
-{
-	struct idle_one *one = idle_oldest(&all->idle);
-
-	if (one == NULL)
-		return false;
-	connection_closed(one);
-	tell(all, "connections without a request are closed");
-	return true;
-}
-
-static bool
-are_too_many(struct connections *all)
-{
-	return atomic_load(&all->own.open) >= all->most;
-}
-
-/*
- * Whether there may be one more: what works on events needs descriptors, too.
- * If not, has_room() will be called.
- */
-static bool
-is_room(struct connections *all)
-{
-	if (!are_too_many(all) || make_room(all))
-		return true;
-	atomic_store(&all->own.wanted, true);
-	/* some may have come before that was set */
-	if ((!are_too_many(all) || make_room(all)) &&
-	    atomic_exchange(&all->own.wanted, false))
-		return true;
-	tell(all, "requests have them all, new ones must wait");
-	return false;
-}
-
 /* A new descriptor, or the negative errno. */
 static int
 accept_fd(struct connections *all, int listen_fd)
@@ -286,7 +233,7 @@ accept_fd(struct connections *all, int listen_fd)
 	do
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
-	    tries-- > 0 && make_room(all));
+	    tries-- > 0 && room_make(&all->room));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -298,16 +245,16 @@ connection_accept(struct connections *all, int listen_fd,
 	int fd;
 
 	*out = NULL;
-	if (!is_room(all))
+	if (!room_is(&all->room))
 		return CONNECTION_LATER;
 	fd = accept_fd(all, listen_fd);
 	if (fd < 0)
 		return fd != -EAGAIN && fd != -EINTR ? -fd : 0;
-	(void)atomic_fetch_add(&all->own.open, 1);
+	room_opened(&all->room);
 	f = connection_new(all, &fcgi_kind, fd);
 	if (f == NULL) {
 		(void)close(fd);
-		closed(all);
+		room_closed(&all->room);
 		return ENOMEM;
 	}
 	set_stall(fd);

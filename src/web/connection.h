@@ -5,9 +5,9 @@
 #include "base/log.h"
 #include "web/idle.h"
 #include "web/request.h"
+#include "web/room.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -18,16 +18,12 @@ struct connection;
 struct connections {
 	struct idle idle;	/* its owner's part; its events lead to the */
 				/* connection */
-	int64_t most;		/* that may be open before idle ones must go */
+	struct room room;	/* most, has_room, ctx */
 	void (*answered)(void *ctx);	/* a request is over; any thread */
-	void (*has_room)(void *ctx);	/* accept again; any thread */
 	void *ctx;
 	const struct log *log;
 	struct {
-		atomic_llong open;
-		atomic_bool wanted;	/* room for one more */
-		int64_t told_ms;	/* of a lack of descriptors */
-		pthread_mutex_t lock;	/* guards the rest */
+		pthread_mutex_t lock;
 		SLIST_HEAD(, connection) spare;
 	} own;
 };
