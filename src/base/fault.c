@@ -61,6 +61,14 @@ fault_point(const char *name)
 	(void)kill(getpid(), SIGKILL);
 }
 
+int64_t
+fault_ms(const char *name, int64_t usual)
+{
+	const char *text = getenv(name);
+
+	return text != NULL ? strtoll(text, NULL, 10) : usual;
+}
+
 #else
 
 /* ISO C wants a translation unit to hold something. */

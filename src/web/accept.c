@@ -18,10 +18,9 @@
 #include "store/write.h"
 #include "web/connection.h"
 #include "web/handler.h"
+#include "web/listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -35,9 +34,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define LISTEN_FD 0
 #define STACK_SIZE ((size_t)512 * 1024)	/* SQLite is the deepest */
-#define PAUSE_MS 100			/* after an accept that failed */
 #define STOP_SECONDS 5			/* for requests that run */
 #define RETRY_STOP_MS 2000		/* and then for the retry */
 #define LATE_FACTOR 4			/* threads for each of server.workers */
@@ -47,8 +44,8 @@ struct pool {
 	int stop_fd;		/* an eventfd: readable means stop */
 	int work_fd;		/* an eventfd: written when work is ready */
 	int epoll_fd;		/* the listening socket (its events lead to */
-				/* the pool), those two (to themselves), and */
-				/* idle connections (to their requests) */
+				/* the pool), those two and the timer (to */
+				/* themselves), and idle connections */
 	atomic_int sleeping;	/* workers in epoll_wait(), or nearly */
 	atomic_bool waking;	/* one of them is on its way to the work */
 	struct task lead;	/* a worker is wanted to commit */
@@ -119,19 +116,17 @@ watch(struct pool *p, int op, int fd, void *what)
 
 	if (fd == LISTEN_FD)
 		e.events |= EPOLLONESHOT;
-	if (fd == p->work_fd)
+	if (fd == p->work_fd || fd == p->connections.idle.timer_fd)
 		e.events |= EPOLLET;
 	return epoll_ctl(p->epoll_fd, op, fd, &e) == 0;
 }
 
 static void
-pause_accept(struct pool *p, int code)
+accept_again(void *ctx)
 {
-	struct pollfd fd = { .fd = p->stop_fd, .events = POLLIN };
+	struct pool *p = ctx;
 
-	/* EMFILE, ECONNABORTED: a pause lets others finish */
-	log_warning(p->relay->env.log, "accept-failed", F_INT("code", code));
-	(void)poll(&fd, 1, PAUSE_MS);
+	(void)watch(p, EPOLL_CTL_MOD, LISTEN_FD, p);
 }
 
 /* A new connection that has something to say, or NULL. */
@@ -141,9 +136,10 @@ accept_one(struct pool *p)
 	struct connection *c = NULL;
 	int code = connection_accept(&p->connections, LISTEN_FD, &c);
 
-	if (code != 0)
-		pause_accept(p, code);
-	(void)watch(p, EPOLL_CTL_MOD, LISTEN_FD, p);
+	if (code > 0)
+		listen_pause(p->relay->env.log, code, p->stop_fd);
+	if (code != CONNECTION_LATER)
+		accept_again(p);
 	return c;
 }
 
@@ -202,24 +198,35 @@ static struct connection *
 look(struct pool *p, const struct epoll_event *e, bool *stop)
 {
 	void *what = e->data.ptr;
-	struct epoll_event more[3];
-	int n;
 
+	*stop = what == &p->stop_fd;
+	if (*stop)
+		return NULL;
 	if (what == p)
 		return accept_one(p);
 	if (what == &p->work_fd)
 		atomic_store(&p->waking, false);
-	if (what != &p->stop_fd)
-		return what != &p->work_fd ? what : NULL;
-	/* what came on a kept connection is served yet */
-	*stop = true;
-	(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, LISTEN_FD, NULL);
-	n = epoll_wait(p->epoll_fd, more, 3, 0);
-	for (int i = 0; i < n; i++)
-		if (more[i].data.ptr != &p->stop_fd &&
-		    more[i].data.ptr != &p->work_fd)
-			return more[i].data.ptr;
+	else if (what == &p->connections.idle.timer_fd)
+		connections_sweep(&p->connections);
+	else
+		return connection_take(what) ? what : NULL;
 	return NULL;
+}
+
+/* What came on a kept connection before the end is served yet. */
+static struct connection *
+last_connection(struct pool *p)
+{
+	struct connection *c = NULL;
+	struct epoll_event e;
+	bool stop = false;
+
+	(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, LISTEN_FD, NULL);
+	/* the stop stays ready: when it comes again, all others came */
+	while (c == NULL && !stop && epoll_wait(p->epoll_fd, &e, 1, 0) == 1)
+		if (e.data.ptr != p)
+			c = look(p, &e, &stop);
+	return c;
 }
 
 /* Work that is ready.  Asked for before a worker sleeps: whoever brings some
@@ -246,9 +253,11 @@ next_connection(struct pool *p, bool *stop)
 {
 	struct epoll_event e;
 	int n = epoll_wait(p->epoll_fd, &e, 1, -1);
+	struct connection *c;
 
 	(void)atomic_fetch_sub(&p->sleeping, 1);
-	return n == 1 ? look(p, &e, stop) : NULL;
+	c = n == 1 ? look(p, &e, stop) : NULL;
+	return *stop ? last_connection(p) : c;
 }
 
 /* Whether there are more workers than server.workers: one may end. */
@@ -359,10 +368,7 @@ wait_for_signal(const struct relay *r, const sigset_t *set)
 static bool
 open_descriptors(struct pool *p)
 {
-	int flags = fcntl(LISTEN_FD, F_GETFL);
-
-	return flags >= 0 &&
-	    fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	return listen_open(p->relay->env.log) &&
 	    (p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
 	    (p->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 &&
 	    (p->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) >= 0 &&
@@ -374,17 +380,30 @@ open_descriptors(struct pool *p)
 static enum err
 open_pool(struct pool *p, struct problem *problem)
 {
+	const struct env *env = &p->relay->env;
 	pthread_condattr_t attr;
 
 	if (!open_descriptors(p))
 		return problem_set(problem, ERR_RETRY, -1, NULL,
 		    "cannot listen: %s", strerror(errno));
-	p->connections = (struct connections){ .epoll_fd = p->epoll_fd,
-	    .answered = answered, .ctx = p, .log = p->relay->env.log };
+	p->connections = (struct connections){
+		.idle = { .epoll_fd = p->epoll_fd, .clock = env->clock },
+		.room = {
+			.most = listen_most(env->config->server.workers *
+			    LATE_FACTOR),
+			.has_room = accept_again,
+			.ctx = p,
+		},
+		.answered = answered,
+		.ctx = p,
+		.log = env->log,
+	};
 	p->lead.run = run_lead;
 	ready_on_push(p->relay->ready, wake, p);
 	store_on_lead(p->relay->env.store, on_lead, p);
 	if (connections_init(&p->connections) != ERR_OK ||
+	    !watch(p, EPOLL_CTL_ADD, p->connections.idle.timer_fd,
+	    &p->connections.idle.timer_fd) ||
 	    pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||

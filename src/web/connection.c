@@ -7,29 +7,31 @@
  * libfcgi takes a thread for each connection, from accept() to its end.  Here
  * a connection that says nothing, one that the web server keeps for later,
  * and a request that only waits for Bitrix24 hold none: new connections are
- * accepted here, idle ones wait in an epoll set, and libfcgi gets one when
- * there is something to read.
+ * accepted here, idle ones wait (idle.c), and libfcgi gets one when the head
+ * of a request is there.
  */
 #include "web/connection.h"
+
+#include "web/head.h"
 
 #include <fcgiapp.h>
 
 #include <errno.h>
-#include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define STALL_SECONDS 60	/* a web server silent within a body */
+#define ROOM_TRIES 16		/* others take descriptors, too */
 
 /* A connection, and the request that is on it. */
 struct connection {
 	struct request request;
 	FCGX_Request fcgi;
 	struct connections *all;
-	bool listed;		/* the epoll set knows its descriptor */
+	struct idle_one idle;
 	bool whole;		/* the request was read to its end */
 	SLIST_ENTRY(connection) link;
 };
@@ -49,13 +51,6 @@ connection_library(void)
 {
 	return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "150", 0) == 0 &&
 	    FCGX_Init() == 0;
-}
-
-enum err
-connections_init(struct connections *all)
-{
-	SLIST_INIT(&all->spare);
-	return pthread_mutex_init(&all->lock, NULL) == 0 ? ERR_OK : ERR_NOMEM;
 }
 
 static const char *
@@ -87,23 +82,17 @@ fcgi_write(struct request *rq, const char *p, size_t n)
 	return FCGX_PutStr(p, (int)n, out) == (int)n;
 }
 
-static void
-request_free(struct connection *f)
-{
-	FCGX_Free(&f->fcgi, 1);
-	free(f);
-}
-
 static struct connection *
-request_new(struct connections *p, const struct request_kind *kind, int fd)
+connection_new(struct connections *all, const struct request_kind *kind,
+    int fd)
 {
 	struct connection *f;
 
-	(void)pthread_mutex_lock(&p->lock);
-	f = SLIST_FIRST(&p->spare);
+	(void)pthread_mutex_lock(&all->own.lock);
+	f = SLIST_FIRST(&all->own.spare);
 	if (f != NULL)
-		SLIST_REMOVE_HEAD(&p->spare, link);
-	(void)pthread_mutex_unlock(&p->lock);
+		SLIST_REMOVE_HEAD(&all->own.spare, link);
+	(void)pthread_mutex_unlock(&all->own.lock);
 	/* with no socket to listen at: it must never accept by itself */
 	if (f == NULL && (f = calloc(1, sizeof(*f))) != NULL &&
 	    FCGX_InitRequest(&f->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
@@ -113,35 +102,70 @@ request_new(struct connections *p, const struct request_kind *kind, int fd)
 	if (f == NULL)
 		return NULL;
 	f->request.kind = kind;
-	f->all = p;
-	f->listed = false;
+	f->all = all;
+	f->idle = (struct idle_one){ .owner = f, .fd = fd };
 	f->fcgi.ipcFd = fd;
 	/* else its next step would be to close what it has */
 	f->fcgi.keepConnection = 1;
 	return f;
 }
 
-/* The connection is closed: the memory serves the next one. */
+/* The descriptor is closed: the memory serves the next connection. */
 static void
-request_keep(struct connection *f)
+connection_spare(struct connection *f)
 {
-	struct connections *p = f->all;
+	struct connections *all = f->all;
 
-	(void)pthread_mutex_lock(&p->lock);
-	SLIST_INSERT_HEAD(&p->spare, f, link);
-	(void)pthread_mutex_unlock(&p->lock);
+	(void)pthread_mutex_lock(&all->own.lock);
+	SLIST_INSERT_HEAD(&all->own.spare, f, link);
+	(void)pthread_mutex_unlock(&all->own.lock);
+	room_closed(&all->room);
 }
 
-/* Waits for the next request without a thread.  False: it cannot. */
-static bool
-connection_idle(struct connection *f)
+/* Nothing more is said on it. */
+static void
+connection_close(struct connection *f)
 {
-	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP |
-	    EPOLLONESHOT, .data.ptr = f };
-	int op = f->listed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	FCGX_Free(&f->fcgi, 1);
+	connection_spare(f);
+}
 
-	f->listed = true;
-	return epoll_ctl(f->all->epoll_fd, op, f->fcgi.ipcFd, &e) == 0;
+/* idle.c has closed it. */
+static void
+connection_closed(struct idle_one *one)
+{
+	struct connection *f = one->owner;
+
+	f->fcgi.ipcFd = -1;
+	connection_spare(f);
+}
+
+static bool
+make_room(struct room *r)
+{
+	struct connections *all = (struct connections *)((char *)r -
+	    offsetof(struct connections, room));
+	struct idle_one *one = idle_oldest(&all->idle);
+
+	if (one != NULL)
+		connection_closed(one);
+	return one != NULL;
+}
+
+enum err
+connections_init(struct connections *all)
+{
+	enum err e = idle_init(&all->idle);
+
+	if (e != ERR_OK)
+		return e;
+	SLIST_INIT(&all->own.spare);
+	all->room.make = make_room;
+	all->room.clock = all->idle.clock;
+	all->room.log = all->log;
+	room_init(&all->room);
+	return pthread_mutex_init(&all->own.lock, NULL) == 0 ? ERR_OK :
+	    ERR_NOMEM;
 }
 
 /*
@@ -153,17 +177,19 @@ static void
 fcgi_finish(struct request *rq)
 {
 	struct connection *f = (struct connection *)rq;
-	struct connections *p = f->all;
+	struct connections *all = f->all;
 
 	if (f->whole)
 		(void)FCGX_Detach(&f->fcgi);
 	FCGX_Finish_r(&f->fcgi);
 	(void)FCGX_Attach(&f->fcgi);
 	if (f->fcgi.ipcFd < 0)
-		request_keep(f);
-	else if (!connection_idle(f))
-		request_free(f);
-	p->answered(p->ctx);
+		connection_spare(f);
+	else if (!idle_wait(&all->idle, &f->idle, true))
+		connection_close(f);
+	else
+		room_idle(&all->room);
+	all->answered(all->ctx);
 }
 
 static const struct request_kind fcgi_kind = {
@@ -179,11 +205,13 @@ connections_free(struct connections *all)
 {
 	struct connection *f;
 
-	while ((f = SLIST_FIRST(&all->spare)) != NULL) {
-		SLIST_REMOVE_HEAD(&all->spare, link);
-		request_free(f);
+	idle_free(&all->idle);
+	while ((f = SLIST_FIRST(&all->own.spare)) != NULL) {
+		SLIST_REMOVE_HEAD(&all->own.spare, link);
+		FCGX_Free(&f->fcgi, 1);
+		free(f);
 	}
-	(void)pthread_mutex_destroy(&all->lock);
+	(void)pthread_mutex_destroy(&all->own.lock);
 }
 
 /* libfcgi reads and writes without a deadline; the socket gets one. */
@@ -196,34 +224,44 @@ set_stall(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
-static bool
-has_input(int fd)
+/* A new descriptor, or the negative errno. */
+static int
+accept_fd(struct connections *all, int listen_fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int tries = ROOM_TRIES, fd;
 
-	return poll(&p, 1, 0) == 1;
+	do
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+	    tries-- > 0 && room_make(&all->room));
+	return fd < 0 ? -errno : fd;
 }
 
 int
 connection_accept(struct connections *all, int listen_fd,
     struct connection **out)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct connection *f;
+	int fd;
 
 	*out = NULL;
+	if (!room_is(&all->room))
+		return CONNECTION_LATER;
+	fd = accept_fd(all, listen_fd);
 	if (fd < 0)
-		return errno != EAGAIN && errno != EINTR ? errno : 0;
-	f = request_new(all, &fcgi_kind, fd);
+		return fd != -EAGAIN && fd != -EINTR ? -fd : 0;
+	room_opened(&all->room);
+	f = connection_new(all, &fcgi_kind, fd);
 	if (f == NULL) {
 		(void)close(fd);
+		room_closed(&all->room);
 		return ENOMEM;
 	}
 	set_stall(fd);
-	if (has_input(fd))
+	if (head_look(fd) == HEAD_WHOLE)
 		*out = f;
-	else if (!connection_idle(f))
-		request_free(f);
+	else if (!idle_wait(&all->idle, &f->idle, false))
+		connection_close(f);
 	return 0;
 }
 
@@ -236,12 +274,24 @@ is_whole(FCGX_Request *rq)
 	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
 }
 
+bool
+connection_take(struct connection *f)
+{
+	bool over;
+
+	if (!idle_take(&f->all->idle, &f->idle, &over))
+		return false;
+	if (over)
+		connection_close(f);	/* as the peer did */
+	return !over;
+}
+
 struct request *
 connection_request(struct connection *f)
 {
 	f->whole = false;
 	if (FCGX_Accept_r(&f->fcgi) != 0) {
-		request_free(f);	/* the peer has closed it */
+		connection_close(f);	/* as the peer did */
 		return NULL;
 	}
 	if (is_whole(&f->fcgi))
@@ -249,6 +299,18 @@ connection_request(struct connection *f)
 	log_warning(f->all->log, "dropped", F_STR("reason",
 	    "the request broke off within its parameters"));
 	FCGX_Finish_r(&f->fcgi);
-	request_free(f);
+	connection_close(f);
 	return NULL;
+}
+
+void
+connections_sweep(struct connections *all)
+{
+	struct idle_one *one;
+
+	while ((one = idle_silent(&all->idle)) != NULL) {
+		connection_closed(one);
+		log_info(all->log, "closed", F_STR("reason",
+		    "no request came on the connection"));
+	}
 }

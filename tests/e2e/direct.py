@@ -1,6 +1,6 @@
 """The handler without a web server, and what all servers have in common.
 
-    Fcgi  started by spawn-fcgi as the comment in nginx.conf.example says,
+    Fcgi  started by spawn-fcgi as deploy/imconnector.run says,
           spoken to by fcgi_client
     Cgi   executed for each request, as a CGI script
 
@@ -108,14 +108,14 @@ class Server:
 
 
 class Fcgi(Server):
-    """spawn-fcgi as the comment in nginx.conf.example says."""
+    """spawn-fcgi as deploy/imconnector.run says."""
 
     def spawn_command(self):
         """That command, for this site, and its environment."""
         text = ""
-        for line in example("nginx.conf.example").splitlines():
-            if text or line.startswith("#   exec "):
-                text += line.lstrip("# ").rstrip("\\")
+        for line in example("deploy/imconnector.run").splitlines():
+            if text or line.startswith("exec "):
+                text += line.rstrip("\\")
                 if not line.endswith("\\"):
                     break
         words = shlex.split(text)

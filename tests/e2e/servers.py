@@ -1,13 +1,14 @@
 """The web servers in front of a handler, set up from the examples we ship.
 
-    Nginx      nginx.conf.example, with the spawn-fcgi command in its comment
+    Nginx      nginx.conf.example, with deploy/imconnector.run behind it
     Apache     apache.conf.example with mod_fcgid
     ApacheCgi  apache.conf.example without it: plain CGI through mod_cgid
     Fcgi, Cgi  no web server at all (direct.py)
 
 All of them start(), post() an event and stop(). In the examples only paths,
-ports and users are replaced, and each must be found there. Used by conftest.py
-and tests/demo.py.
+ports and users are replaced, and TLS is left out; each must be found there.
+(test_chapters.py takes them as they are.) Used by conftest.py and
+tests/demo.py.
 """
 
 import http.client
@@ -111,9 +112,11 @@ class Nginx(Http, Fcgi):
         folder = self.site.folder
         (conf.parent / "site.conf").write_text(
             replaced(example("nginx.conf.example"), {
-                "listen 80;": f"listen 127.0.0.1:{self.port};",
-                "unix:/run/imconnector/imconnector.sock;":
-                    f"unix:{self.site.socket};"}))
+                "listen 80;": f"listen unix:{folder}/run/plain.sock;",
+                "listen 443 ssl;": f"listen 127.0.0.1:{self.port};",
+                "ssl_certificate ": "# ", "ssl_certificate_key ": "# ",
+                "unix:/run/imconnector/imconnector.sock ":
+                    f"unix:{self.site.socket} "}))
         user = web_user()
         temp = "".join(f"{n}_temp_path {folder}/run/{n};\n" for n in
                        ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"))
@@ -150,6 +153,9 @@ class Apache(Http):
         folder = self.site.folder
         (conf.parent / "site.conf").write_text(
             replaced(example("apache.conf.example"), {
+                "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{self.port}>",
+                "SSLEngine ": "# ", "SSLCertificateFile ": "# ",
+                "SSLCertificateKeyFile ": "# ",
                 "/etc/imconnector/imconnector.conf":
                     str(self.site.config_file),
                 "/usr/local/lib/imconnector": str(self.site.handler.parent)}))

@@ -129,7 +129,7 @@ class MortalNginx(servers.Nginx):
             "".join(f"    server unix:{life.path} max_fails=0;\n"
                     for life in self.lives) + "}\n" +
             servers.replaced(site.read_text(), {
-                f"unix:{self.site.socket};": "handlers;"}))
+                "fastcgi_pass imconnector;": "fastcgi_pass handlers;"}))
 
     def _stop(self):
         try:

@@ -1,0 +1,67 @@
+/*
+ * The listening socket, as it was handed to the program, and its limits.
+ *
+ * Called by accept.c when it starts.  Owns nothing: the socket may be shared
+ * with other processes, and outlive this one.
+ */
+#include "web/listen.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#define PAUSE_MS 100
+#define FIXED 64		/* descriptors besides those of threads */
+
+/*
+ * libfcgi ends the process at a broken management record: whoever can connect
+ * can stop it.  A Unix socket has an owner and a mode, a port has neither.
+ */
+static void
+warn_of_port(const struct log *log)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	if (getsockname(LISTEN_FD, (struct sockaddr *)&a, &n) != 0 ||
+	    a.ss_family == AF_UNIX)
+		return;
+	log_warning(log, "tcp-socket", F_STR("reason", "whoever can connect "
+	    "to this port can stop the handler: one broken FastCGI record is "
+	    "enough"), F_STR("todo", "listen at a Unix socket with mode 0660 "
+	    "that belongs to the web server's group; README shows how"));
+}
+
+bool
+listen_open(const struct log *log)
+{
+	int flags = fcntl(LISTEN_FD, F_GETFL);
+
+	if (flags < 0 || fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) != 0)
+		return false;
+	warn_of_port(log);
+	return true;
+}
+
+void
+listen_pause(const struct log *log, int code, int stop_fd)
+{
+	struct pollfd fd = { .fd = stop_fd, .events = POLLIN };
+
+	/* EMFILE, ECONNABORTED: a pause lets others finish */
+	log_warning(log, "accept-failed", F_INT("code", code));
+	(void)poll(&fd, 1, PAUSE_MS);
+}
+
+int64_t
+listen_most(int64_t threads)
+{
+	int64_t others = threads + FIXED, all = INT32_MAX;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < INT32_MAX)
+		all = (int64_t)r.rlim_cur;
+	/* with very few, connections get half of them */
+	return all - (others < all / 2 ? others : all / 2);
+}
