@@ -166,7 +166,7 @@ broken_json(void **state)
 	static const struct text in = T("{\"a\":{\"b\\u0416\":[1,-2.5e+3,null,"
 	    "\"\\ud83d\\ude00x" SMILE "\"],\"cd\":true},\"e\":\"f\"}");
 	static const struct text bytes = T("{}[]:,\"\\u0dn 1-.etx/\xd0\x96\xff"
-	    "\x00\x01");
+	    "\f\v\x00\x01");
 
 	(void)state;
 	mutants(&codec_json, in, bytes.p, bytes.n, 1);
