@@ -139,7 +139,7 @@ read_index(struct grammar *g, const char *key, size_t n)
 {
 	char text[24];
 
-	if (n == 0) {	/* as in PHP: the next one that is free */
+	if (key == NULL) {	/* as in PHP: the next one that is free */
 		g->message.index = g->next_index[g->message.of_data];
 		return true;
 	}

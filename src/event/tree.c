@@ -223,7 +223,7 @@ tree_enter(struct tree *t, const char *key, size_t n)
 		    "an element has too many values");
 	parent->untouched = false;
 	parent->kind = NODE_TREE;
-	if (n == 0)
+	if (key == NULL)
 		return enter_next(t, end);
 	/* what stands behind the last child has none of their keys */
 	if (*end != NULL && is_named(*end, key_head(key, n), key, n))

@@ -33,7 +33,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Steps along a path such as "a.b."; an empty key at its end, too. */
+/* Steps along a path such as "a.b.+", where + is the next free index. */
 static size_t
 step(struct tree *t, const char *path)
 {
@@ -44,7 +44,10 @@ step(struct tree *t, const char *path)
 		    ERR_OK);
 		path = dot + 1;
 	}
-	assert_int_equal(tree_enter(t, path, strlen(path)), ERR_OK);
+	if (strcmp(path, "+") == 0)
+		assert_int_equal(tree_enter(t, NULL, 0), ERR_OK);
+	else
+		assert_int_equal(tree_enter(t, path, strlen(path)), ERR_OK);
 	return depth;
 }
 
@@ -218,31 +221,46 @@ test_empty_container(void **state)
 	expect_gone(t, "i");
 }
 
-/* An empty key is one above the largest integer key so far. */
+/* A NULL key is one above the largest integer key so far. */
 static void
 test_next_index(void **state)
 {
 	struct tree *t = *state;
 
-	put(t, "a.", "0");
-	put(t, "a.", "1");
+	put(t, "a.+", "0");
+	put(t, "a.+", "1");
 	put(t, "a.7", "7");
 	put(t, "a.3", "3");
 	put(t, "a.x", "x");
 	put(t, "a.09", "09");
 	put(t, "a.-20", "-20");
-	put(t, "a.", "8");
+	put(t, "a.+", "8");
 	expect_text(t, "a.0", "0");
 	expect_text(t, "a.1", "1");
 	expect_text(t, "a.7", "7");
 	expect_text(t, "a.3", "3");
 	expect_text(t, "a.8", "8");
 	expect_text(t, "a.-20", "-20");
-	put(t, "b.", "0");		/* each container counts for itself */
+	put(t, "b.+", "0");		/* each container counts for itself */
 	expect_text(t, "b.0", "0");
 	put(t, "c.9223372036854775806", "x");
-	put(t, "c.", "y");
+	put(t, "c.+", "y");
 	expect_text(t, "c.9223372036854775807", "y");
+}
+
+/* An empty key names a place like any other. */
+static void
+test_empty_key(void **state)
+{
+	struct tree *t = *state;
+
+	put(t, "a.", "p");
+	put(t, "a.0", "q");
+	assert_string_equal(node_first(find(t, "a"))->text, "p");
+	expect_text(t, "a.0", "q");
+	put(t, "a.", "r");
+	assert_string_equal(node_first(find(t, "a"))->text, "r");
+	assert_int_equal(find(t, "a")->children, 2);
 }
 
 /* Wide containers are found by hash: still one node for each key. */
@@ -358,7 +376,7 @@ static void
 grow(struct tree *t, unsigned seed)
 {
 	static const char *const keys[] = { "a", "b", "message", "message_id",
-		"message_if", "0", "1", "7", "", "user_id", "chat_id" };
+		"message_if", "0", "1", "7", "", "+", "user_id", "chat_id" };
 	unsigned calls = choose(&seed, 80), wide = choose(&seed, 8) == 0;
 	size_t depth = 0;
 	char key[16];
@@ -370,8 +388,8 @@ grow(struct tree *t, unsigned seed)
 			(void)snprintf(key, sizeof(key), "%s%.0u",
 			    keys[choose(&seed, COUNT(keys))],
 			    wide ? choose(&seed, 30) : 0);
-			assert_int_equal(tree_enter(t, key, strlen(key)),
-			    ERR_OK);
+			assert_int_equal(tree_enter(t, key[0] != '+' ? key :
+			    NULL, key[0] != '+' ? strlen(key) : 0), ERR_OK);
 			depth++;
 		} else if (what == 3) {
 			assert_int_equal(tree_value(t, seed % 9 != 0 ? "x" :
@@ -455,6 +473,7 @@ main(void)
 		TEST(test_last_wins),
 		TEST(test_empty_container),
 		TEST(test_next_index),
+		TEST(test_empty_key),
 		TEST(test_wide),
 		TEST(test_turn_to_wide),
 		TEST(test_places_cap),
