@@ -159,10 +159,11 @@ static struct node *
 node_new(struct tree *t, struct node *parent, const char *key, size_t n)
 {
 	struct node *c = arena_raw(&t->nodes, sizeof(*c) + n + 1);
-	char *copy = (char *)(c + 1);
+	char *copy;
 
 	if (c == NULL)
 		return NULL;
+	copy = (char *)(c + 1);
 	memcpy(copy, key, n);
 	copy[n] = '\0';
 	*c = (struct node){ .key = copy, .key_len = n,
