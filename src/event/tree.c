@@ -21,6 +21,7 @@
 #define WIDE 16
 #define KEPT_MAX 65536	/* bytes of nodes for the next element */
 #define TABLE_SIZE ((size_t)TREE_PLACES_MAX * 2)
+#define NO_INDEX INT64_MIN	/* of a container without any, as in PHP */
 
 void
 tree_init(struct tree *t, size_t max, struct problem *problem)
@@ -47,7 +48,7 @@ renew(struct node *c)
 	c->untouched = true;
 	c->last = NULL;
 	c->children = 0;
-	c->next_index = 0;
+	c->next_index = NO_INDEX;
 }
 
 enum err
@@ -177,6 +178,7 @@ static inline enum err
 append(struct tree *t, struct node *parent, struct node *c)
 {
 	renew(c);
+	c->parent = parent;
 	parent->last = c;
 	parent->children++;
 	if (c->numbered && c->index >= parent->next_index &&
@@ -207,7 +209,8 @@ static enum err __attribute__((noinline))
 enter_next(struct tree *t, struct node **end)
 {
 	char number[NUMBER_TEXT_MAX];
-	size_t n = number_text(number, t->at->next_index);
+	int64_t next = t->at->next_index;
+	size_t n = number_text(number, next != NO_INDEX ? next : 0);
 
 	return enter_other(t, end, number, n);
 }
@@ -232,15 +235,23 @@ tree_enter(struct tree *t, const char *key, size_t n)
 	return enter_other(t, end, key, n);
 }
 
-/* What was inside must not come back when the place is entered again. */
+/*
+ * What was inside is no more: it must not come back, nor to its old place,
+ * when this one is entered again.  What the table holds of it has no parent.
+ */
 static void
 forget_children(struct node *node)
 {
-	for (struct node *c = node_first(node); c != NULL; c = node_next(c)) {
-		if (c->kind == NODE_TREE)
-			forget_children(c);
-		c->kind = NODE_NONE;
+	struct node *next;
+
+	for (struct node *c = node_first(node); c != NULL; c = next) {
+		next = node_next(c);
+		forget_children(c);
+		c->parent = NULL;
 	}
+	node->last = NULL;
+	node->children = 0;
+	node->next_index = NO_INDEX;
 }
 
 enum err
