@@ -313,6 +313,8 @@ on_kept(struct db_work *w)
 
 	fault_point("install-after-commit");
 	if (w->end == ERR_OK) {
+		t->kept = true;
+		t->on_kept(t);
 		kept(t);
 		return;
 	}

@@ -26,18 +26,21 @@ enum install_end {
 
 /*
  * Takes ONAPPINSTALL (design, trust): kept inert first, then proven by what
- * the OAuth server says, then stored.  The caller sets the first two and
- * keeps the event until done(), which is called once, in the loop, perhaps
+ * the OAuth server says, then stored.  The caller sets the first three
+ * and keeps the event until done(), which is called once, in the loop, perhaps
  * from inside.
  */
 struct install_take {
 	void (*done)(struct install_take *);
+	void (*on_kept)(struct install_take *);	/* before done(), if it is */
 	const struct event *event;
+	bool late;		/* for the caller */
 	/* out */
 	enum install_end end;
 	struct problem problem;	/* with _DENIED and _FAILED */
 	/* its own */
 	struct proofs *all;
+	bool kept;		/* it survives: on_kept() was called */
 	struct install_keeping keeping;
 	TAILQ_ENTRY(install_take) link;
 };

@@ -138,7 +138,9 @@ absorb(struct room *r)
 		r->wait_until = mono_of(r, a->reset_ms);
 	r->ask_at = a->credit_ms != 0 ? mono_of(r, a->credit_ms) : 0;
 	room_set_portal(r, a->installed ? &a->portal : NULL);
-	if ((a->down_ms != 0) != r->down) {
+	if (a->probe) {
+		r->down = a->down_ms != 0;
+	} else if ((a->down_ms != 0) != r->down) {
 		r->down = a->down_ms != 0;
 		news(r, r->down ? ROOM_DOWN : ROOM_UP);
 	} else if (r->down) {

@@ -14,6 +14,13 @@
 #define WATCH_MS 100
 #define WATCH_MAX 1024	/* of them in one look; the others in the next */
 
+struct await {
+	struct table_node node;
+	struct visit *visit;
+	size_t index;
+	struct line *line;	/* or NULL */
+};
+
 static struct await *
 of_node(struct table_node *n)
 {
@@ -40,8 +47,22 @@ take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
 	*visit = a->visit;
 	*index = a->index;
 	table_remove(&r->awaits, n);
+	if (a->line != NULL)
+		line_awaited(a->line, false);
 	free(a);
 	return true;
+}
+
+void
+await_drop_all(struct relay *r)
+{
+	struct table_node *n;
+	struct visit *v;
+	size_t index;
+
+	while ((n = table_any(&r->awaits)) != NULL)
+		if (take(r, n->number, &v, &index))
+			visit_drop(v);
 }
 
 bool
@@ -75,16 +96,31 @@ on_watched(struct db_work *w)
 		arm(r);
 }
 
+/* Who has been answered waits no longer. */
 static size_t
 list_ids(struct relay *r)
 {
-	size_t n = 0;
+	size_t n = 0, gone = 0;
 
 	for (size_t i = 0; i < r->awaits.slots && n < WATCH_MAX; i++)
 		for (struct table_node *a = r->awaits.slot[i]; a != NULL &&
 		    n < WATCH_MAX; a = a->next)
 			r->watch_id[n++] = a->number;
-	return n;
+	for (size_t i = 0; i < n; i++) {
+		struct table_node *a = table_find(&r->awaits, r->watch_id[i],
+		    NULL);
+		struct visit *v;
+		size_t index;
+
+		if (visit_is_answered(of_node(a)->visit) &&
+		    take(r, r->watch_id[i], &v, &index)) {
+			visit_drop(v);
+			gone++;
+		} else {
+			r->watch_id[i - gone] = r->watch_id[i];
+		}
+	}
+	return n - gone;
 }
 
 static void
@@ -112,18 +148,21 @@ on_timer(struct timer *t)
 }
 
 enum err
-await_add(struct relay *r, int64_t id, struct visit *v, size_t index)
+await_add(struct relay *r, int64_t id, struct visit *v, size_t index,
+    struct line *line)
 {
 	struct await *a = malloc(sizeof(*a));
 
 	if (a == NULL)
 		return ERR_NOMEM;
-	*a = (struct await){ .visit = v, .index = index };
+	*a = (struct await){ .visit = v, .index = index, .line = line };
 	if (table_add(&r->awaits, &a->node, id) != ERR_OK) {
 		free(a);
 		return ERR_NOMEM;
 	}
 	visit_keep(v);
+	if (line != NULL)
+		line_awaited(line, true);
 	r->watch_timer.fire = on_timer;
 	arm(r);
 	return ERR_OK;

@@ -69,6 +69,12 @@ destination_has_room(const struct destination *d)
 	return !d->down && held(d) < high_mark(d);
 }
 
+bool
+destination_is_down(const struct destination *d)
+{
+	return d->down;
+}
+
 static void
 pump_soon(struct destination *d)
 {
@@ -81,7 +87,7 @@ destination_reserve(struct destination *d, size_t n)
 	size_t most = high_mark(d);
 	size_t room = held(d) < most ? most - held(d) : 0;
 
-	if (d->down || d->relay->stopping)
+	if (d->down || d->relay->closing)
 		return 0;
 	if (n > room)
 		n = room;
@@ -248,7 +254,7 @@ take_up(struct destination *d)
 
 	if (room > TAKE_MAX)
 		room = TAKE_MAX;
-	if (d->taking || room == 0 || d->relay->stopping)
+	if (d->taking || room == 0 || d->relay->closing)
 		return;
 	d->taking = true;
 	d->users++;
@@ -298,6 +304,32 @@ destination_leave(struct destination *d)
 	if (--d->users == 0 && d->queued == 0 && d->in_flight == 0 &&
 	    d->reserved == 0 && !d->stored && !d->taking && !d->changing)
 		destroy(d);
+}
+
+static struct destination *
+of_node(struct table_node *n)
+{
+	return (struct destination *)((char *)n - offsetof(struct destination,
+	    node));
+}
+
+void
+destinations_halt(struct relay *r)
+{
+	for (size_t i = 0; i < r->destinations.slots; i++)
+		for (struct table_node *n = r->destinations.slot[i];
+		    n != NULL; n = n->next)
+			empty_queue(of_node(n));
+}
+
+void
+destinations_free(struct relay *r)
+{
+	struct table_node *n;
+
+	while ((n = table_any(&r->destinations)) != NULL)
+		destroy(of_node(n));
+	table_free(&r->destinations);
 }
 
 /* For people: the URL without what may be secret. */
@@ -353,9 +385,7 @@ enter(struct relay *r, const char *connector,
 	if (place_of_channel(&number, connector, config->url) != ERR_OK)
 		return NULL;
 	n = table_find(&r->destinations, number, NULL);
-	d = n != NULL ? (struct destination *)((char *)n -
-	    offsetof(struct destination, node)) :
-	    make(r, connector, config, number);
+	d = n != NULL ? of_node(n) : make(r, connector, config, number);
 	if (d != NULL)
 		d->users++;
 	return d;

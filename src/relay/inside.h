@@ -29,7 +29,8 @@ struct relay {
 	TAILQ_HEAD(, visit) visits;
 	size_t journeys;		/* on their way */
 	size_t writes;			/* of theirs, behind their end */
-	bool stopping;
+	bool closing;			/* nothing more is taken up, and */
+	bool stopping;			/* no call begins */
 	/* the look for what is due (look.c) */
 	struct timer look_timer;
 	struct peeking peek;
@@ -62,6 +63,8 @@ void visit_keep(struct visit *);
 void visit_drop(struct visit *);
 /* Gives the answer that there is. */
 void visit_answer(struct visit *);
+struct visit *visit_next(const struct visit *);
+bool visit_is_answered(const struct visit *);
 struct event *visit_event(const struct visit *);
 struct relay *visit_relay(const struct visit *);
 
@@ -89,6 +92,7 @@ struct journey {
 	struct line *line;		/* while it heads there */
 	bool probe;
 	bool bulk;			/* of an event of many messages */
+	bool comes;			/* its line counts it as coming */
 	int64_t delivered_at;		/* on the loop's clock */
 	struct buf object;
 	struct delivery delivery;
@@ -144,6 +148,10 @@ void destination_done(struct destination *, bool down, bool probe,
 /* A look gave it to this process, perhaps to probe. */
 void destination_serve(struct destination *, bool probe);
 bool destination_has_room(const struct destination *);
+bool destination_is_down(const struct destination *);
+/* What waits in memory goes back to the store; all of them are freed. */
+void destinations_halt(struct relay *);
+void destinations_free(struct relay *);
 
 /* ---- line.c, tell.c: the status calls of a portal, connector and line */
 
@@ -160,22 +168,26 @@ void line_stored(struct line *);
 void line_serve(struct line *, bool probe);
 /* More than a call can take waits in memory: the store may keep the rest. */
 bool line_is_full(const struct line *);
+void line_awaited(struct line *, bool more);	/* by one more, or less */
+void lines_halt(struct relay *);
+void lines_free(struct relay *);
 
 /* ---- await.c: messages that are waited for, but not in work here */
 
-struct await {
-	struct table_node node;
-	struct visit *visit;
-	size_t index;
-};
-enum err await_add(struct relay *, int64_t id, struct visit *, size_t index);
+/* The line, if it heads for one (NULL: none), knows that somebody waits. */
+enum err await_add(struct relay *, int64_t id, struct visit *, size_t index,
+    struct line *);
 /* Who waits for it, if anybody: taken off the list. */
 bool await_take(struct relay *, int64_t id, struct visit **, size_t *index);
+void await_drop_all(struct relay *);
 
 /* ---- look.c: what is due */
 
 void look_init(struct relay *);
-void look_soon(struct relay *);
+
+/* ---- stale.c: places of channels that the configuration has no more */
+
+void stale_serve(struct relay *, const struct look_place *);
 
 /* ---- attempt.c: what follows from a failure */
 

@@ -196,6 +196,15 @@ find_destination(struct journey *j)
 
 static void submit(struct journey *);
 
+/* It heads for its line no longer. */
+static void
+came(struct journey *j)
+{
+	if (j->comes)
+		line_came(j->line, j->bulk);
+	j->comes = false;
+}
+
 /* No room for it: it waits in the store, where a look finds it. */
 static void
 put_back(struct journey *j)
@@ -219,11 +228,13 @@ journey_go(struct journey *j)
 		return;
 	}
 	j->stage = STAGE_QUEUED;
-	if (!find_destination(j) || !find_line(j)) {
+	if (!find_destination(j) || !find_line(j) ||
+	    (destination_is_down(j->destination) && !j->probe)) {
 		put_back(j);
 		return;
 	}
 	line_coming(j->line, j->bulk);
+	j->comes = true;
 	destination_queue(j->destination, j);
 }
 
@@ -377,7 +388,8 @@ journey_end_in_store(struct journey *j)
 	struct room *room = j->line != NULL ? line_room(j->line) : NULL;
 	bool waits = j->work->state == STATE_DELIVERED && j->visit != NULL &&
 	    room != NULL && !room_is_down(room) && !room_is_parked(room) &&
-	    await_add(j->relay, j->work->id, j->visit, j->index) == ERR_OK;
+	    await_add(j->relay, j->work->id, j->visit, j->index,
+	    j->line) == ERR_OK;
 
 	if (j->work->state == STATE_DELIVERED && j->line != NULL)
 		line_stored(j->line);
@@ -456,7 +468,7 @@ on_noted(struct db_work *w)
 		    RETRY_MS);
 		return;
 	}
-	line_came(j->line, j->bulk);
+	came(j);
 	begin_next(j);
 	if (j->one.lost) {
 		log_warning(r->env.log, "claim-lost", F_STR("key",
@@ -471,7 +483,7 @@ static void
 submit(struct journey *j)
 {
 	j->moving.claim_next = destination_has_room(j->destination) &&
-	    !j->relay->stopping;
+	    !j->relay->closing;
 	j->moving.db = (struct db_work){ .done = on_noted };
 	store_move(&j->moving);
 	env_submit(&j->relay->env, &j->moving.db);
@@ -531,8 +543,7 @@ release_one(struct journey *j, struct moving_one *m)
 	    .move = MOVE_READY };
 	if (j->work->state == STATE_RECEIVED && j->destination != NULL) {
 		m->place = *destination_place(j->destination);
-		if (j->line != NULL)
-			line_came(j->line, j->bulk);
+		came(j);
 	} else if (j->line != NULL) {
 		m->place = *line_place(j->line);
 	}

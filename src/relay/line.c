@@ -70,6 +70,13 @@ line_came(struct line *l, bool bulk)
 void
 line_queue(struct line *l, struct journey *j)
 {
+	if (l->relay->stopping) {
+		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
+
+		TAILQ_INSERT_TAIL(&one, j, link);
+		journeys_release(l->relay, &one);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&l->waiting, j, link);
 	l->n++;
 	if (l->n > l->most)
@@ -90,6 +97,29 @@ line_serve(struct line *l, bool probe)
 	l->probe = probe;
 	l->want.probe = probe;
 	line_stored(l);
+}
+
+void
+line_awaited(struct line *l, bool more)
+{
+	if (more) {
+		l->awaited++;
+		l->users++;
+		return;
+	}
+	l->awaited--;
+	line_leave(l);
+}
+
+/* Calls with what waits here, or gives the permission back. */
+static void
+use_permission(struct line *l)
+{
+	l->let_in = false;
+	l->lately = l->most;
+	l->most = 0;
+	if (l->n == 0 || !tell_begin(l))
+		room_unused(l->room);
 }
 
 static void
@@ -117,6 +147,8 @@ on_taken(struct db_work *w)
 	free(l->up.work);
 	if (l->up.n == 0)
 		l->probe = l->want.probe = false;
+	if (l->let_in)
+		use_permission(l);
 	pump_soon(l);
 	line_leave(l);
 }
@@ -127,7 +159,7 @@ take_up(struct line *l)
 {
 	size_t batch = line_batch(l);
 
-	if (l->taking || l->n >= batch || l->relay->stopping)
+	if (l->taking || l->n >= batch || l->relay->closing)
 		return;
 	l->taking = true;
 	l->users++;
@@ -170,6 +202,14 @@ leaves_now(struct line *l)
 	return false;
 }
 
+/* What waits in the store is here before its call leaves, if calls leave. */
+static bool
+reads_ahead(const struct line *l)
+{
+	return l->stored && room_has_slot(l->room) &&
+	    !room_is_down(l->room) && !room_is_parked(l->room);
+}
+
 static void
 pump(struct task *t)
 {
@@ -177,12 +217,12 @@ pump(struct task *t)
 	    pump));
 
 	l->users++;
-	if (l->stored && (!room_is_down(l->room) || l->probe))
+	if (reads_ahead(l))
 		take_up(l);
-	if (l->n != 0 && !l->relay->stopping && leaves_now(l))
-		room_want(l->room, &l->want);
-	if (l->n == 0)
+	if (l->relay->stopping || l->let_in || (l->n == 0 && !l->stored))
 		room_unwant(l->room, &l->want);
+	else if (l->n != 0 ? leaves_now(l) : !l->taking)
+		room_want(l->room, &l->want);
 	line_leave(l);
 }
 
@@ -199,10 +239,11 @@ go(struct room_want *w)
 	struct line *l = (struct line *)((char *)w - offsetof(struct line,
 	    want));
 
-	l->lately = l->most;
-	l->most = 0;
-	if (l->n == 0 || !tell_begin(l))
-		room_unused(l->room);
+	l->let_in = true;
+	if (l->n == 0 && l->stored)
+		take_up(l);
+	if (!l->taking || l->n != 0)
+		use_permission(l);
 	pump_soon(l);
 }
 
@@ -218,6 +259,24 @@ put_back(struct line *l)
 	journeys_release(l->relay, &all);
 }
 
+/*
+ * Others have the slots, or it is down.  Who waits here asks again soon; else
+ * the next look tells.
+ */
+static void
+give_way(struct line *l)
+{
+	put_back(l);
+	if (l->awaited == 0)
+		l->stored = false;
+}
+
+static struct line *
+of_node(struct table_node *n)
+{
+	return (struct line *)((char *)n - offsetof(struct line, node));
+}
+
 void
 lines_news(void *ctx, struct room *room, enum room_news what)
 {
@@ -226,15 +285,23 @@ lines_news(void *ctx, struct room *room, enum room_news what)
 	for (size_t i = 0; i < r->lines.slots; i++)
 		for (struct table_node *n = r->lines.slot[i]; n != NULL;
 		    n = n->next) {
-			struct line *l = (struct line *)((char *)n -
-			    offsetof(struct line, node));
+			struct line *l = of_node(n);
 
 			if (l->room != room)
 				continue;
 			if (what != ROOM_UP)
-				put_back(l);
+				give_way(l);
 			pump_soon(l);
 		}
+}
+
+void
+lines_halt(struct relay *r)
+{
+	for (size_t i = 0; i < r->lines.slots; i++)
+		for (struct table_node *n = r->lines.slot[i]; n != NULL;
+		    n = n->next)
+			put_back(of_node(n));
 }
 
 static void
@@ -250,9 +317,20 @@ destroy(struct line *l)
 }
 
 void
+lines_free(struct relay *r)
+{
+	struct table_node *n;
+
+	while ((n = table_any(&r->lines)) != NULL)
+		destroy(of_node(n));
+	table_free(&r->lines);
+}
+
+void
 line_leave(struct line *l)
 {
-	if (--l->users == 0 && l->n == 0 && !l->taking)
+	if (--l->users == 0 && l->n == 0 && !l->taking && !l->stored &&
+	    !l->let_in)
 		destroy(l);
 }
 
@@ -296,8 +374,8 @@ line_enter(struct relay *r, const char *member_id, const char *connector,
 	if (place_of_tell(&number, member_id, connector, line) != ERR_OK)
 		return NULL;
 	n = table_find(&r->lines, number, NULL);
-	l = n != NULL ? (struct line *)((char *)n - offsetof(struct line,
-	    node)) : make(r, member_id, connector, line, number);
+	l = n != NULL ? of_node(n) : make(r, member_id, connector, line,
+	    number);
 	if (l != NULL)
 		l->users++;
 	return l;

@@ -19,6 +19,8 @@ struct line {
 	struct room_want want;
 	bool probe;
 	bool stored;			/* more waits in the store */
+	bool let_in;			/* may call, once that is here */
+	size_t awaited;			/* by who waits for others to tell */
 	bool taking;
 	struct taking_up up;
 	size_t users;

@@ -72,7 +72,16 @@ count_slots(struct tx *tx, const char *member_id, int64_t *n)
 	    " WHERE member_id = ?1", V_TEXT(member_id));
 }
 
-/* Who gets none says so, and whoever has them gives one up some time. */
+/* Whoever has them gives one up some time.  Written now and then only. */
+static bool
+wish_slot(struct tx *tx, const struct room_ask *a)
+{
+	return a->others_wait || DB_RUN(tx, "INSERT INTO room(member_id,"
+	    " wanted_ms) VALUES(?1, ?2) ON CONFLICT(member_id)"
+	    " DO UPDATE SET wanted_ms = ?2", V_TEXT(a->member_id),
+	    V_INT(db_time(tx)));
+}
+
 static bool
 ask_slot(struct store *s, struct tx *tx, struct room_ask *a)
 {
@@ -86,10 +95,7 @@ ask_slot(struct store *s, struct tx *tx, struct room_ask *a)
 	if (!ok)
 		return false;
 	if (n >= s->opts.slots)
-		return DB_RUN(tx, "INSERT INTO room(member_id, wanted_ms)"
-		    " VALUES(?1, ?2) ON CONFLICT(member_id)"
-		    " DO UPDATE SET wanted_ms = ?2", V_TEXT(a->member_id),
-		    V_INT(db_time(tx)));
+		return wish_slot(tx, a);
 	a->granted = true;
 	return DB_RUN(tx, "INSERT INTO slot(member_id, owner, n)"
 	    " VALUES(?1, ?2, 1) ON CONFLICT(member_id, owner)"

@@ -1,0 +1,192 @@
+/*
+ * The look for what is due, and the single pass of programs that do one
+ * thing.
+ *
+ * Started by the programs.  Owns no messages: what is found goes the way of
+ * all others.  Twice a second it is asked whether anything is due, which
+ * only reads; the look itself follows when something is.
+ */
+#include "relay/inside.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PEEK_MS 500		/* between looks when nothing is due */
+#define PLACES 128		/* told in one look */
+#define PROBE_MORE_MS 30000	/* beyond the call's own time */
+
+static void look(struct relay *);
+
+static void
+arm(struct relay *r, int64_t ms)
+{
+	if (!r->closing)
+		loop_arm(r->env.loop, &r->look_timer,
+		    loop_now(r->env.loop) + ms);
+}
+
+static void
+serve_channel(struct relay *r, const struct look_place *p)
+{
+	struct destination *d = destination_of_place(r, p);
+
+	if (d == NULL) {
+		stale_serve(r, p);
+		return;
+	}
+	destination_serve(d, p->probe);
+	destination_leave(d);
+}
+
+static void
+serve_tell(struct relay *r, const struct look_place *p)
+{
+	struct line *l = line_enter(r, p->member_id, p->connector, p->line);
+
+	if (l == NULL)
+		return;
+	line_serve(l, p->probe);
+	line_leave(l);
+}
+
+static void
+on_looked(struct db_work *w)
+{
+	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
+	    look));
+	bool ok = w->end == ERR_OK;
+
+	r->looking = false;
+	r->looked_empty = ok && r->look.n == 0 && !r->look.more;
+	if (!ok) {
+		r->look_problem = w->problem;
+		log_error(r->env.log, "store-failed", F_STR("reason",
+		    w->problem.text));
+	}
+	for (size_t i = 0; ok && i < r->look.n; i++) {
+		if (r->look.place[i].kind == PLACE_TELL)
+			serve_tell(r, &r->look.place[i]);
+		else
+			serve_channel(r, &r->look.place[i]);
+	}
+	store_look_free(&r->look);
+	if (ok && (r->look.more || r->look_again))
+		look(r);
+	else
+		arm(r, PEEK_MS);
+}
+
+static int64_t
+probe_ms(const struct relay *r)
+{
+	const struct config *c = r->env.config;
+	int64_t longest = c->portal.timeout;
+
+	for (size_t i = 0; i < c->channels; i++)
+		if (c->channel[i].timeout > longest)
+			longest = c->channel[i].timeout;
+	return longest * 1000 + PROBE_MORE_MS;
+}
+
+static void
+look(struct relay *r)
+{
+	r->look_again = r->looking;
+	if (r->looking || r->closing)
+		return;
+	r->looking = true;
+	r->look = (struct looking){ .db.done = on_looked,
+	    .store = r->env.store, .max = PLACES, .probe_ms = probe_ms(r) };
+	store_look(&r->look);
+	env_submit(&r->env, &r->look.db);
+}
+
+static void
+on_peeked(struct db_work *w)
+{
+	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
+	    peek));
+	bool ok = w->end == ERR_OK;
+
+	r->looking = false;
+	if (ok && r->peek.installs)
+		install_look(r->proofs);
+	if (ok && r->peek.due) {
+		look(r);
+		return;
+	}
+	db_tidy(store_db(r->env.store));
+	arm(r, PEEK_MS);
+}
+
+static void
+on_timer(struct timer *t)
+{
+	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay,
+	    look_timer));
+
+	if (r->looking || r->closing)
+		return;
+	r->looking = true;
+	r->peek = (struct peeking){ .db.done = on_peeked,
+	    .store = r->env.store };
+	store_peek(&r->peek);
+	env_submit(&r->env, &r->peek.db);
+}
+
+void
+look_init(struct relay *r)
+{
+	r->look_timer.fire = on_timer;
+}
+
+void
+relay_start(struct relay *r)
+{
+	arm(r, 0);
+}
+
+/* A pass is over when a look finds nothing and nothing is on its way. */
+static bool
+pass_goes_on(struct relay *r, struct pass *pass,
+    const struct deadline *until)
+{
+	pass->done = r->moved;
+	pass->failed = r->failed;
+	if (pass->progress != NULL)
+		pass->progress(pass->ctx, pass);
+	if (r->look_problem.err != ERR_OK)
+		return false;
+	if (deadline_left(until) == 0 ||
+	    pass->done + pass->failed >= pass->messages)
+		return false;
+	return !r->looked_empty || relay_busy(r) != 0;
+}
+
+enum err
+relay_pass(struct relay *r, struct pass *pass, struct problem *p)
+{
+	struct deadline until = deadline_in(r->env.clock, pass->ms);
+
+	r->moved = r->failed = 0;
+	r->looked_empty = false;
+	r->look_problem = (struct problem){ .err = ERR_OK };
+	install_look(r->proofs);
+	look(r);
+	while (pass_goes_on(r, pass, &until)) {
+		loop_turn(r->env.loop, PEEK_MS);
+		if (!r->looking && relay_busy(r) == 0 && !r->looked_empty)
+			look(r);
+	}
+	/* what was begun is finished; nothing more is begun */
+	r->closing = true;
+	while (relay_busy(r) != 0)
+		loop_turn(r->env.loop, PEEK_MS);
+	r->closing = false;
+	pass->done = r->moved;
+	pass->failed = r->failed;
+	if (r->look_problem.err != ERR_OK)
+		*p = r->look_problem;
+	return p->err;
+}

@@ -1,0 +1,367 @@
+/*
+ * What an event is, and who sent it: what is to be done with it.
+ *
+ * Called by web/ with an event that was read completely.  Owns the relay.
+ * Its messages are visit.c's.
+ */
+#include "relay/relay.h"
+
+#include "portal/trust.h"
+#include "relay/inside.h"
+#include "relay/line.h"
+#include "store/portals.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_MAX ((size_t)256 * 1024)
+
+static const char *
+no_business(const struct relay *r, const struct event *ev)
+{
+	if (ev->name == NULL || ev->name[0] == '\0')
+		return NULL;	/* nobody can say what it is: 422 */
+	if (ev->kind == EVENT_OTHER)
+		return "this program has no use for this event";
+	if (ev->connector != NULL && ev->connector[0] != '\0' &&
+	    !trust_connector(r->env.config, ev->connector))
+		return "the connector is none of app.connectors";
+	return NULL;
+}
+
+/* The first element decides what the sender is told. */
+static enum err
+all_bad(const struct event *ev, struct problem *p)
+{
+	const struct message *m = &ev->message[0];
+	char field[PROBLEM_FIELD_MAX];
+
+	for (size_t i = 0; i < ev->messages; i++) {
+		if (ev->message[i].bad == NULL)
+			return ERR_OK;
+		if (ev->message[i].seq < m->seq)
+			m = &ev->message[i];
+	}
+	(void)snprintf(field, sizeof(field), "data.%s[%" PRId64 "].%s",
+	    m->of_data ? "DATA" : "MESSAGES", m->index, m->bad);
+	return problem_set(p, ERR_UNUSABLE, -1, field,
+	    "%s is missing or is not what it must be", field);
+}
+
+/* An event without messages, or one that gets no further. */
+struct other {
+	struct relay *relay;
+	struct event *event;
+	struct sender *sender;
+	struct problem unusable;
+	struct arena arena;
+	struct portal_reading reading;
+	struct portal_change change;
+	struct install_take install;
+	struct outcome outcome;
+	bool answered;
+	struct timer timer;
+};
+
+static void
+other_gone(struct other *o)
+{
+	struct sender *sender = o->sender;
+
+	loop_disarm(o->relay->env.loop, &o->timer);
+	o->relay->writes--;
+	arena_free(&o->arena);
+	loop_bury(o->relay->env.loop, o);
+	sender->gone(sender);
+}
+
+static void
+refuse(struct other *o, const struct problem *p)
+{
+	if (!o->answered)
+		o->sender->refuse(o->sender, p);
+	other_gone(o);
+}
+
+static void
+answer(struct other *o, const char *result, const char *reason)
+{
+	o->outcome.result = result;
+	o->outcome.reason = reason;
+	if (!o->answered)
+		o->sender->answer(o->sender, &o->outcome);
+	o->answered = true;
+}
+
+static void
+ignore(struct other *o, const char *why)
+{
+	const struct event *ev = o->event;
+
+	log_info(o->relay->env.log, "ignored", F_STR("name", ev->name),
+	    F_OPT("member_id", ev->member_id),
+	    F_OPT("connector", ev->connector), F_STR("reason", why));
+	answer(o, "ignored", why);
+	other_gone(o);
+}
+
+static void
+on_forgotten(struct db_work *w)
+{
+	struct other *o = (struct other *)((char *)w - offsetof(struct other,
+	    change));
+
+	if (w->end != ERR_OK) {
+		refuse(o, &w->problem);
+		return;
+	}
+	log_info(o->relay->env.log, "uninstalled", F_OPT("member_id",
+	    o->event->member_id));
+	answer(o, "uninstalled", NULL);
+	other_gone(o);
+}
+
+static void
+uninstall(struct other *o)
+{
+	o->change = (struct portal_change){ .db.done = on_forgotten,
+	    .store = o->relay->env.store, .act = PORTAL_FORGOTTEN,
+	    .member_id = o->event->member_id };
+	store_portal_change(&o->change);
+	env_submit(&o->relay->env, &o->change.db);
+}
+
+/* What cannot be used is kept for a person to see. */
+static void
+keep_refused(struct other *o)
+{
+	struct relay *r = o->relay;
+	struct event *ev = o->event;
+	struct sender *sender = o->sender;
+	struct problem p = o->unusable;
+
+	if (ev->messages == 0 || ev->member_id == NULL) {
+		refuse(o, &p);
+		return;
+	}
+	r->writes--;
+	arena_free(&o->arena);
+	loop_bury(r->env.loop, o);
+	visit_refuse(r, ev, sender, &p);
+}
+
+/* Its sender may be believed. */
+static void
+go_on(struct other *o)
+{
+	const char *why = no_business(o->relay, o->event);
+
+	if (why != NULL)
+		ignore(o, why);
+	else if (o->event->kind == EVENT_UNINSTALL)
+		uninstall(o);
+	else
+		keep_refused(o);
+}
+
+/* What is stored of the portal decides whose word counts. */
+static void
+on_read(struct db_work *w)
+{
+	struct other *o = (struct other *)((char *)w - offsetof(struct other,
+	    reading));
+	struct problem p = w->problem;
+	enum err e = w->end;
+
+	if (e == ERR_OK)
+		e = trust_event(o->relay->env.config, o->reading.found ?
+		    o->reading.portal.application_token : NULL, o->event, &p);
+	if (e != ERR_OK)
+		refuse(o, &p);
+	else
+		go_on(o);
+}
+
+static void
+check_sender(struct other *o)
+{
+	const char *member_id = o->event->member_id;
+
+	o->reading = (struct portal_reading){ .db.done = on_read,
+	    .member_id = member_id != NULL ? member_id : "",
+	    .arena = &o->arena };
+	store_portal_read(&o->reading);
+	env_submit(&o->relay->env, &o->reading.db);
+}
+
+static void
+on_installed(struct install_take *t)
+{
+	struct other *o = (struct other *)((char *)t - offsetof(struct other,
+	    install));
+
+	switch (t->end) {
+	case INSTALL_DONE:
+		answer(o, "installed", NULL);
+		other_gone(o);
+		break;
+	case INSTALL_LATER:
+		answer(o, "queued", "the installation is being proven");
+		other_gone(o);
+		break;
+	default:
+		refuse(o, &t->problem);
+	}
+}
+
+/* Kept by now, or being written: a proof may take longer than an answer. */
+static void
+on_late(struct timer *t)
+{
+	struct other *o = (struct other *)((char *)t - offsetof(struct other,
+	    timer));
+
+	if (o->install.kept)
+		answer(o, "queued", "the installation is being proven");
+	else
+		o->install.late = true;
+}
+
+static void
+on_kept(struct install_take *t)
+{
+	struct other *o = (struct other *)((char *)t - offsetof(struct other,
+	    install));
+
+	if (t->late)
+		answer(o, "queued", "the installation is being proven");
+}
+
+static void
+install(struct other *o)
+{
+	o->timer.fire = on_late;
+	loop_arm(o->relay->env.loop, &o->timer, o->sender->until.at_ms);
+	o->install = (struct install_take){ .done = on_installed,
+	    .on_kept = on_kept, .event = o->event };
+	install_take(o->relay->proofs, &o->install);
+}
+
+static struct other *
+other_new(struct relay *r, struct event *ev, struct sender *sender)
+{
+	struct other *o = calloc(1, sizeof(*o));
+	struct problem p = { .err = ERR_OK };
+
+	if (o == NULL) {
+		(void)problem_set(&p, ERR_DISK, -1, NULL, "out of memory");
+		sender->refuse(sender, &p);
+		sender->gone(sender);
+		return NULL;
+	}
+	o->relay = r;
+	o->event = ev;
+	o->sender = sender;
+	arena_init(&o->arena, ARENA_MAX);
+	r->writes++;
+	return o;
+}
+
+void
+relay_take(struct relay *r, struct event *ev, struct sender *sender)
+{
+	struct problem unusable = { .err = ERR_OK };
+	enum err e = event_check(ev, &unusable);
+	struct other *o;
+
+	if (e == ERR_OK && ev->kind != EVENT_INSTALL &&
+	    ev->kind != EVENT_UNINSTALL && no_business(r, ev) == NULL) {
+		e = all_bad(ev, &unusable);
+		if (e == ERR_OK) {
+			visit_begin(r, ev, sender);
+			return;
+		}
+	}
+	o = other_new(r, ev, sender);
+	if (o == NULL)
+		return;
+	o->unusable = unusable;
+	if (ev->kind == EVENT_INSTALL)
+		install(o);
+	else
+		check_sender(o);
+}
+
+const struct env *
+relay_env(const struct relay *r)
+{
+	return &r->env;
+}
+
+size_t
+relay_busy(const struct relay *r)
+{
+	return r->journeys + r->writes + install_busy(r->proofs) + r->looking;
+}
+
+void
+relay_stop(struct relay *r)
+{
+	struct visit *v, *next;
+
+	r->closing = r->stopping = true;
+	loop_disarm(r->env.loop, &r->look_timer);
+	for (v = TAILQ_FIRST(&r->visits); v != NULL; v = next) {
+		next = visit_next(v);
+		visit_answer(v);
+	}
+	await_drop_all(r);
+	destinations_halt(r);
+	lines_halt(r);
+}
+
+enum err
+relay_new(struct relay **out, const struct env *env,
+    const struct channels *channels)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+	enum err e = r != NULL ? ERR_OK : ERR_NOMEM;
+
+	*out = NULL;
+	if (e != ERR_OK)
+		return e;
+	r->env = *env;
+	r->channels = channels;
+	TAILQ_INIT(&r->visits);
+	look_init(r);
+	e = rooms_new(&r->rooms, &r->env);
+	if (e == ERR_OK)
+		e = proofs_new(&r->proofs, &r->env);
+	if (e == ERR_OK) {
+		rooms_on_news(r->rooms, lines_news, r);
+		*out = r;
+	} else {
+		relay_free(r);
+	}
+	return e;
+}
+
+void
+relay_free(struct relay *r)
+{
+	if (r == NULL)
+		return;
+	await_drop_all(r);
+	table_free(&r->awaits);
+	destinations_free(r);
+	lines_free(r);
+	proofs_free(r->proofs);
+	rooms_free(r->rooms);
+	free(r->watch_id);
+	free(r->watch_state);
+	free(r);
+}
