@@ -1,21 +1,17 @@
 /*
- * One transaction for many works, and the connection that it needs.
+ * One transaction for many works.
  *
  * Called by db/committer.c, always by the one thread that owns the database.
- * Owns the connection, the lock file, this process's number.
+ * Owns the transaction.
  *
  * If a work or the commit fails, all is rolled back and each work is tried in
  * a transaction of its own, so that nobody fails for another's sake; but not
  * if another process keeps the store locked, or it cannot be opened, which is
- * the same for all.  After trouble with the disk the connection is closed:
- * nothing is trusted after a failed sync.  The next use opens it anew, so a
- * store that was away heals by itself.  Failure and recovery are logged once
- * each, and at most once a second.
+ * the same for all.  After trouble with the disk the connection is closed, and
+ * opened anew by the next use.  Failure and recovery are logged once each, and
+ * at most once a second.
  */
 #include "db/private.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #define LOG_MS 1000
 
@@ -25,12 +21,6 @@ enum fate {
 	FATE_OWN,		/* alone it may do better */
 	FATE_ALL		/* they all would fail in the same way */
 };
-
-int64_t
-db_mono(const struct db *db)
-{
-	return db->opts.clock->mono_ms(db->opts.clock->ctx);
-}
 
 int64_t
 db_time(const struct tx *tx)
@@ -69,99 +59,6 @@ db_finish_upgrade(struct tx *tx)
 {
 	return tx->trouble == TROUBLE_NONE &&
 	    (sqlite_finish_upgrade(tx->db->sqlite) || tx_fail(tx));
-}
-
-static void
-disconnect(struct db *db)
-{
-	sqlite_close(db->sqlite);
-	db->sqlite = NULL;
-}
-
-/* The lock file and our number in it; both go on when the store fails. */
-static void
-drop_lock(struct db *db)
-{
-	if (db->lock_fd >= 0)
-		(void)close(db->lock_fd);
-	db->lock_fd = -1;
-	alive_free(&db->alive);
-}
-
-static enum err
-take_lock(struct db *db, struct problem *p)
-{
-	if (db->lock_fd >= 0 && !lock_is_current(db->lock_fd, db->real))
-		drop_lock(db);
-	if (db->lock_fd >= 0)
-		return ERR_OK;
-	db->lock_fd = lock_open(db->real, p);
-	if (db->lock_fd < 0)
-		return p->err;
-	if (lock_take_number(db->lock_fd, &db->alive.number))
-		return ERR_OK;
-	drop_lock(db);
-	return problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot lock beside the store");
-}
-
-static enum err
-begin_write(struct db *db, struct problem *p)
-{
-	return lock_begin_write(db->lock_fd, db->opts.busy_ms) ? ERR_OK :
-	    problem_set(p, ERR_DISK, -1, NULL,
-	    "another process keeps the store locked");
-}
-
-static enum err
-connect_file(struct db *db, bool *absent, struct problem *p)
-{
-	enum err e;
-
-	free(db->real);
-	db->real = file_resolve(db->path, db->opts.create, absent, p);
-	if (db->real == NULL)
-		return p->err;
-	e = db->opts.create ? file_make(db->real, p) : ERR_OK;
-	if (e == ERR_OK)
-		e = take_lock(db, p);
-	if (e == ERR_OK)
-		e = begin_write(db, p);
-	if (e != ERR_OK)
-		return e;
-	e = sqlite_open(&db->sqlite, db->real, db->opts.busy_ms, p);
-	lock_end_write(db->lock_fd);
-	atomic_store(&db->in_log, true);
-	return e;
-}
-
-static void
-log_opened(struct db *db)
-{
-	if (!db->opened && db->opts.log != NULL)
-		log_debug(db->opts.log, "store-opened",
-		    F_STR("file", db->real));
-	db->opened = true;
-}
-
-static enum err
-ready(struct db *db, bool *absent, struct problem *p)
-{
-	enum err e;
-
-	*absent = false;
-	if (db->sqlite != NULL && sqlite_is_moved(db->sqlite, db->real))
-		disconnect(db);
-	if (db->sqlite != NULL)
-		e = sqlite_check(db->sqlite, p);
-	else
-		e = connect_file(db, absent, p);
-	atomic_store(&db->absent, *absent);
-	if (e == ERR_OK)
-		log_opened(db);
-	else
-		disconnect(db);
-	return e;
 }
 
 /* The first failure, and the first success after it. */
@@ -227,12 +124,15 @@ committed(struct db *db)
 {
 	const struct tx *tx = &db->tx;
 
-	note_success(db);
+	/* a disk that is full can still be read */
 	if (!tx->writes)
 		return;
+	note_success(db);
 	db->alive.me = tx->me;
 	atomic_store(&db->awake, tx->me.listed && !tx->me.rests);
-	atomic_store(&db->written_ms, db_mono(db));
+	/* a checkpoint holds nobody up who does not wait */
+	if (!tx->lazy)
+		atomic_store(&db->written_ms, db_mono(db));
 	atomic_store(&db->in_log, true);
 }
 
@@ -246,8 +146,19 @@ failed(struct db *db)
 		note_failure(db, &db->tx.problem);
 	sqlite_rollback(db->sqlite);
 	if (t == TROUBLE_DISK)
-		disconnect(db);
+		connect_drop(db);
 	return t == TROUBLE_BUSY ? FATE_ALL : FATE_OWN;
+}
+
+static bool
+is_lazy(const struct works *all)
+{
+	const struct db_work *w;
+
+	STAILQ_FOREACH(w, all, link)
+		if (!w->lazy && !w->reads)
+			return false;
+	return true;
 }
 
 static enum fate
@@ -258,6 +169,7 @@ transact(struct db *db, const struct works *all, bool writes)
 	*tx = (struct tx){ .db = db, .writes = writes,
 	    .now_ms = clock_wall(db->opts.clock), .me = db->alive.me };
 	tx->me.checked = false;
+	tx->lazy = is_lazy(all);
 	if (!sqlite_begin(db->sqlite, writes)) {
 		(void)tx_fail(tx);
 		return failed(db);
@@ -286,7 +198,7 @@ static enum fate
 try_all(struct db *db, const struct works *all, struct problem *p)
 {
 	bool writes = has_writes(all), absent;
-	enum err e = ready(db, &absent, p);
+	enum err e = connect_ready(db, &absent, p);
 	enum fate fate = FATE_ALL;
 
 	if (absent) {
@@ -294,7 +206,7 @@ try_all(struct db *db, const struct works *all, struct problem *p)
 		return FATE_DONE;
 	}
 	if (e == ERR_OK && writes)
-		e = begin_write(db, p);
+		e = connect_begin_write(db, p);
 	if (e == ERR_OK) {
 		fate = transact(db, all, writes);
 		*p = db->tx.problem;
@@ -359,30 +271,4 @@ batch_run(struct db *db, struct works *all)
 	}
 	STAILQ_FOREACH(w, all, link)
 		end_one(w, fate, &p);
-}
-
-void
-batch_checkpoint(struct db *db, bool all)
-{
-	struct problem p = { .err = ERR_OK };
-
-	if (db->sqlite == NULL || !sqlite_is_due(db->sqlite, all))
-		return;
-	if (all ? !lock_try_write(db->lock_fd) :
-	    !lock_begin_write(db->lock_fd, db->opts.busy_ms))
-		return;
-	if (!sqlite_is_moved(db->sqlite, db->real) &&
-	    sqlite_check(db->sqlite, &p) == ERR_OK)
-		sqlite_checkpoint(db->sqlite, all);
-	lock_end_write(db->lock_fd);
-	atomic_store(&db->in_log, sqlite_is_due(db->sqlite, true));
-}
-
-void
-batch_close(struct db *db)
-{
-	disconnect(db);
-	drop_lock(db);
-	free(db->real);
-	db->real = NULL;
 }

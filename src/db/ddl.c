@@ -4,7 +4,7 @@
  * Run by db/sqlite.c in the transaction that makes the file, and beside the
  * tables of version 2.  user_version is set there.
  */
-#include "db/private.h"
+#include "db/sqlite.h"
 
 /*
  * process: who writes claims (db/alive.c).

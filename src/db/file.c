@@ -5,7 +5,7 @@
  * nothing.  Journals and locks are named after the file itself, so that they
  * are shared by all who use it, whatever name led them there.
  */
-#include "db/private.h"
+#include "db/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
  * A process that is stopped (SIGSTOP) inside a transaction keeps the place at
  * writing: all others fail after busy_ms, until it goes on or is killed.
  */
-#include "db/private.h"
+#include "db/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>

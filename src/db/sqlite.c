@@ -5,7 +5,7 @@
  * statement.c) its statements.  What fails is reported with SQLite's own
  * words, which name no data.
  */
-#include "db/private.h"
+#include "db/sqlite.h"
 
 #include <sqlite3.h>
 
