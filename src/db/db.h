@@ -47,8 +47,11 @@ struct db_opts {
  */
 enum err db_open(struct db **, const struct db_opts *, struct problem *);
 
-/* Commits what is queued, ends the committer and all claims.  False: the
- * committer is still inside a call; nothing may be freed.  NULL is fine. */
+/*
+ * Commits what is queued, ends the committer and all claims.  What was under
+ * way is done() in turns of the loop after it.  False: the committer is still
+ * inside a call; nothing may be freed.  NULL is fine.
+ */
 bool db_close(struct db *, int64_t wait_ms);
 
 /*
@@ -66,8 +69,9 @@ struct db_work {
 	bool lazy;			/* nobody waits: rides with the next */
 					/* commit, at the latest after 20 ms */
 	/* set by the driver */
+	struct db *db;
 	enum err end;			/* ERR_OK: it survives power loss */
-	struct problem problem;
+	struct problem problem;		/* work() may set it when it fails */
 	struct letter letter;
 	STAILQ_ENTRY(db_work) link;
 };
@@ -184,13 +188,17 @@ bool db_alive(struct tx *, int64_t number);
 /*
  * Processes whose claims are void: gone, or silent for 30 s of our monotonic
  * clock (looked at a second apart) while they have claims.  Whoever has
- * taken care of the claims of one calls db_bury_process().  0: none.
+ * taken care of the claims of one calls db_bury_process(), in the same
+ * transaction.  0: none.  A process that owns nothing may bury itself.
  */
 bool db_next_dead(struct tx *, int64_t *number);
 bool db_bury_process(struct tx *, int64_t number);
 
-/* This process shows that it lives: to be called about each second while it
- * has claims; writes lazily. */
+/*
+ * This process shows that it lives: to be called about each second while it
+ * has claims; does nothing if it has just shown it.  Who calls neither this
+ * nor db_me() for 10 s says by it that it has no claims.
+ */
 bool db_beat(struct tx *);
 
 /*
@@ -214,5 +222,11 @@ void db_tidy(struct db *);
 
 /* Whether a process of the version before this one (schema 2) lives. */
 bool db_older_lives(struct tx *);
+
+/*
+ * From now on the file is this version's alone (schema 3): processes of the
+ * version before do not take it any more.  Nothing to do if it is already.
+ */
+bool db_finish_upgrade(struct tx *);
 
 #endif

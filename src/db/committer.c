@@ -1,0 +1,310 @@
+/*
+ * The committer: whose thread the database is.
+ *
+ * Called by the loop and by db/db.c.  Owns the thread and what is on its way
+ * to it and back.
+ *
+ * What is submitted in a turn of the loop is a list of the loop's own; at the
+ * end of the turn it is handed over in one go.  The committer takes what is
+ * there, carries it out in one transaction, and gives all results back in one
+ * go; what comes meanwhile is its next transaction.  It never waits for
+ * company.  Work that nobody waits for stays with the loop until the next
+ * hand-over, or until a timer of LAZY_MS; so the order is always that of
+ * submission.  Without a thread the same is done in the loop, at the end of
+ * the turn.
+ */
+#include "db/private.h"
+
+#include <signal.h>
+#include <time.h>
+
+#define LAZY_MS 20
+#define BATCH_MAX 512		/* so that a short one is not held by a long */
+
+#define OF(p, type, member) ((type *)(void *)((char *)(p) - \
+	offsetof(type, member)))
+
+/* In the loop; the last of a closed handle frees it. */
+static void
+on_letter(struct letter *l)
+{
+	struct db_work *w = OF(l, struct db_work, letter);
+	struct db *db = w->db;
+
+	/* it counts until then, so done() may close the handle */
+	if (w->done != NULL)
+		w->done(w);
+	db->busy--;
+	if (db->closed && db->busy == 0)
+		db_free(db);
+}
+
+/* Afterwards nothing of it may be touched. */
+static void
+give_back(struct db *db, struct works *all)
+{
+	struct letters letters = STAILQ_HEAD_INITIALIZER(letters);
+	struct db_work *w;
+
+	STAILQ_FOREACH(w, all, link) {
+		w->letter.open = on_letter;
+		STAILQ_INSERT_TAIL(&letters, &w->letter, link);
+	}
+	loop_post_all(db->opts.loop, &letters);
+}
+
+static void
+cut(struct works *from, struct works *to)
+{
+	struct db_work *w;
+
+	STAILQ_INIT(to);
+	for (int i = 0; i < BATCH_MAX && !STAILQ_EMPTY(from); i++) {
+		w = STAILQ_FIRST(from);
+		STAILQ_REMOVE_HEAD(from, link);
+		STAILQ_INSERT_TAIL(to, w, link);
+	}
+}
+
+static void
+carry_out(struct db *db, struct works *batch)
+{
+	if (STAILQ_EMPTY(batch))
+		return;
+	batch_run(db, batch);
+	give_back(db, batch);
+	/* behind the results: it takes a while */
+	connect_checkpoint(db, false);
+}
+
+static void
+carry_out_all(struct db *db, struct works *all)
+{
+	struct works batch;
+
+	while (!STAILQ_EMPTY(all)) {
+		cut(all, &batch);
+		carry_out(db, &batch);
+	}
+}
+
+/* Waits for something to do.  False: nothing is left, and it is to end. */
+static bool
+take(struct db *db, struct works *batch, bool *tidy)
+{
+	bool goes_on;
+
+	(void)pthread_mutex_lock(&db->lock);
+	while (STAILQ_EMPTY(&db->queue) && !db->tidy && !db->stop)
+		(void)pthread_cond_wait(&db->wake, &db->lock);
+	cut(&db->queue, batch);
+	*tidy = db->tidy;
+	db->tidy = false;
+	goes_on = *tidy || !STAILQ_EMPTY(batch);
+	(void)pthread_mutex_unlock(&db->lock);
+	return goes_on;
+}
+
+static void *
+committer(void *arg)
+{
+	struct db *db = arg;
+	struct works batch;
+	bool tidy;
+
+	while (take(db, &batch, &tidy)) {
+		carry_out(db, &batch);
+		if (tidy)
+			connect_checkpoint(db, true);
+	}
+	(void)pthread_mutex_lock(&db->lock);
+	db->over = true;
+	(void)pthread_cond_signal(&db->ended);
+	(void)pthread_mutex_unlock(&db->lock);
+	return NULL;
+}
+
+/* False: there is no thread (now); then the loop does it. */
+static bool
+has_thread(struct db *db)
+{
+	sigset_t all, before;
+
+	if (db->started || !db->opts.threaded)
+		return db->started;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	db->started = pthread_create(&db->thread, NULL, committer, db) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (db->started)
+		(void)pthread_setname_np(db->thread, "committer");
+	return db->started;
+}
+
+void
+committer_hand_over(struct db *db)
+{
+	bool idle;
+
+	if (db->lazy_armed)
+		loop_disarm(db->opts.loop, &db->lazy);
+	db->lazy_armed = db->urgent = false;
+	if (STAILQ_EMPTY(&db->arrivals))
+		return;
+	if (!has_thread(db)) {
+		carry_out_all(db, &db->arrivals);
+		return;
+	}
+	(void)pthread_mutex_lock(&db->lock);
+	idle = STAILQ_EMPTY(&db->queue);
+	STAILQ_CONCAT(&db->queue, &db->arrivals);
+	(void)pthread_mutex_unlock(&db->lock);
+	if (idle)
+		(void)pthread_cond_signal(&db->wake);
+}
+
+void
+db_submit(struct db *db, struct db_work *w)
+{
+	w->db = db;
+	w->end = ERR_OK;
+	STAILQ_INSERT_TAIL(&db->arrivals, w, link);
+	db->urgent = db->urgent || !w->lazy;
+	db->busy++;
+}
+
+size_t
+db_busy(const struct db *db)
+{
+	return db->busy;
+}
+
+static void
+on_lazy(struct timer *t)
+{
+	struct db *db = OF(t, struct db, lazy);
+
+	db->lazy_armed = false;
+	db->urgent = true;
+}
+
+static void
+on_rest(struct timer *t)
+{
+	OF(t, struct db, rest)->rest_due = true;
+}
+
+static bool
+rest(struct tx *tx, struct db_work *w)
+{
+	(void)w;
+	return alive_rest(tx);
+}
+
+/* If it is awake still, the hook arms the timer anew. */
+static void
+rested(struct db_work *w)
+{
+	w->db->rest_armed = false;
+}
+
+static void
+on_turn_end(struct hook *h)
+{
+	struct db *db = OF(h, struct db, hook);
+	struct loop *loop = db->opts.loop;
+
+	if (!db->rest_armed && atomic_load(&db->awake)) {
+		db->rest_armed = true;
+		loop_arm(loop, &db->rest, db_mono(db) + DB_REST_MS);
+	}
+	if (db->rest_due) {
+		db->rest_due = false;
+		db_submit(db, &db->rest_work);
+	}
+	if (db->urgent) {
+		committer_hand_over(db);
+	} else if (!db->lazy_armed && !STAILQ_EMPTY(&db->arrivals)) {
+		db->lazy_armed = true;
+		loop_arm(loop, &db->lazy, db_mono(db) + LAZY_MS);
+	}
+}
+
+void
+committer_init(struct db *db)
+{
+	pthread_condattr_t monotonic;
+
+	/* plain ones: cannot fail */
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_mutex_init(&db->lock, NULL);
+	(void)pthread_cond_init(&db->wake, &monotonic);
+	(void)pthread_cond_init(&db->ended, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	STAILQ_INIT(&db->arrivals);
+	STAILQ_INIT(&db->queue);
+	db->hook.run = on_turn_end;
+	db->lazy.fire = on_lazy;
+	db->rest.fire = on_rest;
+	db->rest_work = (struct db_work){ .work = rest, .done = rested,
+	    .lazy = true };
+}
+
+void
+committer_free(struct db *db)
+{
+	(void)pthread_cond_destroy(&db->wake);
+	(void)pthread_cond_destroy(&db->ended);
+	(void)pthread_mutex_destroy(&db->lock);
+}
+
+void
+committer_tidy(struct db *db)
+{
+	(void)pthread_mutex_lock(&db->lock);
+	db->tidy = true;
+	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_cond_signal(&db->wake);
+}
+
+static struct timespec
+in_ms(int64_t ms)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+/* False: it is still inside a call. */
+bool
+committer_end(struct db *db, int64_t wait_ms)
+{
+	const struct timespec until = in_ms(wait_ms);
+	bool over;
+
+	if (!db->started)
+		return true;
+	(void)pthread_mutex_lock(&db->lock);
+	db->stop = true;
+	(void)pthread_cond_signal(&db->wake);
+	while (!db->over && pthread_cond_timedwait(&db->ended, &db->lock,
+	    &until) == 0)
+		continue;
+	over = db->over;
+	(void)pthread_mutex_unlock(&db->lock);
+	if (!over)
+		return false;
+	(void)pthread_join(db->thread, NULL);
+	db->started = false;
+	/* what came after it had been told to stop */
+	carry_out_all(db, &db->queue);
+	return true;
+}

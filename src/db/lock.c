@@ -1,0 +1,199 @@
+/*
+ * Byte locks of the kernel beside the store: who lives, whose turn it is.
+ *
+ * Called by db/batch.c, alive.c and committer.c.  Owns nothing: a descriptor
+ * is its caller's.  Open file description locks (fcntl(2), F_OFD_SETLK)
+ * belong to the descriptor, not to a thread or a path, and are gone when the
+ * process is.  Locks of one descriptor do not hinder itself: whoever asks
+ * about its own number must know the answer.
+ *
+ * A process that is stopped (SIGSTOP) inside a transaction keeps the place at
+ * writing: all others fail after busy_ms, until it goes on or is killed.
+ */
+#include "db/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Numbers of the version before begin at 1 and have 62 bits. */
+#define OLDER_SIZE ((int64_t)1 << 62)
+#define TURN_BYTE (OLDER_SIZE + 1)
+#define WRITE_BYTE (TURN_BYTE + 1)
+#define NUMBER_FIRST (OLDER_SIZE + 16)
+#define NUMBER_BITS 61		/* an offset in a file has 63 */
+
+#define SOON_US 100	/* between looks at another process's commit, */
+#define SOON_LOOKS 50	/* so many times; then each millisecond */
+
+static bool
+set_lock(int fd, int64_t at, short type)
+{
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET,
+	    .l_start = at, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &l) == 0;
+}
+
+/* What cannot be asked is taken for held. */
+static bool
+is_locked(int fd, int64_t at, int64_t len)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = at, .l_len = len };
+
+	return fcntl(fd, F_OFD_GETLK, &l) != 0 || l.l_type != F_UNLCK;
+}
+
+static char *
+name_of(const char *real)
+{
+	char *name = NULL;
+
+	return asprintf(&name, "%s.lock", real) >= 0 ? name : NULL;
+}
+
+/*
+ * As SQLite does with its journals: whoever may write the store may lock it,
+ * also if an administrator's tool was the first.
+ */
+static int
+open_beside(const char *real, const char *name)
+{
+	struct stat st;
+	bool known = stat(real, &st) == 0;
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+	/* another's file is as it must be already */
+	if (fd >= 0 && known && (geteuid() != 0 ||
+	    fchown(fd, st.st_uid, st.st_gid) == 0))
+		(void)fchmod(fd, st.st_mode & 0666);
+	return fd;
+}
+
+int
+lock_open(const char *real, struct problem *p)
+{
+	char *name = name_of(real);
+	int fd = name != NULL ? open_beside(real, name) : -1;
+
+	if (fd < 0)
+		(void)problem_set(p, ERR_DISK, -1, NULL,
+		    "cannot lock beside the store: %s", strerror(errno));
+	free(name);
+	return fd;
+}
+
+bool
+lock_is_current(int fd, const char *real)
+{
+	char *name = name_of(real);
+	struct stat st;
+	bool ok = name != NULL && fstat(fd, &st) == 0 &&
+	    file_same((struct file_id){ st.st_dev, st.st_ino },
+	    file_id(name));
+
+	free(name);
+	return ok;
+}
+
+/* A random number is nobody's; the lock proves it. */
+bool
+lock_take_number(int fd, int64_t *number)
+{
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return false;
+	*number = NUMBER_FIRST + (int64_t)(random >> (64 - NUMBER_BITS));
+	return set_lock(fd, *number, F_WRLCK);
+}
+
+void
+lock_drop_number(int fd, int64_t number)
+{
+	(void)set_lock(fd, number, F_UNLCK);
+}
+
+bool
+lock_is_held(int fd, int64_t number)
+{
+	return number > 0 && is_locked(fd, number, 1);
+}
+
+bool
+lock_older(int fd)
+{
+	return is_locked(fd, 1, OLDER_SIZE);
+}
+
+/* The first is at 0, where the version before has it. */
+static int64_t
+byte_of(enum db_place place)
+{
+	return place == DB_SCAN ? 0 : WRITE_BYTE + (int64_t)place;
+}
+
+bool
+lock_take_place(int fd, enum db_place place)
+{
+	return set_lock(fd, byte_of(place), F_WRLCK);
+}
+
+void
+lock_give_place(int fd, enum db_place place)
+{
+	(void)set_lock(fd, byte_of(place), F_UNLCK);
+}
+
+/* Looks until it has the byte; *left_us is what it may sleep yet. */
+static bool
+wait_for(int fd, int64_t at, int soon, int64_t *left_us)
+{
+	bool ok = set_lock(fd, at, F_WRLCK);
+
+	for (int i = 0; !ok && *left_us > 0; i++) {
+		long us = i < soon ? SOON_US : 1000;
+		const struct timespec t = { 0, us * 1000 };
+
+		(void)nanosleep(&t, NULL);
+		*left_us -= us;
+		ok = set_lock(fd, at, F_WRLCK);
+	}
+	return ok;
+}
+
+/*
+ * A race for one lock is a lottery that a busy process wins each time, and an
+ * event that was not stored is lost.  So one process waits in front, and the
+ * writer of now queues behind it.
+ */
+bool
+lock_begin_write(int fd, int64_t wait_ms)
+{
+	int64_t left_us = wait_ms * 1000;
+	bool turn = wait_for(fd, TURN_BYTE, 0, &left_us);
+	bool ok = turn && wait_for(fd, WRITE_BYTE, SOON_LOOKS, &left_us);
+
+	if (turn)
+		(void)set_lock(fd, TURN_BYTE, F_UNLCK);
+	return ok;
+}
+
+bool
+lock_try_write(int fd)
+{
+	return set_lock(fd, WRITE_BYTE, F_WRLCK);
+}
+
+void
+lock_end_write(int fd)
+{
+	(void)set_lock(fd, WRITE_BYTE, F_UNLCK);
+}

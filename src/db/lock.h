@@ -1,0 +1,53 @@
+#ifndef DB_LOCK_H
+#define DB_LOCK_H
+
+#include "db/db.h"
+
+/* The file of a store by its names, and the bytes of the lock file beside
+ * it.  Private to db/. */
+
+/* ---- file.c */
+
+/*
+ * The file that this path leads to, whatever links are on the way, also if
+ * it is not there yet; `create` makes the last folder above it.  To be freed;
+ * NULL: *absent, or with a problem.
+ */
+char *file_resolve(const char *path, bool create, bool *absent,
+    struct problem *);
+/* Makes it, empty, unless it is there already. */
+enum err file_make(const char *real, struct problem *);
+
+/* Which file a name stands for; zeros: none. */
+struct file_id {
+	uint64_t device, number;
+};
+struct file_id file_id(const char *real);
+bool file_same(struct file_id, struct file_id);
+
+/* ---- lock.c: one descriptor of the file REAL.lock; -1: none */
+
+int lock_open(const char *real, struct problem *);
+/* Whether that file is still the one beside the store. */
+bool lock_is_current(int fd, const char *real);
+
+/* A new number, which nobody has, and its lock. */
+bool lock_take_number(int fd, int64_t *number);
+void lock_drop_number(int fd, int64_t number);
+/* By another descriptor than this one. */
+bool lock_is_held(int fd, int64_t number);
+bool lock_older(int fd);
+
+bool lock_take_place(int fd, enum db_place);
+void lock_give_place(int fd, enum db_place);
+
+/*
+ * The one place at writing, opening and checkpoints among all processes.
+ * Waits for at most `wait_ms`, behind whoever waits already; lock_try_write()
+ * does not wait.
+ */
+bool lock_begin_write(int fd, int64_t wait_ms);
+bool lock_try_write(int fd);
+void lock_end_write(int fd);
+
+#endif

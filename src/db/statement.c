@@ -1,0 +1,311 @@
+/*
+ * Statements: prepared once, found by the address of their text, bound to
+ * values, run, read.
+ *
+ * Called by the works of db/batch.c, and by it for begin and commit.  Owns
+ * the prepared statements of one connection.  A statement is reset as soon
+ * as it was used, so that no read transaction stays open.  What fails here
+ * fails the transaction: nothing is run in it any more.
+ */
+#include "db/private.h"
+
+#include <sqlite3.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 128		/* a power of two */
+
+struct slot {
+	const char *sql;	/* NULL: free */
+	sqlite3_stmt *st;
+};
+
+struct statements {
+	sqlite3 *db;
+	struct slot *slot;
+	size_t room, n;		/* at most half full */
+};
+
+struct statements *
+statements_new(sqlite3 *db)
+{
+	struct statements *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		return NULL;
+	all->db = db;
+	all->room = FIRST_ROOM;
+	all->slot = calloc(all->room, sizeof(all->slot[0]));
+	if (all->slot == NULL) {
+		free(all);
+		return NULL;
+	}
+	return all;
+}
+
+void
+statements_free(struct statements *all)
+{
+	if (all == NULL)
+		return;
+	for (size_t i = 0; i < all->room; i++)
+		(void)sqlite3_finalize(all->slot[i].st);
+	free(all->slot);
+	free(all);
+}
+
+void
+statements_reset(struct statements *all)
+{
+	for (size_t i = 0; i < all->room; i++)
+		if (all->slot[i].st != NULL)
+			(void)sqlite3_reset(all->slot[i].st);
+}
+
+/* Every literal has its own address; the last bits say little. */
+static struct slot *
+slot_of(struct slot *slot, size_t room, const char *sql)
+{
+	uint64_t hash = (uint64_t)(uintptr_t)sql * 0x9e3779b97f4a7c15u;
+	size_t i = (size_t)(hash >> 32) & (room - 1);
+
+	while (slot[i].sql != NULL && slot[i].sql != sql)
+		i = (i + 1) & (room - 1);
+	return &slot[i];
+}
+
+static bool
+make_room(struct statements *all)
+{
+	size_t room = all->room * 2;
+	struct slot *slot;
+
+	if (2 * (all->n + 1) <= all->room)
+		return true;
+	slot = calloc(room, sizeof(slot[0]));
+	if (slot == NULL)
+		return false;
+	for (size_t i = 0; i < all->room; i++)
+		if (all->slot[i].sql != NULL)
+			*slot_of(slot, room, all->slot[i].sql) = all->slot[i];
+	free(all->slot);
+	all->slot = slot;
+	all->room = room;
+	return true;
+}
+
+static sqlite3_stmt *
+find(struct statements *all, const char *sql)
+{
+	struct slot *s = slot_of(all->slot, all->room, sql);
+	sqlite3_stmt *st = NULL;
+
+	if (s->sql != NULL)
+		return s->st;
+	if (sqlite3_prepare_v3(all->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+	    &st, NULL) != SQLITE_OK)
+		return NULL;
+	if (!make_room(all)) {
+		(void)sqlite3_finalize(st);
+		return NULL;
+	}
+	s = slot_of(all->slot, all->room, sql);
+	*s = (struct slot){ sql, st };
+	all->n++;
+	return st;
+}
+
+struct db_value
+db_value_text(const char *s)
+{
+	return V_STR(s, s != NULL ? strlen(s) : 0);
+}
+
+/* The values outlive the statement's use. */
+static bool
+bind(sqlite3_stmt *st, int at, const struct db_value *v)
+{
+	int rc = SQLITE_MISUSE;
+
+	switch (v->type) {
+	case DB_NULL:
+		rc = sqlite3_bind_null(st, at);
+		break;
+	case DB_INT:
+		rc = sqlite3_bind_int64(st, at, v->number);
+		break;
+	case DB_TEXT:
+		rc = sqlite3_bind_text64(st, at, v->p, v->n, SQLITE_STATIC,
+		    SQLITE_UTF8);
+		break;
+	case DB_BYTES:
+		rc = sqlite3_bind_blob64(st, at, v->p, v->n, SQLITE_STATIC);
+		break;
+	}
+	return rc == SQLITE_OK;
+}
+
+/* The statement with its values, ready to go; NULL: the transaction failed. */
+static sqlite3_stmt *
+start(struct tx *tx, const char *sql, const struct db_value *v, size_t n)
+{
+	sqlite3_stmt *st;
+
+	if (tx->trouble != TROUBLE_NONE)
+		return NULL;
+	st = find(sqlite_statements(tx->db->sqlite), sql);
+	if (st == NULL) {
+		(void)tx_fail(tx);
+		return NULL;
+	}
+	/* what only reads has not the turn to write */
+	if (sqlite3_stmt_busy(st) != 0 ||
+	    sqlite3_bind_parameter_count(st) != (int)n ||
+	    (!tx->writes && sqlite3_stmt_readonly(st) == 0)) {
+		(void)tx_refuse(tx, ERR_DISK, "a statement was used wrongly");
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!bind(st, (int)i + 1, &v[i])) {
+			(void)tx_fail(tx);
+			return NULL;
+		}
+	return st;
+}
+
+/* False: it failed.  Rows that nobody reads are passed over. */
+bool
+db_run(struct tx *tx, const char *sql, const struct db_value *v, size_t n)
+{
+	sqlite3_stmt *st = start(tx, sql, v, n);
+	int rc = SQLITE_ROW;
+
+	if (st == NULL)
+		return false;
+	while (rc == SQLITE_ROW)
+		rc = sqlite3_step(st);
+	if (rc != SQLITE_DONE)
+		(void)tx_fail(tx);
+	(void)sqlite3_reset(st);
+	return rc == SQLITE_DONE;
+}
+
+int64_t
+db_changed(const struct tx *tx)
+{
+	return tx->trouble == TROUBLE_NONE ?
+	    sqlite3_changes(sqlite_statements(tx->db->sqlite)->db) : 0;
+}
+
+void
+db_rows(struct tx *tx, struct rows *r, const char *sql,
+    const struct db_value *v, size_t n)
+{
+	sqlite3_stmt *st = start(tx, sql, v, n);
+
+	*r = (struct rows){ .tx = tx, .statement = st, .ok = st != NULL,
+	    .more = st != NULL };
+	tx->open += st != NULL;
+}
+
+bool
+db_next(struct rows *r)
+{
+	int rc;
+
+	if (!r->more || r->tx->trouble != TROUBLE_NONE)
+		return false;
+	rc = sqlite3_step(r->statement);
+	r->more = rc == SQLITE_ROW;
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		r->ok = tx_fail(r->tx);
+	return r->more;
+}
+
+bool
+db_end(struct rows *r)
+{
+	if (r->statement != NULL) {
+		(void)sqlite3_reset(r->statement);
+		r->statement = NULL;
+		r->tx->open--;
+	}
+	r->more = false;
+	return r->ok && r->tx->trouble == TROUBLE_NONE;
+}
+
+bool
+db_number(struct tx *tx, int64_t *out, const char *sql,
+    const struct db_value *v, size_t n)
+{
+	struct rows r;
+
+	db_rows(tx, &r, sql, v, n);
+	*out = db_next(&r) ? db_int(&r, 0) : 0;
+	return db_end(&r);
+}
+
+bool
+db_is_null(const struct rows *r, int column)
+{
+	return sqlite3_column_type(r->statement, column) == SQLITE_NULL;
+}
+
+int64_t
+db_int(const struct rows *r, int column)
+{
+	return sqlite3_column_int64(r->statement, column);
+}
+
+/* What is not there although it is no NULL had no room. */
+const char *
+db_text(const struct rows *r, int column)
+{
+	bool null = db_is_null(r, column);
+	const unsigned char *s = sqlite3_column_text(r->statement, column);
+
+	if (s == NULL && !null)
+		(void)db_no_memory(r->tx);
+	return (const char *)s;
+}
+
+const void *
+db_bytes(const struct rows *r, int column, size_t *n)
+{
+	bool null = db_is_null(r, column);
+	const void *p = sqlite3_column_blob(r->statement, column);
+
+	*n = (size_t)sqlite3_column_bytes(r->statement, column);
+	/* none at all are given as NULL */
+	if (p == NULL && !null && *n == 0)
+		return "";
+	if (p == NULL && !null)
+		(void)db_no_memory(r->tx);
+	return p;
+}
+
+/* Beside the transactions' own works: no values, no transaction to fail. */
+static bool
+step_alone(struct sqlite *s, const char *sql)
+{
+	sqlite3_stmt *st = find(sqlite_statements(s), sql);
+	int rc = st != NULL ? sqlite3_step(st) : SQLITE_ERROR;
+
+	/* it tells the same error once more, if there was one */
+	return st != NULL && sqlite3_reset(st) == SQLITE_OK &&
+	    rc == SQLITE_DONE;
+}
+
+bool
+sqlite_begin(struct sqlite *s, bool writes)
+{
+	return writes ? step_alone(s, "BEGIN IMMEDIATE") :
+	    step_alone(s, "BEGIN");
+}
+
+bool
+sqlite_commit(struct sqlite *s)
+{
+	return step_alone(s, "COMMIT");
+}
