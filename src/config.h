@@ -24,6 +24,7 @@ struct config_channel {
 	int64_t line;		/* 0: every line of the connector */
 	char *url;
 	int64_t timeout;	/* seconds */
+	int64_t in_flight;	/* hand-overs on their way together */
 };
 
 /*
@@ -44,6 +45,8 @@ struct config {
 	} app;
 	struct {
 		int64_t workers;
+		int64_t body_timeout;
+		int64_t calls;
 		int64_t body_max;
 		int64_t answer_within;
 	} server;

@@ -7,57 +7,139 @@
 #include "setup.h"
 
 #include "portal/trust.h"
-#include "relay/late.h"
-#include "relay/ready.h"
-#include "relay/waiting.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
-/*
- * Longer than the longest attempt: a hand-over, and a status with each rung
- * of its ladder and a refresh.
- */
-static int64_t
-lease_ms(const struct config *c)
-{
-	int64_t longest = c->channel[0].timeout;
+#define DISK_THREADS 4
+#define ABOUT_MAX ((size_t)64 * 1024)
 
-	for (size_t i = 1; i < c->channels; i++)
-		if (c->channel[i].timeout > longest)
-			longest = c->channel[i].timeout;
-	return (longest + 8 * c->portal.timeout + 60) * 1000;
+static enum err
+no_memory(struct problem *p)
+{
+	return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+}
+
+/* What comes is compared without case; what is stored is in lower case. */
+static enum err
+list_connectors(struct setup *s)
+{
+	const struct config_list *list = &s->config->app.connectors;
+	struct buf about;
+	enum err e = ERR_OK;
+
+	s->connector = calloc(list->n + 1, sizeof(char *));
+	if (s->connector == NULL)
+		return ERR_NOMEM;
+	buf_init(&about, ABOUT_MAX);
+	for (size_t i = 0; e == ERR_OK && i < list->n; i++) {
+		char *c = s->connector[i] = strdup(list->item[i]);
+
+		if (c == NULL)
+			e = ERR_NOMEM;
+		for (; c != NULL && *c != '\0'; c++)
+			*c = (char)tolower((unsigned char)*c);
+		if (e == ERR_OK && i != 0)
+			e = buf_addc(&about, ' ');
+		if (e == ERR_OK)
+			e = buf_adds(&about, s->connector[i]);
+	}
+	if (e == ERR_OK) {
+		s->about = strdup(about.len != 0 ? buf_str(&about) : "");
+		e = s->about != NULL ? ERR_OK : ERR_NOMEM;
+	}
+	buf_free(&about);
+	return e;
 }
 
 static enum err
-open_store(struct setup *s, bool create, struct problem *p)
+open_store(struct setup *s, const struct setup_opts *o, struct problem *p)
 {
+	const struct config *c = s->config;
 	const struct store_opts opts = {
-		.url = s->config->store.url,
-		.clock = &clock_system,
-		/* half of the time for the answer, so that 503 gets out */
-		.busy_ms = s->config->server.answer_within * 1000 / 2,
-		.lease_ms = lease_ms(s->config),
-		.longest_ms = s->config->retry.longest * 1000,
-		.give_up_ms = s->config->retry.give_up_after * 1000,
-		.create = create,
-		.burst = s->config->portal.burst,
-		.rate = s->config->portal.rate,
-		.calls_in_flight = s->config->portal.calls_in_flight,
-		.batch = s->config->portal.status_batch,
+		.db = {
+			.url = c->store.url,
+			.clock = &clock_system,
+			.log = &c->log,
+			.loop = s->loop,
+			.threaded = !o->one_shot,
+			.create = o->makes_store,
+			/* half of the time for the answer, so that 503 gets
+			 * out */
+			.busy_ms = c->server.answer_within * 1000 / 2,
+			.about = s->about,
+		},
+		.connector = s->connector,
+		.connectors = c->app.connectors.n,
+		.keep_ms = c->store.keep_days * 86400000,
+		.longest_ms = c->retry.longest * 1000,
+		.give_up_ms = c->retry.give_up_after * 1000,
+		.burst = c->portal.burst,
+		.rate = c->portal.rate,
+		.slots = c->portal.calls_in_flight,
 	};
 
 	return store_open(&s->store, &opts, p);
 }
 
 static enum err
-open_channels(struct setup *s, struct problem *p)
+open_loop(struct setup *s, const struct setup_opts *o, struct problem *p)
 {
-	const struct channel_env env = {
-		.http = s->http,
+	const struct config *c = s->config;
+	enum err e = loop_new(&s->loop, &clock_system, &c->log);
+
+	if (e == ERR_OK)
+		e = pool_new(&s->readers, s->loop, o->one_shot ? 0 :
+		    c->server.workers);
+	if (e == ERR_OK)
+		e = pool_new(&s->disk, s->loop, o->one_shot ? 0 :
+		    DISK_THREADS);
+	return e == ERR_OK ? e : problem_set(p, e, -1, NULL, "no memory or "
+	    "no descriptors");
+}
+
+static enum err
+open_http(struct setup *s, const struct setup_opts *o, struct problem *p)
+{
+	const struct http_opts opts = {
+		.loop = s->loop,
 		.clock = &clock_system,
+		.log = &s->config->log,
+		.calls = s->config->server.calls,
+		.slow_ms = s->config->server.answer_within * 1000,
+		.one_shot = o->one_shot,
 	};
 
-	return channels_open(&s->channels, s->config, &env, p);
+	return http_client_new(&s->http, &opts) == ERR_OK ? ERR_OK :
+	    no_memory(p);
+}
+
+static enum err
+open_channels(struct setup *s, struct problem *p)
+{
+	s->channel_env = (struct channel_env){
+		.loop = s->loop,
+		.http = s->http,
+		.disk = s->disk,
+		.clock = &clock_system,
+	};
+	return channels_open(&s->channels, s->config, &s->channel_env, p);
+}
+
+static enum err
+open_relay(struct setup *s, struct problem *p)
+{
+	s->env = (struct env){
+		.config = s->config,
+		.loop = s->loop,
+		.store = s->store,
+		.http = s->http,
+		.log = &s->config->log,
+		.clock = &clock_system,
+	};
+	return relay_new(&s->relay, &s->env, s->channels) == ERR_OK ?
+	    ERR_OK : no_memory(p);
 }
 
 enum err
@@ -71,46 +153,54 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		return e;
 	log_open(&s->config->log);
 	e = trust_check(s->config, p);
+	if (e == ERR_OK && list_connectors(s) != ERR_OK)
+		e = no_memory(p);
 	if (e == ERR_OK)
-		e = open_store(s, o->makes_store, p);
-	if (e == ERR_OK && http_client_new(&s->http, &clock_system,
-	    o->one_shot) != ERR_OK)
-		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+		e = open_loop(s, o, p);
+	if (e == ERR_OK)
+		e = open_store(s, o, p);
+	if (e == ERR_OK)
+		e = open_http(s, o, p);
 	if (e == ERR_OK)
 		e = open_channels(s, p);
-	if (e == ERR_OK && late_new(&s->late) != ERR_OK)
-		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
-	if (e == ERR_OK && ready_new(&s->ready) != ERR_OK)
-		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
-	if (e == ERR_OK && waiting_new(&s->waiting, s->store,
-	    &clock_system) != ERR_OK)
-		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
-	s->relay = (struct relay){
-		.env = {
-			.config = s->config,
-			.store = s->store,
-			.http = s->http,
-			.log = &s->config->log,
-			.clock = &clock_system,
-		},
-		.channels = s->channels,
-		.late = s->late,
-		.waiting = s->waiting,
-		.ready = s->ready,
-		.one_shot = o->one_shot,
-	};
+	if (e == ERR_OK)
+		e = open_relay(s, p);
 	return e;
 }
 
-void
-setup_free(struct setup *s)
+/* What the store gives back at its end is opened before the rest goes. */
+static bool
+end_store(struct setup *s, int64_t wait_ms)
 {
-	waiting_free(s->waiting);
-	ready_free(s->ready);
-	late_free(s->late);
+	if (!store_close(s->store, wait_ms))
+		return false;
+	s->store = NULL;
+	for (int i = 0; s->loop != NULL && i < 2; i++)
+		loop_turn(s->loop, 0);
+	return true;
+}
+
+bool
+setup_free(struct setup *s, int64_t wait_ms)
+{
+	if (!pool_free(s->readers, wait_ms))
+		return false;
+	s->readers = NULL;
+	if (!pool_free(s->disk, wait_ms))
+		return false;
+	s->disk = NULL;
+	if (!end_store(s, wait_ms))
+		return false;
+	relay_free(s->relay);
 	channels_close(s->channels);
 	http_client_free(s->http);
-	store_close(s->store);
+	loop_free(s->loop);
+	for (size_t i = 0; s->connector != NULL && s->connector[i] != NULL;
+	    i++)
+		free(s->connector[i]);
+	free(s->connector);
+	free(s->about);
 	config_free(s->config);
 	memset(s, 0, sizeof(*s));
+	return true;
 }

@@ -2,6 +2,8 @@
 #define SETUP_H
 
 #include "base/err.h"
+#include "base/loop.h"
+#include "base/pool.h"
 #include "relay/relay.h"
 
 #include <stdbool.h>
@@ -9,19 +11,24 @@
 /* Everything a program works with, made from a configuration. */
 struct setup {
 	struct config *config;
-	struct http_client *http;
-	struct channels *channels;
+	struct loop *loop;
+	struct pool *readers;	/* of requests that come slowly */
+	struct pool *disk;	/* of channels that may block */
 	struct store *store;
-	struct late *late;
-	struct waiting *waiting;
-	struct ready *ready;
-	struct relay relay;
+	struct http_client *http;
+	struct channel_env channel_env;
+	struct channels *channels;
+	struct env env;
+	struct relay *relay;
+	char *about;		/* of this process, for others */
+	char **connector;	/* in lower case */
 };
 
 /* What differs between the programs. */
 struct setup_opts {
 	const char *config;	/* as config_load() takes it */
-	bool one_shot;		/* plain CGI: a process for one request */
+	bool one_shot;		/* plain CGI, the operator's tool: a process */
+				/* that does one thing, without threads */
 	bool makes_store;	/* false: a missing store is not created */
 };
 
@@ -33,6 +40,9 @@ struct setup_opts {
  */
 enum err setup_make(struct setup *, const struct setup_opts *,
     struct problem *);
-void setup_free(struct setup *);
+
+/* False: a thread is still inside a call after `wait_ms`; nothing that it
+ * uses is freed, and the program should end by _exit(). */
+bool setup_free(struct setup *, int64_t wait_ms);
 
 #endif

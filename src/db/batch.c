@@ -28,6 +28,18 @@ db_time(const struct tx *tx)
 	return tx->now_ms;
 }
 
+int64_t
+db_time_mono(const struct tx *tx)
+{
+	return tx->mono_ms;
+}
+
+uint64_t
+db_serial(const struct tx *tx)
+{
+	return tx->serial;
+}
+
 bool
 tx_fail(struct tx *tx)
 {
@@ -167,7 +179,8 @@ transact(struct db *db, const struct works *all, bool writes)
 	struct tx *tx = &db->tx;
 
 	*tx = (struct tx){ .db = db, .writes = writes,
-	    .now_ms = clock_wall(db->opts.clock), .me = db->alive.me };
+	    .now_ms = clock_wall(db->opts.clock), .mono_ms = db_mono(db),
+	    .serial = ++db->serial, .me = db->alive.me };
 	tx->me.checked = false;
 	tx->lazy = is_lazy(all);
 	if (!sqlite_begin(db->sqlite, writes)) {

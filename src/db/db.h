@@ -90,7 +90,7 @@ size_t db_busy(const struct db *);
 enum err db_now(struct db *, struct db_work *);
 
 /* One value beside a statement. */
-enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES };
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_NONE };
 struct db_value {
 	enum db_type type;
 	int64_t number;
@@ -99,6 +99,8 @@ struct db_value {
 };
 
 #define V_NULL ((struct db_value){ DB_NULL, 0, NULL, 0 })
+/* Alone: the statement has no values. */
+#define V_NONE ((struct db_value){ DB_NONE, 0, NULL, 0 })
 #define V_INT(i) ((struct db_value){ DB_INT, (int64_t)(i), NULL, 0 })
 /* A NULL text or NULL bytes are a NULL. */
 #define V_TEXT(s) db_value_text(s)
@@ -164,6 +166,10 @@ bool db_no_memory(struct tx *);
 
 /* Unix time in ms, the same for the whole transaction. */
 int64_t db_time(const struct tx *);
+/* The monotonic clock, as the transaction began. */
+int64_t db_time_mono(const struct tx *);
+/* Tells this run of a transaction from all others of this handle. */
+uint64_t db_serial(const struct tx *);
 
 /* There is no file and none is to be made: work is not run then, and ends
  * with ERR_OK. */

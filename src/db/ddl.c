@@ -11,11 +11,128 @@
  *   number  the byte of its kernel lock
  *   beat    moves while it has claims; not above 0: it says that it has none
  *   about   what it says of itself, for others
+ * queue: messages that are not done; one row each, which goes when it is.
+ *   turn        what it waits for (store/private.h)
+ *   owner       the process that works on it, 0: none
+ *   place       where it waits (store/place.c)
+ *   chat        the number of its chat
+ *   first_ms    Unix time of its own first attempt at this step, 0: none
+ *   alone       1: told by a call of its own, for a batch with it was refused
+ * refused: messages that a person must look at.
+ * seen: what came, for repeats: begins with message_id, which grows, so that
+ *   what comes now is written to few pages.
+ *   base, revision, content  recognise repeats (event/identity.h)
+ *   id          of its newest revision in the queue
+ *   since       Unix seconds
+ * place: where messages wait that nobody works on, and channels that are
+ *   down.
+ *   ready       how many wait
+ *   look_ms     when to look there, or to probe it
+ *   owner       who probes it
+ * room: what a portal bears, whether it is down, or parked for the want of
+ *   tokens.  level is in thousandths of a call.
+ * slot: calls that processes may have on their way to a portal, as claims.
+ * clock, jump: what tells real ages (store/age.c).
+ * tally: counts, and how far the purge has come.
+ * portal: what an installation gave (README, trust).
+ * install: installations that could not be proven yet, inert.
  */
 const char db_ddl[] =
     "CREATE TABLE IF NOT EXISTS process("
     " number INTEGER PRIMARY KEY, beat INTEGER NOT NULL,"
-    " about TEXT NOT NULL);";
+    " about TEXT NOT NULL);"
+
+    "CREATE TABLE IF NOT EXISTS queue("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " state INTEGER NOT NULL, turn INTEGER NOT NULL,"
+    " owner INTEGER NOT NULL, place INTEGER NOT NULL,"
+    " chat INTEGER NOT NULL, message_id INTEGER NOT NULL,"
+    " chat_id INTEGER NOT NULL, line INTEGER NOT NULL,"
+    " received_us INTEGER NOT NULL, ts INTEGER NOT NULL,"
+    " delivered_ms INTEGER NOT NULL DEFAULT 0,"
+    " tries INTEGER NOT NULL DEFAULT 0, first_ms INTEGER NOT NULL DEFAULT 0,"
+    " next_ms INTEGER NOT NULL DEFAULT 0, alone INTEGER NOT NULL DEFAULT 0,"
+    " key TEXT NOT NULL, event TEXT NOT NULL, member_id TEXT NOT NULL,"
+    " domain TEXT, connector TEXT NOT NULL, chat_name TEXT, reason TEXT,"
+    " ids TEXT, endpoint TEXT, token TEXT, body TEXT);"
+    "CREATE INDEX IF NOT EXISTS queue_chat ON queue(chat, message_id, id)"
+    " WHERE state = 1;"
+    "CREATE INDEX IF NOT EXISTS queue_owned ON queue(owner, chat)"
+    " WHERE owner <> 0;"
+    "CREATE INDEX IF NOT EXISTS queue_ready ON queue(place, id)"
+    " WHERE turn = 2;"
+    "CREATE INDEX IF NOT EXISTS queue_later ON queue(next_ms)"
+    " WHERE turn = 3;"
+
+    "CREATE TABLE IF NOT EXISTS refused("
+    " id INTEGER PRIMARY KEY, step INTEGER NOT NULL, reason TEXT,"
+    " changed_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    " chat INTEGER NOT NULL, message_id INTEGER NOT NULL,"
+    " chat_id INTEGER NOT NULL, line INTEGER NOT NULL,"
+    " received_us INTEGER NOT NULL, ts INTEGER NOT NULL,"
+    " delivered_ms INTEGER NOT NULL, key TEXT NOT NULL,"
+    " event TEXT NOT NULL, member_id TEXT NOT NULL, domain TEXT,"
+    " connector TEXT NOT NULL, chat_name TEXT, ids TEXT, endpoint TEXT,"
+    " token TEXT, body TEXT);"
+
+    "CREATE TABLE IF NOT EXISTS seen("
+    " message_id INTEGER NOT NULL, base TEXT NOT NULL,"
+    " revision INTEGER NOT NULL, content TEXT, id INTEGER NOT NULL,"
+    " since INTEGER NOT NULL, PRIMARY KEY(message_id, base)) WITHOUT ROWID;"
+
+    "CREATE TABLE IF NOT EXISTS place("
+    " number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT,"
+    " member_id TEXT, connector TEXT NOT NULL, line INTEGER NOT NULL,"
+    " ready INTEGER NOT NULL, look_ms INTEGER,"
+    " down_ms INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,"
+    " reason TEXT, owner INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX IF NOT EXISTS place_look ON place(look_ms)"
+    " WHERE look_ms IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS place_of ON place(connector, look_ms)"
+    " WHERE look_ms IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS place_portal ON place(member_id)"
+    " WHERE member_id IS NOT NULL;"
+
+    "CREATE TABLE IF NOT EXISTS room("
+    " member_id TEXT PRIMARY KEY, level INTEGER NOT NULL DEFAULT 0,"
+    " level_ms INTEGER NOT NULL DEFAULT 0,"
+    " reset_ms INTEGER NOT NULL DEFAULT 0,"
+    " wanted_ms INTEGER NOT NULL DEFAULT 0,"
+    " down_ms INTEGER NOT NULL DEFAULT 0,"
+    " probe_ms INTEGER NOT NULL DEFAULT 0,"
+    " tries INTEGER NOT NULL DEFAULT 0, reason TEXT, parked TEXT,"
+    " owner INTEGER NOT NULL DEFAULT 0);"
+
+    "CREATE TABLE IF NOT EXISTS slot("
+    " member_id TEXT NOT NULL, owner INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, PRIMARY KEY(member_id, owner)) WITHOUT ROWID;"
+
+    "CREATE TABLE IF NOT EXISTS clock("
+    " id INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"
+    " mono_ms INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS jump("
+    " by_ms INTEGER NOT NULL, age_ms INTEGER NOT NULL);"
+
+    "CREATE TABLE IF NOT EXISTS tally("
+    " name TEXT PRIMARY KEY, n INTEGER NOT NULL, t TEXT) WITHOUT ROWID;"
+
+    "CREATE TABLE IF NOT EXISTS portal("
+    " member_id TEXT PRIMARY KEY, application_token TEXT NOT NULL,"
+    " endpoint TEXT NOT NULL, server_endpoint TEXT NOT NULL,"
+    " access_token TEXT NOT NULL, refresh_token TEXT NOT NULL,"
+    " expires_ms INTEGER NOT NULL, ts INTEGER NOT NULL,"
+    " rejected TEXT, changed_ms INTEGER NOT NULL,"
+    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);"
+
+    "CREATE TABLE IF NOT EXISTS install("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " member_id TEXT NOT NULL, application_token TEXT NOT NULL,"
+    " endpoint TEXT NOT NULL, server_endpoint TEXT NOT NULL,"
+    " access_token TEXT NOT NULL, refresh_token TEXT NOT NULL,"
+    " expires_in INTEGER NOT NULL, ts INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
+    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
+    " tries INTEGER NOT NULL DEFAULT 0);";
 
 /* As version 2 had it; reset_ms has no default there: it is always given. */
 const char db_ddl_from_1[] =

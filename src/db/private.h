@@ -58,7 +58,8 @@ struct tx {
 	enum trouble trouble;	/* the worst yet; anything but none: over */
 	struct problem problem;	/* and the first */
 	size_t open;		/* rows that were not ended */
-	int64_t now_ms;
+	int64_t now_ms, mono_ms;
+	uint64_t serial;
 	struct me me;
 };
 
@@ -132,6 +133,7 @@ struct db {
 	int lock_fd;
 	struct alive alive;
 	struct tx tx;
+	uint64_t serial;
 	bool opened, failing;
 	int64_t failed_ms;
 };

@@ -129,6 +129,7 @@ bind(sqlite3_stmt *st, int at, const struct db_value *v)
 	int rc = SQLITE_MISUSE;
 
 	switch (v->type) {
+	case DB_NONE:
 	case DB_NULL:
 		rc = sqlite3_bind_null(st, at);
 		break;
@@ -154,6 +155,8 @@ start(struct tx *tx, const char *sql, const struct db_value *v, size_t n)
 
 	if (tx->trouble != TROUBLE_NONE)
 		return NULL;
+	if (n == 1 && v->type == DB_NONE)
+		n = 0;
 	st = find(sqlite_statements(tx->db->sqlite), sql);
 	if (st == NULL) {
 		(void)tx_fail(tx);

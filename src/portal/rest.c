@@ -121,8 +121,8 @@ on_search(struct token_search *s)
 	c->tokens_over = s->end == TOKENS_NONE;
 	c->tokens_later = s->end != TOKENS_NONE;
 	if (c->calls == 0)
-		(void)snprintf(c->v.reason, sizeof(c->v.reason), "%s",
-		    s->reason);
+		(void)snprintf(c->v.reason, sizeof(c->v.reason), "%.*s",
+		    (int)sizeof(c->v.reason) - 1, s->reason);
 	finish(c);
 }
 

@@ -46,24 +46,24 @@ next_try(const struct relay *r, const struct work *w, const struct failure *f)
 	return now + (ms < longest ? ms : longest);
 }
 
-static bool
-is_over(const struct relay *r, const struct work *w)
-{
-	int64_t limit = r->env.config->retry.give_up_after * 1000;
-
-	return w->first_ms != 0 &&
-	    clock_wall(r->env.clock) - w->first_ms >= limit;
-}
-
 static void
-refuse(const struct relay *r, const struct work *w, const struct failure *f,
-    struct moving_one *m, char reason[PROBLEM_TEXT_MAX])
+refuse(const struct relay *r, const struct work *w, struct moving_one *m,
+    const char *reason)
 {
-	(void)snprintf(reason, PROBLEM_TEXT_MAX, "%s%s", f->final ? "" :
-	    "given up: ", f->reason);
 	m->move = MOVE_REFUSED;
 	log_error(r->env.log, "refused", F_STR("key", w->key),
 	    F_STR("step", step_name(m->step)), F_STR("reason", reason));
+}
+
+/* The store tells ages: it is the one to give up (store/age.c). */
+void
+attempt_gave_up(const struct relay *r, const struct work *w,
+    const struct moving_one *m)
+{
+	if (m->gave_up)
+		log_error(r->env.log, "refused", F_STR("key", w->key),
+		    F_STR("step", step_name(m->step)),
+		    F_STR("given_up", m->text));
 }
 
 void
@@ -74,11 +74,11 @@ attempt_failed(const struct relay *r, const struct work *w, enum step step,
 	m->step = step;
 	m->text = reason;
 	m->tried = true;
-	if (f->final || is_over(r, w)) {
-		refuse(r, w, f, m, reason);
+	(void)snprintf(reason, PROBLEM_TEXT_MAX, "%s", f->reason);
+	if (f->final) {
+		refuse(r, w, m, reason);
 		return;
 	}
-	(void)snprintf(reason, PROBLEM_TEXT_MAX, "%s", f->reason);
 	m->move = f->held ? MOVE_READY : MOVE_LATER;
 	m->next_ms = f->held ? 0 : next_try(r, w, f);
 	log_warning(r->env.log, f->held ? "held" : "postponed",

@@ -201,6 +201,8 @@ struct failure {
 };
 
 /* Fills the move that follows; logs it.  `reason` is room for the text. */
+void attempt_gave_up(const struct relay *, const struct work *,
+    const struct moving_one *);
 void attempt_failed(const struct relay *, const struct work *, enum step,
     const struct failure *, struct moving_one *,
     char reason[PROBLEM_TEXT_MAX]);

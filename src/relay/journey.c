@@ -435,7 +435,9 @@ noted(struct journey *j)
 		journey_end(j, STATE_REFUSED, false);
 		return;
 	default:
-		journey_end(j, STATE_RECEIVED, false);
+		attempt_gave_up(j->relay, j->work, &j->one);
+		journey_end(j, j->one.gave_up ? STATE_REFUSED :
+		    STATE_RECEIVED, false);
 	}
 }
 

@@ -143,7 +143,9 @@ end_one(struct telling *t, size_t i)
 		journey_end_in_store(j);
 		break;
 	default:
-		journey_end(j, STATE_DELIVERED, false);
+		attempt_gave_up(t->relay, j->work, &t->one[i]);
+		journey_end(j, t->one[i].gave_up ? STATE_REFUSED :
+		    STATE_DELIVERED, false);
 	}
 }
 

@@ -76,7 +76,7 @@ insert(struct tx *tx, struct install_keeping *k)
 	    V_TEXT(in->server_endpoint), V_TEXT(in->access_token),
 	    V_TEXT(in->refresh_token), V_INT(in->ts), V_INT(db_time(tx)),
 	    V_INT(k->claim ? db_me(tx) : 0),
-	    V_INT(db_mono(tx) + LEASE_MS));
+	    V_INT(db_time_mono(tx) + LEASE_MS));
 }
 
 static bool
@@ -134,7 +134,7 @@ find_due(struct tx *tx, struct install_due *d)
 
 	DB_ROWS(tx, &r, "SELECT id, member_id, application_token, endpoint,"
 	    " server_endpoint, access_token, refresh_token, ts, received_ms,"
-	    " tries, owner, next_ms FROM install ORDER BY next_ms", V_NULL);
+	    " tries, owner, next_ms FROM install ORDER BY next_ms", V_NONE);
 	while (ok && !d->found && db_next(&r)) {
 		int64_t next = db_int(&r, 11);
 
@@ -158,7 +158,7 @@ due(struct tx *tx, struct db_work *w)
 	d->found = false;
 	d->next_ms = 0;
 	arena_reset(d->arena);
-	if (!DB_NUMBER(tx, &n, "SELECT count(*) FROM install", V_NULL))
+	if (!DB_NUMBER(tx, &n, "SELECT count(*) FROM install", V_NONE))
 		return false;
 	if (n == 0)
 		return true;
@@ -167,7 +167,7 @@ due(struct tx *tx, struct db_work *w)
 	return !d->found || DB_RUN(tx, "UPDATE install SET owner = ?2,"
 	    " lease = ?3, tries = tries + 1 WHERE id = ?1",
 	    V_INT(d->install.id), V_INT(db_me(tx)),
-	    V_INT(db_mono(tx) + LEASE_MS));
+	    V_INT(db_time_mono(tx) + LEASE_MS));
 }
 
 void

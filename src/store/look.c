@@ -173,15 +173,18 @@ give_up_old(struct looking *l, struct tx *tx, const struct candidate *c,
 	enum state state = c->place.kind == PLACE_TELL ? STATE_DELIVERED :
 	    STATE_RECEIVED;
 	char reason[PROBLEM_TEXT_MAX];
+	int64_t limit;
 	struct rows r;
 	bool ok;
 
+	if (!age_limit(s, tx, AGE_GIVE_UP, &limit))
+		return false;
 	(void)snprintf(reason, sizeof(reason), "given up: %s", why != NULL ?
 	    why : "it waited too long");
 	DB_ROWS(tx, &r, "SELECT id FROM queue WHERE turn = " READY
 	    " AND place = ?1 AND received_us < ?2 ORDER BY id LIMIT ?3",
-	    V_INT(c->place.number), V_INT((db_time(tx) -
-	    s->opts.give_up_ms) * 1000), V_INT(AGED_ROWS));
+	    V_INT(c->place.number), V_INT(limit * 1000),
+	    V_INT(AGED_ROWS));
 	while (n < AGED_ROWS && db_next(&r))
 		id[n++] = db_int(&r, 0);
 	ok = db_end(&r);
@@ -328,11 +331,11 @@ next_due(const struct store *s, struct tx *tx, int64_t *ms)
 {
 	int64_t place = 0;
 	bool ok = DB_NUMBER(tx, ms, "SELECT next_ms FROM queue WHERE"
-	    " turn = " LATER " ORDER BY next_ms LIMIT 1", V_NULL);
+	    " turn = " LATER " ORDER BY next_ms LIMIT 1", V_NONE);
 
 	if (ok && s->opts.connectors == 0)
 		ok = DB_NUMBER(tx, &place, "SELECT look_ms FROM place WHERE"
-		    " look_ms IS NOT NULL ORDER BY look_ms LIMIT 1", V_NULL);
+		    " look_ms IS NOT NULL ORDER BY look_ms LIMIT 1", V_NONE);
 	*ms = earlier(*ms, place);
 	for (size_t i = 0; ok && i < s->opts.connectors; i++) {
 		ok = DB_NUMBER(tx, &place, "SELECT look_ms FROM place WHERE"
@@ -385,7 +388,7 @@ peek(struct tx *tx, struct db_work *w)
 	int64_t dead, installs;
 	bool ok = db_next_dead(tx, &dead) &&
 	    next_due(p->store, tx, &p->next_ms) && DB_NUMBER(tx, &installs,
-	    "SELECT 1 FROM install LIMIT 1", V_NULL);
+	    "SELECT 1 FROM install LIMIT 1", V_NONE);
 
 	p->due = ok && (dead != 0 || (p->next_ms != 0 &&
 	    p->next_ms <= db_time(tx)));

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "store/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* From which states a move may leave; docs/INTERNALS prints the same. */
@@ -143,10 +144,36 @@ released(struct tx *tx, struct moving_one *m)
 	return ok;
 }
 
+/* Whether its own attempts have gone on for too long. */
+static bool
+is_over(struct store *s, struct tx *tx, struct moving_one *m)
+{
+	int64_t limit, first = 0;
+	bool ok = age_limit(s, tx, AGE_GIVE_UP, &limit) &&
+	    DB_NUMBER(tx, &first, "SELECT first_ms FROM queue WHERE id = ?1"
+	    " AND owner = ?2", V_INT(m->id), V_INT(db_me(tx)));
+
+	m->gave_up = first != 0 && first <= limit;
+	return ok;
+}
+
+static bool
+failed(struct store *s, struct tx *tx, struct moving_one *m)
+{
+	char reason[PROBLEM_TEXT_MAX];
+
+	if (m->tried && !is_over(s, tx, m))
+		return false;
+	if (!m->gave_up)
+		return released(tx, m);
+	(void)snprintf(reason, sizeof(reason), "given up: %s", m->text);
+	return refuse_row(s, tx, m->id, m->from, m->step, reason);
+}
+
 static bool
 move_one(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	m->lost = false;
+	m->lost = m->gave_up = false;
 	if (!is_legal(m))
 		return false;
 	switch (m->move) {
@@ -160,7 +187,7 @@ move_one(struct store *s, struct tx *tx, struct moving_one *m)
 	case MOVE_LATER:
 	case MOVE_READY:
 	case MOVE_ALONE:
-		return released(tx, m);
+		return failed(s, tx, m);
 	}
 	return false;
 }
@@ -171,7 +198,7 @@ leaves_chat(const struct moving_one *m)
 {
 	return !m->lost && m->from == STATE_RECEIVED &&
 	    (m->move == MOVE_DELIVERED || m->move == MOVE_DONE ||
-	    m->move == MOVE_REFUSED);
+	    m->move == MOVE_REFUSED || m->gave_up);
 }
 
 static bool

@@ -31,6 +31,7 @@ struct moving_one {
 	struct place place;	/* where it waits, with _READY, _ALONE */
 	/* out */
 	bool lost;		/* the claim was lost: nothing was changed */
+	bool gave_up;		/* it was tried for too long: refused */
 };
 
 /*

@@ -218,7 +218,7 @@ claim_refresh(struct tx *tx, const char *member_id)
 {
 	return DB_RUN(tx, "UPDATE portal SET owner = ?2, lease = ?3"
 	    " WHERE member_id = ?1", V_TEXT(member_id), V_INT(db_me(tx)),
-	    V_INT(db_mono(tx) + LEASE_MS));
+	    V_INT(db_time_mono(tx) + LEASE_MS));
 }
 
 static bool
@@ -265,7 +265,7 @@ each_portal(struct tx *tx, struct db_work *w)
 	bool more = true;
 	struct rows r;
 
-	DB_ROWS(tx, &r, COLUMNS "ORDER BY member_id", V_NULL);
+	DB_ROWS(tx, &r, COLUMNS "ORDER BY member_id", V_NONE);
 	while (more && db_next(&r)) {
 		struct portal p = row(&r);
 

@@ -23,6 +23,12 @@ enum turn { TURN_IN_WORK, TURN_BEHIND, TURN_READY, TURN_LATER };
 enum tally { TALLY_RECEIVED, TALLY_DELIVERED, TALLY_REFUSED, TALLY_SEEN,
 	TALLY__MAX };
 
+/* Ages that decide, and what is known of the clock's jumps for each. */
+enum age { AGE_KEEP, AGE_GIVE_UP, AGE__MAX };
+struct age_known {
+	int64_t wall_ms, mono_ms, jumps;
+};
+
 struct store {
 	struct db *db;
 	struct store_opts opts;
@@ -30,12 +36,18 @@ struct store {
 	uint64_t serial;
 	int64_t tally[TALLY__MAX];
 	int64_t purge;		/* how many rows the next step looks at */
+	/* the committer's */
+	struct age_known age[AGE__MAX];
 };
 
 /* Adds to a count; written once, at the end of the transaction. */
 void tally_add(struct store *, struct tx *, enum tally, int64_t);
 bool tally_write(struct store *, struct tx *);
 bool tally_read(struct tx *, enum tally, int64_t *);
+
+/* What was stamped before then (Unix ms) is of that age by now.  May write:
+ * in work that only reads, by the committer's last look. */
+bool age_limit(struct store *, struct tx *, enum age, int64_t *stamp_ms);
 
 /* A few keys further on the way along all that was seen. */
 bool purge_step(struct store *, struct tx *, int64_t rows, int64_t *gone);
@@ -75,6 +87,10 @@ bool chat_busy(struct tx *, int64_t chat, bool *busy);
 /* A message out of the queue, to where a person looks. */
 bool refuse_row(struct store *, struct tx *, int64_t id, enum state from,
     enum step, const char *reason);
+
+/* The same for one that waits, with the next of its chat. */
+bool refuse_waiting(struct store *, struct tx *, int64_t id, enum state from,
+    const struct look_place *at, const char *reason);
 
 bool room_ask(struct store *, struct tx *, struct room_ask *);
 bool room_note(struct store *, struct tx *, const struct room_note *);

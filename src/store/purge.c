@@ -40,7 +40,7 @@ read_place(struct tx *tx, struct walk *w)
 	struct rows r;
 
 	DB_ROWS(tx, &r, "SELECT n, t FROM tally WHERE name = 'purge'",
-	    V_NULL);
+	    V_NONE);
 	if (db_next(&r))
 		copy_key(&w->at, &r);
 	return db_end(&r);
@@ -81,13 +81,13 @@ look(struct tx *tx, struct walk *w, int64_t rows, int64_t before)
 bool
 purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone)
 {
-	int64_t before = (db_time(tx) - s->opts.keep_ms) / 1000;
+	int64_t before;
 	struct walk w = { .at.message_id = -1 };
-	bool ok;
+	bool ok = age_limit(s, tx, AGE_KEEP, &before);
 
 	if (rows > STEP_MAX)
 		rows = STEP_MAX;
-	ok = read_place(tx, &w) && look(tx, &w, rows, before);
+	ok = ok && read_place(tx, &w) && look(tx, &w, rows, before / 1000);
 	for (int64_t i = 0; ok && i < w.n; i++)
 		ok = DB_RUN(tx, "DELETE FROM seen WHERE message_id = ?1"
 		    " AND base = ?2", V_INT(w.old[i].message_id),
