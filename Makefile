@@ -58,6 +58,10 @@ $B/unit/%: tests/unit/%.c $B/core.a
 	@mkdir -p $(@D)
 	$(SAY) '  TEST $<'
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) -lcmocka $(LIBS)
+$B/php/%: tests/php/%.c $B/core.a
+	@mkdir -p $(@D)
+	$(SAY) '  TEST $<'
+	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
 # One target for the packages, so that make finds what pkg-config knows.
 deps-build deps-test deps-bench: deps-%:
@@ -71,7 +75,7 @@ check: deps-test
 demo: deps-test
 	@$(MAKE) --no-print-directory all
 	@IMCONNECTOR_BUILD=$B /usr/bin/python3 tests/demo.py
-units: $(UNITS)
+units: $(UNITS) $B/php/objects
 
 # Dies at every named point on the way of an event, and goes on.
 check-crash: deps-test

@@ -269,7 +269,8 @@ class World:
         config = self.configure(name)
         self.spawn(name, [self.folder / "bin" / "imconnector.fcgi"],
                    stdin=self._listener(name),
-                   env={"IMCONNECTOR_CONFIG": str(config)})
+                   env={"IMCONNECTOR_CONFIG": str(config),
+                        "IMCONNECTOR_CORE": "1"})   # or pss() sees nothing
         self._fastcgi(name, name)
 
     def _start_floor(self, name):

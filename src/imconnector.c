@@ -7,6 +7,7 @@
  * code of sysexits.h; plain CGI answers 500 instead.
  */
 #include "base/fault.h"
+#include "base/process.h"
 #include "config.h"
 #include "relay/retry.h"
 #include "setup.h"
@@ -150,6 +151,10 @@ main(int argc, char **argv)
 	const char *config = NULL;
 	int code;
 
+	if (!process_begin()) {
+		perror("imconnector.fcgi");
+		return EX_OSERR;
+	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);	/* a limit is an error, no death */
 #ifdef FAULT_POINTS

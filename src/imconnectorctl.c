@@ -5,6 +5,7 @@
  * and looks into the same queue, which may be in use.  Ends with 0 or a code
  * of sysexits.h.
  */
+#include "base/process.h"
 #include "config.h"
 #include "ctl/act.h"
 #include "ctl/queue.h"
@@ -314,8 +315,13 @@ main(int argc, char **argv)
 {
 	struct arguments a = { .config = NULL };
 	const struct command *c;
-	int code = read_arguments(argc, argv, &a);
+	int code;
 
+	if (!process_begin()) {
+		perror("imconnectorctl");
+		return EX_OSERR;
+	}
+	code = read_arguments(argc, argv, &a);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);	/* a limit is an error, no death */
 	if (code >= 0)

@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
-parts=${TESTS:-style unit e2e crash soak}
+parts=${TESTS:-style unit php e2e crash soak}
 passed=0
 failed=0
 log=$(mktemp) || exit 1
@@ -58,6 +58,9 @@ for part in $parts; do
 			CMOCKA_MESSAGE_OUTPUT=TAP ${RUNNER:-} "$t" >"$log" 2>&1
 			count "unit/${t##*/}" $?
 		done
+		;;
+	php)
+		python php "$build" tests/php
 		;;
 	e2e)
 		python e2e "$build" tests/standin tests/e2e tests/proof \

@@ -178,9 +178,9 @@ walk(struct form *f)
 
 	while (e == ERR_OK && f->entered < to->n) {
 		const struct segment *s = &to->seg[f->entered++];
+		const char *key = s->n != 0 ? to->name.p + s->at : NULL;
 
-		e = told(f, f->sax.enter(f->sax.ctx, to->name.p + s->at,
-		    s->n));
+		e = told(f, f->sax.enter(f->sax.ctx, key, s->n));
 	}
 	return e;
 }

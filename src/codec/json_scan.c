@@ -2,7 +2,7 @@
  * The look at raw JSON that yajl spares itself.
  *
  * Called by codec/json.c with each piece of a body before yajl gets it.
- * Owns nothing.  Whatever is not one of its own four questions it leaves to
+ * Owns nothing.  Whatever is not one of its own five questions it leaves to
  * yajl: a broken escape or a byte out of place is not told here.
  */
 #include "codec/json_scan.h"
@@ -71,6 +71,18 @@ escape_step(struct json_scan *j, unsigned char c)
 	return j->high ? "a lone surrogate in a string" : NULL;
 }
 
+static const char *
+outside_step(struct json_scan *j, unsigned char c)
+{
+	if (c == '\f' || c == '\v')
+		return "a byte that is no blank in JSON";
+	if (c == '"') {
+		j->state = STRING;
+		j->string_at = j->at + 1;
+	}
+	return NULL;
+}
+
 /* Returns NULL, or what is wrong with this byte. */
 static const char *
 step(struct json_scan *j, unsigned char c)
@@ -87,18 +99,15 @@ step(struct json_scan *j, unsigned char c)
 	case UNICODE:
 		return unicode_step(j, c);
 	default:
-		if (c == '"') {
-			j->state = STRING;
-			j->string_at = j->at + 1;
-		}
-		return NULL;
+		return outside_step(j, c);
 	}
 }
 
 /*
- * ASCII without escapes, a word at a time: of such a run only its quotes
- * matter, whether their number is odd and where the last one stands.  Ends
- * before the first other byte, or where there is no whole word.
+ * ASCII without escapes, NULs and odd blanks, a word at a time: of such a
+ * run only its quotes matter, whether their number is odd and where the last
+ * one stands.  Ends before the first other byte, or where there is no whole
+ * word.
  */
 static size_t
 ascii_run(struct json_scan *j, const unsigned char *s, size_t n)
@@ -109,7 +118,8 @@ ascii_run(struct json_scan *j, const unsigned char *s, size_t n)
 	for (; run == WORD && n - i >= WORD; i += run) {
 		uint64_t w = word_load(s + i), quotes;
 		uint64_t other = (w | word_equal(w, '\\') |
-		    word_equal(w, 0)) & WORD_HIGHS;
+		    word_equal(w, 0) | word_equal(w, '\f') |
+		    word_equal(w, '\v')) & WORD_HIGHS;
 
 		if (other != 0) {
 			run = word_first(other);

@@ -10,7 +10,9 @@
 
 /*
  * What yajl 2.1.0 does not check, found in the raw bytes before it sees
- * them: strict UTF-8, surrogate pairs, NULs, the length of a string.
+ * them: strict UTF-8, surrogate pairs, NULs, the length of a string; and
+ * what it skips between tokens though RFC 8259 does not: form feeds and
+ * vertical tabs.
  */
 struct json_scan {
 	int64_t at;		/* offset of the next byte */

@@ -20,8 +20,9 @@
  *
  *	enter("a") enter("b") value("1") leave() leave()
  *
- * A JSON array's items are entered as "0", "1", ...; an empty key (`a[]=1`)
- * asks for the next free index, as in PHP.  A place that is left without a
+ * A JSON array's items are entered as "0", "1", ...; a NULL key (`a[]=1`)
+ * asks for the next free index, as in PHP, and an empty one ({"":1}) is a key
+ * like any other.  A place that is left without a
  * value and without a child is an empty container.  Scalars are text: true
  * is "1", false "0", a number as it was spelled; null is a NULL pointer.
  *

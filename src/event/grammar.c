@@ -124,12 +124,12 @@ static bool
 is_closed(const struct grammar *g)
 {
 	const struct message *m = &g->message;
-	const struct closed *last = g->closed + g->closed_n;
 
 	if (m->index >= g->next_index[m->of_data])
 		return false;
-	for (const struct closed *c = g->closed; c < last; c++)
-		if (c->index == m->index && c->of_data == m->of_data)
+	for (size_t i = 0; i < g->closed_n; i++)
+		if (g->closed[i].index == m->index &&
+		    g->closed[i].of_data == m->of_data)
 			return true;
 	return false;
 }
@@ -139,7 +139,7 @@ read_index(struct grammar *g, const char *key, size_t n)
 {
 	char text[24];
 
-	if (n == 0) {	/* as in PHP: the next one that is free */
+	if (key == NULL) {	/* as in PHP: the next one that is free */
 		g->message.index = g->next_index[g->message.of_data];
 		return true;
 	}

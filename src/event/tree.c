@@ -21,6 +21,7 @@
 #define WIDE 16
 #define KEPT_MAX 65536	/* bytes of nodes for the next element */
 #define TABLE_SIZE ((size_t)TREE_PLACES_MAX * 2)
+#define NO_INDEX INT64_MIN	/* of a container without any, as in PHP */
 
 void
 tree_init(struct tree *t, size_t max, struct problem *problem)
@@ -47,7 +48,7 @@ renew(struct node *c)
 	c->untouched = true;
 	c->last = NULL;
 	c->children = 0;
-	c->next_index = 0;
+	c->next_index = NO_INDEX;
 }
 
 enum err
@@ -159,10 +160,11 @@ static struct node *
 node_new(struct tree *t, struct node *parent, const char *key, size_t n)
 {
 	struct node *c = arena_raw(&t->nodes, sizeof(*c) + n + 1);
-	char *copy = (char *)(c + 1);
+	char *copy;
 
 	if (c == NULL)
 		return NULL;
+	copy = (char *)(c + 1);
 	memcpy(copy, key, n);
 	copy[n] = '\0';
 	*c = (struct node){ .key = copy, .key_len = n,
@@ -176,6 +178,7 @@ static inline enum err
 append(struct tree *t, struct node *parent, struct node *c)
 {
 	renew(c);
+	c->parent = parent;
 	parent->last = c;
 	parent->children++;
 	if (c->numbered && c->index >= parent->next_index &&
@@ -206,7 +209,8 @@ static enum err __attribute__((noinline))
 enter_next(struct tree *t, struct node **end)
 {
 	char number[NUMBER_TEXT_MAX];
-	size_t n = number_text(number, t->at->next_index);
+	int64_t next = t->at->next_index;
+	size_t n = number_text(number, next != NO_INDEX ? next : 0);
 
 	return enter_other(t, end, number, n);
 }
@@ -223,7 +227,7 @@ tree_enter(struct tree *t, const char *key, size_t n)
 		    "an element has too many values");
 	parent->untouched = false;
 	parent->kind = NODE_TREE;
-	if (n == 0)
+	if (key == NULL)
 		return enter_next(t, end);
 	/* what stands behind the last child has none of their keys */
 	if (*end != NULL && is_named(*end, key_head(key, n), key, n))
@@ -231,15 +235,23 @@ tree_enter(struct tree *t, const char *key, size_t n)
 	return enter_other(t, end, key, n);
 }
 
-/* What was inside must not come back when the place is entered again. */
+/*
+ * What was inside is no more: it must not come back, nor to its old place,
+ * when this one is entered again.  What the table holds of it has no parent.
+ */
 static void
 forget_children(struct node *node)
 {
-	for (struct node *c = node_first(node); c != NULL; c = node_next(c)) {
-		if (c->kind == NODE_TREE)
-			forget_children(c);
-		c->kind = NODE_NONE;
+	struct node *next;
+
+	for (struct node *c = node_first(node); c != NULL; c = next) {
+		next = node_next(c);
+		forget_children(c);
+		c->parent = NULL;
 	}
+	node->last = NULL;
+	node->children = 0;
+	node->next_index = NO_INDEX;
 }
 
 enum err

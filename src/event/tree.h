@@ -32,7 +32,7 @@ struct node {
 	struct node *last;	/* NULL: no child */
 	struct node *next;
 	size_t children;
-	int64_t next_index;	/* what an empty key stands for */
+	int64_t next_index;	/* what a NULL key stands for */
 };
 
 /*

@@ -53,14 +53,17 @@ note_delivery(struct store *s, const struct move *m, const char *sql)
 	return ok;
 }
 
-/* It waits for whoever calls next; if nobody does, for the retry. */
+/*
+ * It waits for whoever calls next; if nobody does, for the retry, which is
+ * not to come before a large event has been handed over.
+ */
 static bool
 delivered(struct store *s, void *ctx)
 {
 	return note_delivery(s, ctx,
 	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0, next_ms = ?3 + 1000, owner = 0, lease = 0"
+	    " hold = 0, next_ms = ?3 + 5000, owner = 0, lease = 0"
 	    " WHERE id = ?1 AND state = 1");
 }
 

@@ -49,7 +49,11 @@ def json_syntax():
             "comma behind": GOOD_JSON[:-1] + b",}",
             "single quotes": b"{'event':'x'}", "no quotes": b"{event:1}",
             "comment": b"/* */" + GOOD_JSON, "form as JSON": GOOD_FORM,
-            "brackets crossed": b'{"a":[}]', "UTF-16":
+            "brackets crossed": b'{"a":[}]',
+            "form feed in front": b"\f" + GOOD_JSON,
+            "form feed between": GOOD_JSON.replace(b":", b":\f", 1),
+            "vertical tab between": GOOD_JSON.replace(b",", b"\v,", 1),
+            "vertical tab behind": GOOD_JSON + b"\n\v", "UTF-16":
             GOOD_JSON.decode().encode("utf-16")}.items():
         yield "JSON: " + name, 400, JSON, body
     for name, raw in {

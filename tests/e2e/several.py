@@ -65,12 +65,13 @@ class Group(Fcgi):
             self.add(str(i))
         return self
 
-    def add(self, name):
-        """One more process."""
-        return self._run(name, [self.site.handler, "--config",
+    def add(self, name, before=(), **env):
+        """One more process; words before its command, and what more there is
+        in its environment."""
+        return self._run(name, [*before, self.site.handler, "--config",
                                 self.site.config_file], self.log_file,
-                         stdin=self.listener, env=self.site.environment,
-                         **as_user())
+                         stdin=self.listener,
+                         env={**self.site.environment, **env}, **as_user())
 
     def kill(self, name):
         """SIGKILL to that process: its life is over without a word."""

@@ -177,7 +177,7 @@ class Site:
         for entry in os.scandir("/proc"):
             if entry.name.isdigit():
                 try:
-                    exe = os.readlink(f"/proc/{entry.name}/exe")
+                    exe = self._program(entry.name)
                     state = pathlib.Path(f"/proc/{entry.name}/stat") \
                         .read_text().rpartition(")")[2].split()[0]
                 except OSError:
@@ -185,6 +185,16 @@ class Site:
                 if exe.startswith(prefix) and state != "Z":
                     found.append(int(entry.name))
         return found
+
+    @staticmethod
+    def _program(pid):
+        """The program that a process runs. Who is not root may not see that
+        of a handler, for want of core dumps, but may see its command."""
+        try:
+            return os.readlink(f"/proc/{pid}/exe")
+        except PermissionError:
+            return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() \
+                .split(b"\0")[0].decode()
 
     def stop_handlers(self):
         """SIGTERM to each; they must be gone in time."""

@@ -202,10 +202,20 @@ def test_rules(start, name):
         assert json.loads(bodies[0])["message"]["extra"] == wanted
 
 
-def test_number_spellings_stay(start):
-    """JSON numbers travel as they were spelled."""
+def extra_of_json(start, raw):
+    """What the channel gets for a part that only JSON can spell."""
     server = start()
     body = as_json(without_tokens(event(in_message(extra="@"))))
-    server.post(body.replace(b'"@"', b"[1.50,1e3,-0,1E-2]"), events.JSON)
-    assert server.site.objects()[0]["message"]["extra"] == \
-        ["1.50", "1e3", "-0", "1E-2"]
+    server.post(body.replace(b'"@"', raw), events.JSON)
+    return server.site.objects()[0]["message"]["extra"]
+
+
+def test_number_spellings_stay(start):
+    """JSON numbers travel as they were spelled."""
+    assert extra_of_json(start, b"[1.50,1e3,-0,1E-2,1.0e3]") == \
+        ["1.50", "1e3", "-0", "1E-2", "1.0e3"]
+
+
+def test_empty_key_in_json(start):
+    """It is a key like any other: no list, and nothing is lost."""
+    assert extra_of_json(start, b'{"":"p","0":"q"}') == {"": "p", "0": "q"}

@@ -115,10 +115,10 @@ test_closed(void **state)
 		  M "=2", field, text },
 		/* of an element that vanished, too */
 		{ LIST("{'0':{},'0':{'b':1}}"), NULL, field, text },
-		{ LIST("{'7':1,'9':1,'8':1,'':1,'8':2}"),
+		{ LIST("{'7':1,'9':1,'8':1,'10':1,'8':2}"),
 		  "data[MESSAGES][7]=1&data[MESSAGES][9]=1&data[MESSAGES][8]"
 		  "=1&data[MESSAGES][]=1&data[MESSAGES][8]=2", field, text },
-		{ LIST("{'3':1,'':1,'4':2}"), "data[MESSAGES][3]=1&"
+		{ LIST("{'3':1,'4':1,'4':2}"), "data[MESSAGES][3]=1&"
 		  "data[MESSAGES][]=1&data[MESSAGES][4]=1", field, text },
 		{ "{'data':{'DATA':{'0':1,'0':2}}}", "data[DATA][0]=1&ts=1&"
 		  "data[DATA][0]=2", "data.DATA",

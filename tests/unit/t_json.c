@@ -18,6 +18,7 @@
 #define IN_CHAR "the body ends within a character"
 #define UTF8 "a byte that is not UTF-8"
 #define LONE "a lone surrogate in a string"
+#define BLANK "a byte that is no blank in JSON"
 #define NUL "a NUL byte"
 #define NUL_ESCAPE "\\u0000 (NUL) in a string"
 
@@ -145,6 +146,24 @@ static const struct bad garbage[] = {
 	{ T("{} \xff"), ERR_INPUT, 3, UTF8 },
 };
 
+/* yajl takes them for blanks; RFC 8259 does not. */
+static const struct bad blanks[] = {
+	{ T("\f{}"), ERR_INPUT, 0, BLANK },
+	{ T("\v"), ERR_INPUT, 0, BLANK },
+	{ T("{}\f"), ERR_INPUT, 2, BLANK },
+	{ T("{\"a\":1} \v "), ERR_INPUT, 8, BLANK },
+	{ T("{\"a\"\f:1}"), ERR_INPUT, 4, BLANK },
+	{ T("{\"a\":\v1}"), ERR_INPUT, 5, BLANK },
+	{ T("[1\f,2]"), ERR_INPUT, 2, BLANK },
+	{ T("[true\v]"), ERR_INPUT, 5, BLANK },
+	{ T("tr\fue"), ERR_INPUT, 2, BLANK },
+	{ T("[\"0123456789\",\"\",\f\"\"]"), ERR_INPUT, 17, BLANK },
+	/* what was wrong before it counts */
+	{ T("{]\f"), ERR_INPUT, 1, NOT_JSON },
+	{ T("\"\f\""), ERR_INPUT, 1, NOT_JSON },
+	{ T("\"\\\v\""), ERR_INPUT, 2, NOT_JSON },
+};
+
 static const struct bad strings[] = {
 	{ T("\"\x01\""), ERR_INPUT, 1, NOT_JSON },
 	{ T("\"a\n\""), ERR_INPUT, 2, NOT_JSON },
@@ -208,6 +227,7 @@ trailing_garbage(void **state)
 {
 	(void)state;
 	expect_bad(&codec_json, garbage, COUNT(garbage));
+	expect_bad(&codec_json, blanks, COUNT(blanks));
 }
 
 static void

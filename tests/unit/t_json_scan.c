@@ -15,6 +15,7 @@
 #define NUL "a NUL byte"
 #define NUL_ESCAPE "\\u0000 (NUL) in a string"
 #define UTF8 "a byte that is not UTF-8"
+#define BLANK "a byte that is no blank in JSON"
 #define LONE "a lone surrogate in a string"
 
 struct found {
@@ -106,6 +107,7 @@ left_to_yajl(void **state)
 		T("\"\\u\""),
 		T("\\ud800"),
 		T("\"a\" \"\""),
+		T("\"\f 1234567 \v \\\f\""),
 	};
 
 	(void)state;
@@ -150,6 +152,10 @@ bad(void **state)
 		{ T("\"\\udc00\""), 6, LONE },
 		{ T("\"\\uDFFF\""), 6, LONE },
 		{ T("\"\\ud83d\\ude00\\ude00\""), 18, LONE },
+		{ T("\f"), 0, BLANK },
+		{ T("\v{}"), 0, BLANK },
+		{ T("{\"a\":\"bcdefghi\",\f\"j\":1}"), 16, BLANK },
+		{ T("[1,2,3,4,5,6,7,8,9,10\v]"), 21, BLANK },
 	};
 
 	(void)state;

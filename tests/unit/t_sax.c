@@ -27,7 +27,6 @@ static const struct {
 	{ T("{\"a\":\" +%&=\"}"), T("a=+%2B%25%26%3D") },
 	{ T("{\"\\u0416 \":\"\\ud83d\\ude00\\n\"}"),
 	    T("%D0%96+=" SMILE "%0A") },
-	{ T("{\"a\":{\"\":{\"b\":1}}}"), T("a[][b]=1") },
 	{ T("{\"event\":\"ONIMCONNECTORMESSAGEADD\",\"data\":{"
 	    "\"CONNECTOR\":\"myconnector\",\"LINE\":107,\"MESSAGES\":["
 	    "{\"im\":{\"chat_id\":845,\"message_id\":9},\"message\":{"
@@ -54,6 +53,22 @@ same_event_same_calls(void **state)
 		feed_free(&json);
 		feed_free(&form);
 	}
+}
+
+/* An empty key in JSON is a key; in a form it is none. */
+static void
+only_a_form_counts(void **state)
+{
+	static const struct text json = T("{\"a\":{\"\":{\"b\":1}}}");
+	static const struct text form = T("a[][b]=1");
+	struct run j = feed_cuts(&codec_json, json, 0);
+	struct run f = feed_cuts(&codec_form, form, 0);
+
+	(void)state;
+	expect_trace(&j, json, "a((b('1')))");
+	expect_trace(&f, form, "a([](b('1')))");
+	feed_free(&j);
+	feed_free(&f);
 }
 
 /* Null and empty containers have no pair in a form. */
@@ -166,7 +181,7 @@ broken_json(void **state)
 	static const struct text in = T("{\"a\":{\"b\\u0416\":[1,-2.5e+3,null,"
 	    "\"\\ud83d\\ude00x" SMILE "\"],\"cd\":true},\"e\":\"f\"}");
 	static const struct text bytes = T("{}[]:,\"\\u0dn 1-.etx/\xd0\x96\xff"
-	    "\x00\x01");
+	    "\f\v\x00\x01");
 
 	(void)state;
 	mutants(&codec_json, in, bytes.p, bytes.n, 1);
@@ -188,6 +203,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_event_same_calls),
+		cmocka_unit_test(only_a_form_counts),
 		cmocka_unit_test(only_json_says_nothing),
 		cmocka_unit_test(same_depth),
 		cmocka_unit_test(broken_json),

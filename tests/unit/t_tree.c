@@ -3,110 +3,9 @@
  *
  * Run by make check.
  */
-#include "event/tree.h"
-
-#include "unit.h"
+#include "tree_put.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#define MAX ((size_t)8 * 1024 * 1024)
-
-static struct problem problem;
-
-static int
-set_up(void **state)
-{
-	static struct tree tree;
-
-	problem = (struct problem){ 0 };
-	tree_init(&tree, MAX, &problem);
-	*state = &tree;
-	return tree_reset(&tree) == ERR_OK ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	tree_free(*state);
-	tree_free(*state);	/* twice is harmless */
-	return 0;
-}
-
-/* Steps along a path such as "a.b."; an empty key at its end, too. */
-static size_t
-step(struct tree *t, const char *path)
-{
-	size_t depth = 1;
-
-	for (const char *dot; (dot = strchr(path, '.')) != NULL; depth++) {
-		assert_int_equal(tree_enter(t, path, (size_t)(dot - path)),
-		    ERR_OK);
-		path = dot + 1;
-	}
-	assert_int_equal(tree_enter(t, path, strlen(path)), ERR_OK);
-	return depth;
-}
-
-static void
-put(struct tree *t, const char *path, const char *text)
-{
-	size_t depth = step(t, path);
-
-	assert_int_equal(tree_value(t, text, text != NULL ? strlen(text) : 0),
-	    ERR_OK);
-	while (depth-- > 0)
-		tree_leave(t);
-}
-
-/* An empty container: entered and left. */
-static void
-touch(struct tree *t, const char *path)
-{
-	size_t depth = step(t, path);
-
-	while (depth-- > 0)
-		tree_leave(t);
-}
-
-static struct node *
-find(struct tree *t, const char *path)
-{
-	struct node *n = t->root;
-	char key[64];
-
-	while (*path != '\0') {
-		size_t len = strcspn(path, ".");
-
-		memcpy(key, path, len);
-		key[len] = '\0';
-		n = node_child(n, key);
-		path += len + (path[len] == '.');
-	}
-	return n;
-}
-
-static void
-expect_text(struct tree *t, const char *path, const char *text)
-{
-	const struct node *n = find(t, path);
-
-	assert_non_null(n);
-	assert_int_equal(n->kind, NODE_TEXT);
-	assert_int_equal(n->text_len, strlen(text));
-	assert_string_equal(n->text, text);
-	assert_true(node_shows(n));
-}
-
-/* There may be a node, but nothing of it shows. */
-static void
-expect_gone(struct tree *t, const char *path)
-{
-	const struct node *n = find(t, path);
-
-	if (n != NULL)
-		assert_false(node_shows(n));
-}
 
 static void
 test_values(void **state)
@@ -218,33 +117,6 @@ test_empty_container(void **state)
 	expect_gone(t, "i");
 }
 
-/* An empty key is one above the largest integer key so far. */
-static void
-test_next_index(void **state)
-{
-	struct tree *t = *state;
-
-	put(t, "a.", "0");
-	put(t, "a.", "1");
-	put(t, "a.7", "7");
-	put(t, "a.3", "3");
-	put(t, "a.x", "x");
-	put(t, "a.09", "09");
-	put(t, "a.-20", "-20");
-	put(t, "a.", "8");
-	expect_text(t, "a.0", "0");
-	expect_text(t, "a.1", "1");
-	expect_text(t, "a.7", "7");
-	expect_text(t, "a.3", "3");
-	expect_text(t, "a.8", "8");
-	expect_text(t, "a.-20", "-20");
-	put(t, "b.", "0");		/* each container counts for itself */
-	expect_text(t, "b.0", "0");
-	put(t, "c.9223372036854775806", "x");
-	put(t, "c.", "y");
-	expect_text(t, "c.9223372036854775807", "y");
-}
-
 /* Wide containers are found by hash: still one node for each key. */
 static void
 test_wide(void **state)
@@ -309,17 +181,18 @@ test_places_cap(void **state)
 			(void)snprintf(key, sizeof(key), "%d", i / 2);
 			put(t, key, "1");
 		}
-		assert_int_equal(problem.err, ERR_OK);
+		assert_int_equal(t->problem->err, ERR_OK);
 	}
 	assert_int_equal(tree_enter(t, "x", 1), ERR_TOOBIG);
-	assert_int_equal(problem.err, ERR_TOOBIG);
-	assert_string_equal(problem.text, "an element has too many values");
+	assert_int_equal(t->problem->err, ERR_TOOBIG);
+	assert_string_equal(t->problem->text, "an element has too many values");
 }
 
 static void
 test_size_cap(void **state)
 {
 	static char text[100];
+	struct problem problem = { 0 };
 	struct tree t;
 	enum err e = ERR_OK;
 	int i;
@@ -358,7 +231,7 @@ static void
 grow(struct tree *t, unsigned seed)
 {
 	static const char *const keys[] = { "a", "b", "message", "message_id",
-		"message_if", "0", "1", "7", "", "user_id", "chat_id" };
+		"message_if", "0", "1", "7", "", "+", "user_id", "chat_id" };
 	unsigned calls = choose(&seed, 80), wide = choose(&seed, 8) == 0;
 	size_t depth = 0;
 	char key[16];
@@ -370,8 +243,8 @@ grow(struct tree *t, unsigned seed)
 			(void)snprintf(key, sizeof(key), "%s%.0u",
 			    keys[choose(&seed, COUNT(keys))],
 			    wide ? choose(&seed, 30) : 0);
-			assert_int_equal(tree_enter(t, key, strlen(key)),
-			    ERR_OK);
+			assert_int_equal(tree_enter(t, key[0] != '+' ? key :
+			    NULL, key[0] != '+' ? strlen(key) : 0), ERR_OK);
 			depth++;
 		} else if (what == 3) {
 			assert_int_equal(tree_value(t, seed % 9 != 0 ? "x" :
@@ -418,7 +291,7 @@ test_elements_apart(void **state)
 		/* mostly as the one before, as elements are */
 		if (i % 3 == 0)
 			seed = (unsigned)i + 1;
-		tree_init(&fresh, MAX, &problem);
+		tree_init(&fresh, TREE_MAX, kept->problem);
 		assert_int_equal(tree_reset(&fresh), ERR_OK);
 		assert_int_equal(tree_reset(kept), ERR_OK);
 		grow(&fresh, seed + (unsigned)(i % 3 == 2));
@@ -443,24 +316,21 @@ test_kept_nodes_are_bounded(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_values),
-		TEST(test_root),
-		TEST(test_order),
-		TEST(test_last_wins),
-		TEST(test_empty_container),
-		TEST(test_next_index),
-		TEST(test_wide),
-		TEST(test_turn_to_wide),
-		TEST(test_places_cap),
-		TEST(test_size_cap),
-		TEST(test_elements_apart),
-		TEST(test_kept_nodes_are_bounded),
+		TREE_TEST(test_values),
+		TREE_TEST(test_root),
+		TREE_TEST(test_order),
+		TREE_TEST(test_last_wins),
+		TREE_TEST(test_empty_container),
+		TREE_TEST(test_wide),
+		TREE_TEST(test_turn_to_wide),
+		TREE_TEST(test_places_cap),
+		TREE_TEST(test_size_cap),
+		TREE_TEST(test_elements_apart),
+		TREE_TEST(test_kept_nodes_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,9 +10,9 @@
 
 /*
  * A sink that writes down the calls it gets: enter("a") is `a(`, value("1")
- * is `'1'`, value(NULL) is `null`, leave() is `)`.  A `(`, `)`, `'` or `\`
- * in a key or a value gets a `\` in front, so that no two traces meet.  It
- * asserts what codec/sax.h promises to every sink.
+ * is `'1'`, value(NULL) is `null`, leave() is `)`.  The next free index,
+ * enter(NULL), is `[](`.  A `(`, `)`, `'` or `\` in a key or a value gets a
+ * `\` in front.  It asserts what codec/sax.h promises to every sink.
  */
 #define TRACE_MAX ((size_t)4 * 1024 * 1024)
 
@@ -61,11 +61,14 @@ trace_enter(void *ctx, const char *key, size_t n)
 {
 	struct trace *t = ctx;
 
-	assert_non_null(key);
+	assert_true(key != NULL || n == 0);
 	assert_true(n <= SAX_KEY_MAX);
 	t->depth++;
 	assert_true(t->depth <= SAX_DEPTH_MAX);
-	trace_bytes(t, key, n);
+	if (key != NULL)
+		trace_bytes(t, key, n);
+	else
+		trace_add(t, "[]", 2);
 	trace_add(t, "(", 1);
 	return trace_answer(t);
 }
