@@ -58,8 +58,9 @@ store_open(struct store **out, const struct store_opts *o, struct problem *p)
 
 	*out = NULL;
 	if (strncmp(o->url, scheme, sizeof(scheme) - 1) != 0 || *path != '/')
+		/* not repeated: a URL may hold a password */
 		return problem_set(p, ERR_CONFIG, -1, NULL, "[store] url must "
-		    "be sqlite: and an absolute path, not \"%.99s\"", o->url);
+		    "be sqlite: and an absolute path");
 	*out = store_new(path);
 	if (*out == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
