@@ -35,7 +35,9 @@ struct filter {
 
 /*
  * Calls `each` for the messages in order of arrival, until it returns
- * false.  OK with no call if there is none, also where no file is yet.
+ * false.  OK with no call if there is none, also where no file is yet.  It
+ * may take its time: nothing is locked meanwhile.  Each message is told as it
+ * was at most some hundred calls before; what arrives meanwhile is left out.
  */
 enum err store_each(struct store *, const struct filter *,
     bool (*each)(void *ctx, const struct stored *), void *ctx,
