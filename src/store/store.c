@@ -131,6 +131,8 @@ open_alone(struct store *s, const struct sqlite_opts *o, struct problem *p)
 		return problem_set(p, ERR_DISK, -1, NULL,
 		    "another process keeps the store locked");
 	e = sqlite_open(&s->db, o, p);
+	if (e == ERR_OK && !age_begin(s))
+		e = sqlite_fail(s->db, p);
 	store_end_write(s);
 	if (e == ERR_OK && !(sqlite_add_claimed(s->db, is_claimed, s) &&
 	    claim_add_blocked(s)))
