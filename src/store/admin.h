@@ -56,10 +56,12 @@ enum err store_drop(struct store *, const char *key, int64_t *n,
     struct problem *);
 
 /*
- * Removes up to `max` acknowledged messages that were done before then
- * (Unix ms); *n: how many.
+ * Removes up to `max` acknowledged messages that were done more than
+ * `keep_ms` ago, by time that really passed (store/age.h); *n: how many.
+ * If it is `max`, there may be more.  Of STORE_PURGE_STEP no event notices.
  */
-enum err store_purge(struct store *, int64_t before_ms, int64_t max,
+#define STORE_PURGE_STEP 200
+enum err store_purge(struct store *, int64_t keep_ms, int64_t max,
     int64_t *n, struct problem *);
 
 struct stats {
