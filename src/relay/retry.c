@@ -51,20 +51,32 @@ purge_is_due(struct retry *r)
 }
 
 /*
- * A step of removing what was acknowledged before store.keep_days, if it is
- * time.  While there is more, the next step comes after a rest, so that events
- * have the disk for most of the time.  How long this thread may sleep.
+ * Removes what was acknowledged before store.keep_days.  True: there may be
+ * more.
+ */
+static bool
+purge_step(const struct env *env)
+{
+	struct problem p = { 0 };
+	int64_t n = 0;
+
+	/* a store that fails is told of by whoever needs it */
+	return store_purge(env->store, env->config->store.keep_days *
+	    86400000, STORE_PURGE_STEP, &n, &p) == ERR_OK &&
+	    n == STORE_PURGE_STEP;
+}
+
+/*
+ * A step of the purge, if it is time.  While there is more, the next step
+ * comes after a rest, so that events have the disk for most of the time.  How
+ * long this thread may sleep.
  */
 static int64_t
 purge(struct retry *r)
 {
-	const struct env *env = &r->relay->env;
-	struct problem p = { 0 };
-	int64_t n = 0, began = mono(r->relay), rest;
+	int64_t began = mono(r->relay), rest;
 
-	if (!purge_is_due(r) || store_purge(env->store,
-	    env->config->store.keep_days * 86400000, STORE_PURGE_STEP, &n,
-	    &p) != ERR_OK || n < STORE_PURGE_STEP)
+	if (!purge_is_due(r) || !purge_step(&r->relay->env))
 		return IDLE_MS;
 	rest = (mono(r->relay) - began) * PURGE_REST + 1;
 	(void)pthread_mutex_lock(&r->lock);
@@ -234,5 +246,8 @@ retry_pass(const struct relay *r, struct pass *pass, struct problem *p)
 		if (pass->progress != NULL)
 			pass->progress(pass->ctx, pass);
 	}
+	/* where there are no threads, nobody else does */
+	if (p->err == ERR_OK)
+		(void)purge_step(&r->env);
 	return p->err;
 }

@@ -58,6 +58,24 @@ def test_purge_catches_up(start, portals):
     assert "acknowledged" in server.site.states().values()
 
 
+def test_plain_cgi_purges_too(start, portals):
+    """Some with each event, and with each `imconnectorctl retry`."""
+    portal = portals()
+    server = start("cgi", channel={"url": "null:"})
+    assert post(server, of(portal)).status == 200
+    server.settle()
+    add_old_ones(server.site, 450)
+    left = [450]
+    for i in (1, 2):
+        assert post(server, of(portal, message(i))).status == 200
+        server.settle()
+        left.append(old_ones(server.site))
+    assert left == sorted(set(left), reverse=True)
+    wait_until(lambda: server.site.ctl("retry").returncode == 0 and
+               old_ones(server.site) == 0)
+    assert len(server.site.states()) == 3
+
+
 @pytest.fixture
 def clock(start, tmp_path_factory):
     """The wall clock of the handler and of the tool."""
