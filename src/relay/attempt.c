@@ -7,6 +7,7 @@
  */
 #include "relay/attempt.h"
 
+#include "store/age.h"
 #include "store/destination.h"
 
 #include <stdio.h>
@@ -42,16 +43,21 @@ jitter(int64_t ms)
 	return ms - ms / 4 + ms / 2 * random / UINT16_MAX;
 }
 
-/* Unix ms of the next try. */
+/* Unix ms of the next try; `limit` is what is_over() compares with. */
 static int64_t
-next_try(const struct relay *r, const struct work *w, const struct failure *f)
+next_try(const struct relay *r, const struct work *w, const struct failure *f,
+    int64_t limit)
 {
 	const struct config *c = r->env.config;
 	int64_t now = clock_wall(r->env.clock), longest, ms;
 
-	if (f->hold == HOLD_PARKED)
-		return (w->first_ms != 0 ? w->first_ms : now) +
-		    c->retry.give_up_after * 1000;
+	if (f->hold == HOLD_PARKED) {
+		longest = c->retry.give_up_after * 1000;
+		/* a first attempt of the future: a clock was set back */
+		return now + (w->first_ms != 0 && limit != INT64_MIN &&
+		    w->first_ms - limit < longest ? w->first_ms - limit :
+		    longest);
+	}
 	longest = c->retry.longest * 1000;
 	ms = jitter(backoff(c, w->tries));
 	if (f->wait_s >= 0 && f->wait_s * 1000 > ms)
@@ -62,12 +68,32 @@ next_try(const struct relay *r, const struct work *w, const struct failure *f)
 }
 
 static bool
-is_over(const struct relay *r, const struct work *w)
+is_over(const struct work *w, int64_t limit)
 {
-	int64_t limit = r->env.config->retry.give_up_after * 1000;
+	return w->first_ms != 0 && w->first_ms <= limit;
+}
 
-	return w->first_ms != 0 &&
-	    clock_wall(r->env.clock) - w->first_ms >= limit;
+/*
+ * Messages that were first tried then or earlier are given up.  The store is
+ * only asked where it may matter; if it cannot tell, nobody is.
+ */
+static int64_t
+give_up_limit(const struct relay *r, struct work *const *w, size_t n,
+    const struct failure *f)
+{
+	int64_t ms = r->env.config->retry.give_up_after * 1000;
+	int64_t limit = clock_wall(r->env.clock) - ms;
+	struct problem p = { 0 };
+	bool ask = false;
+
+	for (size_t i = 0; !f->final && !ask && i < n; i++)
+		ask = w[i]->first_ms != 0 && (f->hold == HOLD_PARKED ||
+		    is_over(w[i], limit));
+	if (!ask)
+		return INT64_MIN;
+	if (store_age_limit(r->env.store, ms, &limit, &p) != ERR_OK)
+		note_disk(r, w[0]->key, &p);
+	return limit;
 }
 
 static void
@@ -91,16 +117,17 @@ void
 attempt_failed(const struct relay *r, struct work *const *w, size_t n,
     enum step step, const struct failure *f, int64_t *next)
 {
+	int64_t limit = give_up_limit(r, w, n, f);
 	struct problem p = { 0 };
 	int64_t next_ms = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (f->final || is_over(r, w[i])) {
+		if (f->final || is_over(w[i], limit)) {
 			refuse(r, w[i], step, f, next);
 			continue;
 		}
-		next_ms = next_try(r, w[i], f);
+		next_ms = next_try(r, w[i], f, limit);
 		log_warning(r->env.log, "postponed", F_STR("key", w[i]->key),
 		    F_STR("step", step_name(step)),
 		    F_INT("seconds", (next_ms - clock_wall(r->env.clock)) /

@@ -17,8 +17,8 @@
 #define THREADS 12
 #define STACK_SIZE ((size_t)512 * 1024)
 #define IDLE_MS 500		/* between looks when nothing is due */
-#define PURGE_MS 600000		/* between removals of what is long done */
-#define PURGE_ROWS 1000
+#define PURGE_MS 600000	/* between looks for what is long done; while */
+#define PURGE_REST 4	/* there is some, so many times what a step took */
 
 struct retry {
 	const struct relay *relay;
@@ -35,24 +35,54 @@ mono(const struct relay *r)
 	return r->env.clock->mono_ms(r->env.clock->ctx);
 }
 
-/* Removes what was acknowledged before store.keep_days. */
-static void
-purge(struct retry *r)
+/* Whether this thread is to take the next step of the purge. */
+static bool
+purge_is_due(struct retry *r)
 {
-	const struct relay *relay = r->relay;
-	struct problem p = { 0 };
-	int64_t n;
+	int64_t now = mono(r->relay);
 	bool due;
 
 	(void)pthread_mutex_lock(&r->lock);
-	due = mono(relay) >= r->purge_at;
+	due = now >= r->purge_at;
 	if (due)
-		r->purge_at = mono(relay) + PURGE_MS;
+		r->purge_at = now + PURGE_MS;
 	(void)pthread_mutex_unlock(&r->lock);
-	if (!due)
-		return;
-	(void)store_purge(relay->env.store, clock_wall(relay->env.clock) -
-	    relay->env.config->store.keep_days * 86400000, PURGE_ROWS, &n, &p);
+	return due;
+}
+
+/*
+ * Removes what was acknowledged before store.keep_days.  True: there may be
+ * more.
+ */
+static bool
+purge_step(const struct env *env)
+{
+	struct problem p = { 0 };
+	int64_t n = 0;
+
+	/* a store that fails is told of by whoever needs it */
+	return store_purge(env->store, env->config->store.keep_days *
+	    86400000, STORE_PURGE_STEP, &n, &p) == ERR_OK &&
+	    n == STORE_PURGE_STEP;
+}
+
+/*
+ * A step of the purge, if it is time.  While there is more, the next step
+ * comes after a rest, so that events have the disk for most of the time.  How
+ * long this thread may sleep.
+ */
+static int64_t
+purge(struct retry *r)
+{
+	int64_t began = mono(r->relay), rest;
+
+	if (!purge_is_due(r) || !purge_step(&r->relay->env))
+		return IDLE_MS;
+	rest = (mono(r->relay) - began) * PURGE_REST + 1;
+	(void)pthread_mutex_lock(&r->lock);
+	r->purge_at = mono(r->relay) + rest;
+	(void)pthread_mutex_unlock(&r->lock);
+	return rest < IDLE_MS ? rest : IDLE_MS;
 }
 
 static enum due
@@ -101,15 +131,18 @@ static void *
 work(void *ctx)
 {
 	struct retry *r = ctx;
-	enum due end = DUE_NONE;
+	int64_t sleep_ms = IDLE_MS;
 
-	while (!stopped(r, end == DUE_NONE ? IDLE_MS : 0)) {
-		end = scan(r);
+	while (!stopped(r, sleep_ms)) {
+		enum due end = scan(r);
+
 		if (end != DUE_NONE)
 			(void)pthread_cond_signal(&r->wake);
+		/* also where there is always something due */
+		sleep_ms = purge(r);
+		if (end != DUE_NONE)
+			sleep_ms = 0;
 		else
-			purge(r);
-		if (end == DUE_NONE)
 			store_tidy(r->relay->env.store);
 	}
 	/* under the lock to the end: whoever sees zero may free it */
@@ -213,5 +246,8 @@ retry_pass(const struct relay *r, struct pass *pass, struct problem *p)
 		if (pass->progress != NULL)
 			pass->progress(pass->ctx, pass);
 	}
+	/* where there are no threads, nobody else does */
+	if (p->err == ERR_OK)
+		(void)purge_step(&r->env);
 	return p->err;
 }

@@ -26,7 +26,8 @@ bool retry_stop(struct retry *, int64_t ms);
 /*
  * One pass in the calling thread over what is due, until nothing is, or
  * `messages` were tried, or `ms` are over (what was begun is finished).
- * *done, *failed: how many moved on, and how many did not.
+ * *done, *failed: how many moved on, and how many did not.  A step of the
+ * purge goes with it.
  */
 struct pass {
 	int64_t messages;

@@ -11,6 +11,7 @@
  */
 #include "relay/journey.h"
 
+#include "http/url.h"
 #include "portal/status.h"
 #include "portal/tokens.h"
 #include "portal/trust.h"
@@ -170,6 +171,20 @@ home_of(struct telling *t, const char *location)
 	return arena_dup(&t->call->arena, location, n - method);
 }
 
+/* Of an address that a peer gave only the host is told. */
+static void
+log_moved(const struct telling *t, const char *home)
+{
+	struct url url;
+
+	(void)url_parse(&url, home);	/* trust_new_home() has, too */
+	log_warning(t->r->env.log, "moved",
+	    F_STR("member_id", member_of(t)), F_STR("host", url.host),
+	    F_STR("advice", t->call->installed ?
+	    "the stored endpoint is replaced" :
+	    "change app.client_endpoint if it is set"));
+}
+
 /* The portal was renamed: its new endpoint, once.  False: not there. */
 static bool
 move(struct telling *t)
@@ -184,11 +199,7 @@ move(struct telling *t)
 		return false;
 	t->moved = true;
 	t->endpoint = home;
-	log_warning(env->log, "moved", F_STR("member_id", member_of(t)),
-	    F_STR("endpoint", home),
-	    F_STR("advice", t->call->installed ?
-	    "the stored endpoint is replaced" :
-	    "change app.client_endpoint if it is set"));
+	log_moved(t, home);
 	if (t->call->installed && store_portal_moved(env->store,
 	    member_of(t), home, &p) != ERR_OK)
 		log_error(env->log, "store-failed", F_STR("reason", p.text));

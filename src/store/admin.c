@@ -12,7 +12,7 @@
 
 struct wish {
 	const char *key;
-	int64_t before_ms, max;
+	int64_t keep_ms, max;
 	int64_t n;
 };
 
@@ -101,13 +101,14 @@ static bool
 purge(struct store *s, void *ctx)
 {
 	struct wish *w = ctx;
+	int64_t before_ms;
 	sqlite3_stmt *st = sqlite_stmt(s->db, "DELETE FROM message WHERE id IN"
 	    " (SELECT id FROM message WHERE state = 3 AND changed_ms < ?1"
 	    " LIMIT ?2)");
 
-	if (st == NULL)
+	if (st == NULL || !age_limit(s, w->keep_ms, &before_ms))
 		return false;
-	bind_int(st, 1, w->before_ms);
+	bind_int(st, 1, before_ms);
 	bind_int(st, 2, w->max);
 	if (!sqlite_done(s->db, st))
 		return false;
@@ -116,10 +117,10 @@ purge(struct store *s, void *ctx)
 }
 
 enum err
-store_purge(struct store *s, int64_t before_ms, int64_t max, int64_t *n,
+store_purge(struct store *s, int64_t keep_ms, int64_t max, int64_t *n,
     struct problem *p)
 {
-	struct wish w = { .before_ms = before_ms, .max = max };
+	struct wish w = { .keep_ms = keep_ms, .max = max };
 	enum err e = store_transact(s, purge, &w, p);
 
 	*n = e == ERR_OK ? w.n : 0;

@@ -35,7 +35,9 @@ struct filter {
 
 /*
  * Calls `each` for the messages in order of arrival, until it returns
- * false.  OK with no call if there is none, also where no file is yet.
+ * false.  OK with no call if there is none, also where no file is yet.  It
+ * may take its time: nothing is locked meanwhile.  Each message is told as it
+ * was at most some hundred calls before; what arrives meanwhile is left out.
  */
 enum err store_each(struct store *, const struct filter *,
     bool (*each)(void *ctx, const struct stored *), void *ctx,
@@ -54,10 +56,12 @@ enum err store_drop(struct store *, const char *key, int64_t *n,
     struct problem *);
 
 /*
- * Removes up to `max` acknowledged messages that were done before then
- * (Unix ms); *n: how many.
+ * Removes up to `max` acknowledged messages that were done more than
+ * `keep_ms` ago, by time that really passed (store/age.h); *n: how many.
+ * If it is `max`, there may be more.  Of STORE_PURGE_STEP no event notices.
  */
-enum err store_purge(struct store *, int64_t before_ms, int64_t max,
+#define STORE_PURGE_STEP 200
+enum err store_purge(struct store *, int64_t keep_ms, int64_t max,
     int64_t *n, struct problem *);
 
 struct stats {

@@ -101,7 +101,7 @@ transact(struct store *s, const struct writes *all, bool *fault,
 		e = sqlite_fail(s->db, p);
 		sqlite_rollback(s->db);
 	} else {
-		s->written_ms = store_now(s);
+		s->written_ms = s->opts.clock->mono_ms(s->opts.clock->ctx);
 		sqlite_checkpoint(s->db, false);
 	}
 	return e;

@@ -7,10 +7,15 @@
  */
 #include "store/portals.h"
 
+#include "base/buf.h"
 #include "base/fault.h"
 #include "store/queue.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define PAGE_ROWS 100
+#define PAGE_MAX ((size_t)64 * 1024 * 1024)
 
 #define COLUMNS "SELECT member_id, application_token, endpoint," \
 	" server_endpoint, access_token, refresh_token, expires_ms, ts," \
@@ -293,34 +298,88 @@ store_refresh_begin(struct store *s, const char *member_id,
 	return e;
 }
 
-struct each {
-	bool (*each)(void *, const struct portal *);
-	void *ctx;
+/* Portals in order, some at a time, so that nothing is locked meanwhile. */
+struct page {
+	struct arena arena;
+	struct portal portal[PAGE_ROWS];
+	size_t n;
+	const char *after;	/* the member_id of the last one, in `last` */
+	struct buf last;
 };
 
 static bool
-each_portal(struct store *s, void *ctx)
+read_page(struct store *s, void *ctx)
 {
-	const struct each *e = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, COLUMNS "ORDER BY member_id");
-	bool more = true;
+	struct page *g = ctx;
+	sqlite3_stmt *st = sqlite_stmt(s->db, COLUMNS "WHERE member_id > ?1"
+	    " ORDER BY member_id LIMIT ?2");
+	bool ok = st != NULL;
 	int rc = SQLITE_DONE;
 
-	while (st != NULL && more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct portal p = row(st);
-
-		more = e->each(e->ctx, &p);
+	g->n = 0;
+	if (ok) {
+		bind_text(st, 1, g->after);
+		bind_int(st, 2, PAGE_ROWS);
+	}
+	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		g->portal[g->n] = row(st);
+		ok = keep(&g->portal[g->n++], &g->arena);
 	}
 	if (st != NULL)
 		(void)sqlite3_reset(st);
-	return st != NULL && (rc == SQLITE_ROW || rc == SQLITE_DONE);
+	return ok && rc == SQLITE_DONE;
+}
+
+static bool
+note_last(struct page *g)
+{
+	if (g->n == 0)
+		return true;
+	buf_reset(&g->last);
+	if (buf_adds(&g->last, g->portal[g->n - 1].member_id) != ERR_OK)
+		return false;
+	g->after = buf_str(&g->last);
+	return g->after != NULL;
+}
+
+static enum err
+each_page(struct store *s, struct page *g,
+    bool (*each)(void *, const struct portal *), void *ctx, struct problem *p)
+{
+	bool go_on = true;
+
+	do {
+		enum err e;
+
+		arena_reset(&g->arena);
+		g->n = 0;
+		e = store_read(s, read_page, g, p);
+		if (e != ERR_OK)
+			return e;
+		if (!note_last(g))
+			return problem_set(p, ERR_NOMEM, -1, NULL,
+			    "out of memory");
+		for (size_t i = 0; go_on && i < g->n; i++)
+			go_on = each(ctx, &g->portal[i]);
+	} while (go_on && g->n == PAGE_ROWS);
+	return ERR_OK;
 }
 
 enum err
 store_portal_each(struct store *s,
     bool (*each)(void *, const struct portal *), void *ctx, struct problem *p)
 {
-	struct each e = { each, ctx };
+	struct page *g = malloc(sizeof(*g));
+	enum err e;
 
-	return store_read(s, each_portal, &e, p);
+	if (g == NULL)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	arena_init(&g->arena, PAGE_MAX);
+	buf_init(&g->last, PAGE_MAX);
+	g->after = "";
+	e = each_page(s, g, each, ctx, p);
+	buf_free(&g->last);
+	arena_free(&g->arena);
+	free(g);
+	return e;
 }

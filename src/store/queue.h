@@ -25,7 +25,7 @@ struct store {
 	bool scanning;		/* a thread of this process has the scan */
 	int64_t orphan[ORPHANS_MAX];	/* claimed, but nobody works on it */
 	size_t orphans;
-	int64_t written_ms;	/* Unix time of the last commit */
+	int64_t written_ms;	/* monotonic time of the last commit */
 };
 
 /*
@@ -99,6 +99,13 @@ bool ask_int(struct store *, sqlite3_stmt *, int64_t *out);
 /* Unix time; the end of a claim that begins now, on the monotonic clock. */
 int64_t store_now(const struct store *);
 int64_t store_lease(const struct store *);
+
+/*
+ * store_age_limit() within a transaction; a look at the clocks by whoever
+ * opens the file, which is written down if it can be.  Nobody else writes.
+ */
+bool age_limit(struct store *, int64_t ms, int64_t *stamp_ms);
+bool age_begin(struct store *);
 
 /*
  * A move could not be written: the message (or, if negative, the call) is

@@ -24,6 +24,8 @@
  *   was at level_ms (Unix time): level is in thousandths of a call; took_ms
  *   is how long the last good call took.
  * call: status calls that are on their way, each a claim.
+ * clock: Unix time and the monotonic clock at the last look (store/age.c).
+ * jump: by how much the first has gained on the second, and how long ago.
  */
 #define CALL_TABLE \
     "CREATE TABLE call(" \
@@ -88,6 +90,13 @@ const char schema_sql[] =
     CALL_TABLE
 
     "PRAGMA user_version = " SCHEMA_VERSION ";";
+
+const char schema_more[] =
+    "CREATE TABLE IF NOT EXISTS clock("
+    " id INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"
+    " mono_ms INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS jump("
+    " by_ms INTEGER NOT NULL, age_ms INTEGER NOT NULL);";
 
 /* reset_ms has no default there: it is always given. */
 const char schema_from_1[] =

@@ -121,7 +121,7 @@ make_schema(struct sqlite *s, struct problem *p)
 	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
 	    (strcmp(version, "0") != 0 || run(s, schema_sql)) &&
 	    (strcmp(version, "1") != 0 || run(s, schema_from_1)) &&
-	    sqlite_commit(s))
+	    run(s, schema_more) && sqlite_commit(s))
 		return ERR_OK;
 	(void)sqlite_fail(s, p);
 	sqlite_rollback(s);
@@ -332,6 +332,8 @@ sqlite_open(struct sqlite **out, const struct sqlite_opts *o,
 	}
 	if (e == ERR_OK && old)
 		e = make_schema(s, p);
+	else if (e == ERR_OK && !run(s, schema_more))
+		e = sqlite_fail(s, p);
 	if (e == ERR_OK && old)
 		sqlite_checkpoint(s, true);
 	if (e == ERR_OK && !read_head(s, s->head, &size))

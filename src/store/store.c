@@ -58,8 +58,9 @@ store_open(struct store **out, const struct store_opts *o, struct problem *p)
 
 	*out = NULL;
 	if (strncmp(o->url, scheme, sizeof(scheme) - 1) != 0 || *path != '/')
+		/* not repeated: a URL may hold a password */
 		return problem_set(p, ERR_CONFIG, -1, NULL, "[store] url must "
-		    "be sqlite: and an absolute path, not \"%.99s\"", o->url);
+		    "be sqlite: and an absolute path");
 	*out = store_new(path);
 	if (*out == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
@@ -84,9 +85,11 @@ empty_log(struct store *s)
 void
 store_tidy(struct store *s)
 {
+	const struct clock *c = s->opts.clock;
+
 	(void)pthread_mutex_lock(&s->lock);
 	/* a second without a write: nobody is held up */
-	if (store_now(s) - s->written_ms >= 1000)
+	if (c->mono_ms(c->ctx) - s->written_ms >= 1000)
 		empty_log(s);
 	(void)pthread_mutex_unlock(&s->lock);
 }
@@ -130,6 +133,8 @@ open_alone(struct store *s, const struct sqlite_opts *o, struct problem *p)
 		return problem_set(p, ERR_DISK, -1, NULL,
 		    "another process keeps the store locked");
 	e = sqlite_open(&s->db, o, p);
+	if (e == ERR_OK && !age_begin(s))
+		e = sqlite_fail(s->db, p);
 	store_end_write(s);
 	if (e == ERR_OK && !(sqlite_add_claimed(s->db, is_claimed, s) &&
 	    claim_add_blocked(s)))
