@@ -84,7 +84,8 @@ const struct option config_options[] = {
 	    AT(portal.status_batch), 1, 1000, "100", NULL },
 	{ "portal", "timeout", OPT_INT, AT(portal.timeout), 1, 3600, "65",
 	    NULL },
-	{ "portal", "proxy", OPT_TEXT, AT(portal.proxy), 0, 0, "", NULL },
+	{ "portal", "proxy", OPT_PROXY, AT(portal.proxy), 0, 0, "",
+	    NULL },
 
 	{ "log", "level", OPT_WORD, AT(log.level), 0, 0, "info", LEVELS },
 	{ "log", "to", OPT_WORD, AT(log.to), 0, 0, "stderr", TARGETS },

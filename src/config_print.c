@@ -4,11 +4,13 @@
  *
  * Called by the operator's tools.  Owns nothing.  On failure (ERR_TOOBIG,
  * ERR_NOMEM) the buffer holds a part that ends anywhere.  No secret is ever
- * printed, only that there is one.
+ * printed, only that there is one; so a URL is printed without its user and
+ * its query, which often are secrets.
  */
 #include "config_private.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PRINT_WIDTH 72		/* columns, for people */
@@ -68,6 +70,43 @@ print_word(struct buf *b, const struct option *o, int i)
 	return buf_addf(b, "%s = %.*s\n", o->name, (int)strcspn(s, " "), s);
 }
 
+/*
+ * The user and password of a URL: *at, so many bytes with the "@".  A proxy
+ * may be without a scheme, has no path, and any byte in its password.
+ */
+static size_t
+user_of(const char *url, bool proxy, const char **at)
+{
+	size_t scheme = strcspn(url, ":/@");
+	const char *end;
+
+	*at = strncmp(url + scheme, "://", 3) == 0 ? url + scheme + 3 : url;
+	end = memrchr(*at, '@', proxy ? strlen(*at) : strcspn(*at, "/?#"));
+	return end != NULL ? (size_t)(end + 1 - *at) : 0;
+}
+
+static enum err
+print_url(struct buf *b, const struct option *o, const char *url)
+{
+	const char *user;
+	size_t n = user_of(url, o->type == OPT_PROXY, &user);
+	size_t rest = strcspn(user + n, "?#");
+	char *shown = strdup(url);
+	enum err e = ERR_NOMEM;
+
+	if (shown == NULL)
+		return e;
+	memcpy(shown + (user - url), user + n, rest);
+	shown[(size_t)(user - url) + rest] = '\0';
+	e = print_pair(b, o->name, shown);
+	free(shown);
+	if (e == ERR_OK && n != 0)
+		e = buf_addf(b, "; the user in %s is not shown\n", o->name);
+	if (e == ERR_OK && user[n + rest] != '\0')
+		e = buf_addf(b, "; the query in %s is not shown\n", o->name);
+	return e;
+}
+
 static enum err
 print_option(const struct option *o, const void *base, struct buf *b)
 {
@@ -90,6 +129,9 @@ print_option(const struct option *o, const void *base, struct buf *b)
 		    buf_addf(b, "; %s is set\n", o->name);
 	case OPT_SECRET_FILE:
 		return ERR_OK;
+	case OPT_URL:
+	case OPT_PROXY:
+		return print_url(b, o, *text);
 	default:
 		return print_pair(b, o->name, *text);
 	}

@@ -13,6 +13,7 @@ enum option_type {
 	OPT_TEXT,
 	OPT_PATH,	/* absolute, or empty */
 	OPT_URL,	/* its scheme is one of `words`; min 1: needed */
+	OPT_PROXY,	/* a text that may be a URL with a password */
 	OPT_HOSTS,	/* list of hosts and "*.zone" */
 	OPT_NAMES,	/* list of connector names */
 	OPT_SECRET,

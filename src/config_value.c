@@ -205,12 +205,24 @@ add_item(struct config_list *l, const char *s, size_t n)
 }
 
 /*
+ * An indented line may be another option, meant as such: its name may be
+ * shown, its value not.
+ */
+static size_t
+until_value(const char *s, size_t n)
+{
+	size_t name = strcspn(s, "=:");
+
+	return name < n ? name + 1 : n;
+}
+
+/*
  * A word that begins with ";" begins a comment: libinih takes those off the
  * first line of a list, but its version 55 not off the others.
  */
 static enum err
 add_items(const struct option *o, struct config_list *l, const char *text,
-    struct why *w)
+    bool more, struct why *w)
 {
 	enum err e = ERR_OK;
 
@@ -224,7 +236,8 @@ add_items(const struct option *o, struct config_list *l, const char *text,
 		if (!item_ok(o, text, n))
 			return refuse(w, o->type == OPT_HOSTS ?
 			    "hosts such as a.example or *.example" :
-			    "names of letters, digits and _", text, n);
+			    "names of letters, digits and _", text,
+			    more ? until_value(text, n) : n);
 		e = add_item(l, text, n);
 	}
 	return e;
@@ -248,7 +261,7 @@ config_option_set(const struct option *o, void *base, const char *text,
 	if (config_option_is_list(o)) {
 		if (!more)
 			free_items(where);
-		return add_items(o, where, text, w);
+		return add_items(o, where, text, more, w);
 	}
 	switch (o->type) {
 	case OPT_INT:
@@ -282,6 +295,7 @@ config_option_free(const struct option *o, void *base)
 	case OPT_TEXT:
 	case OPT_PATH:
 	case OPT_URL:
+	case OPT_PROXY:
 		free(*text);
 		*text = NULL;
 		break;

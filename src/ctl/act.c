@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PURGE_ROWS 1000		/* in one transaction: others want in between */
-
 static void
 print_count(const char *name, int64_t n, bool json)
 {
@@ -90,14 +88,15 @@ act_pass(const struct relay *r, bool json, struct problem *p)
 enum err
 act_purge(const struct relay *r, bool json, struct problem *p)
 {
-	int64_t before = clock_wall(r->env.clock) -
-	    r->env.config->store.keep_days * 86400000;
+	int64_t keep_ms = r->env.config->store.keep_days * 86400000;
 	bool terminal = isatty(STDERR_FILENO) == 1;
-	int64_t all = 0, n = PURGE_ROWS;
+	int64_t all = 0, n = STORE_PURGE_STEP;
 	enum err e = ERR_OK;
 
-	while (e == ERR_OK && n == PURGE_ROWS) {
-		e = store_purge(r->env.store, before, PURGE_ROWS, &n, p);
+	/* in steps: others want to write in between */
+	while (e == ERR_OK && n == STORE_PURGE_STEP) {
+		e = store_purge(r->env.store, keep_ms, STORE_PURGE_STEP, &n,
+		    p);
 		all += n;
 		if (terminal)
 			fprintf(stderr, "\r%" PRId64 " removed ", all);

@@ -232,7 +232,7 @@ each(void *ctx, const struct stored *m)
 	else
 		more = p->full ? print_full(m) : print_line(p, m);
 	p->n++;
-	return more;
+	return more && ferror(stdout) == 0;	/* nobody reads on */
 }
 
 static enum err

@@ -73,7 +73,7 @@ each_portal(void *ctx, const struct portal *p)
 	}
 	buf_free(&b);
 	print->n++;
-	return print->err == ERR_OK;
+	return print->err == ERR_OK && ferror(stdout) == 0;
 }
 
 enum err

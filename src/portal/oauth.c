@@ -12,8 +12,8 @@
 #include "codec/flat.h"
 #include "codec/form_write.h"
 #include "http/url.h"
+#include "portal/verdict.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -49,21 +49,30 @@ oauth_is_trusted(const struct config *c, const char *server_endpoint)
 struct answer {
 	struct arena *arena;
 	struct oauth *out;
-	char error[64];
+	const char *error;	/* a word of ours, or NULL */
 };
 
-/* A word for the log; an error that is no word is one all the same. */
+/* Words after which this refresh token will never work again, then others. */
+static const char *const words[] = { "invalid_grant", "NOT_INSTALLED",
+	"PAYMENT_REQUIRED", "invalid_request", "invalid_client",
+	"wrong_client" };
+#define FINAL_WORDS 3
+
+/*
+ * Only known words are kept: what else the server says may be the secret or
+ * the token that it was sent.
+ */
 static void
 take_error(struct answer *a, const char *s, size_t n)
 {
-	size_t i = 0;
-
-	for (; i < n && i < sizeof(a->error) - 1 &&
-	    (isalnum((unsigned char)s[i]) || s[i] == '_'); i++)
-		a->error[i] = s[i];
-	a->error[i] = '\0';
-	if (n != 0 && i == 0)
-		(void)snprintf(a->error, sizeof(a->error), "unnamed");
+	if (n == 0)
+		return;
+	a->error = verdict_known_error(s, n);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i]) == n && strncasecmp(words[i], s, n) == 0)
+			a->error = words[i];
+	if (a->error == NULL)
+		a->error = "unknown error";
 }
 
 static enum err
@@ -96,15 +105,11 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	return ERR_OK;
 }
 
-/* Words after which this refresh token will never work again. */
 static bool
 is_final(const char *error)
 {
-	static const char *const words[] = { "invalid_grant",
-		"NOT_INSTALLED", "PAYMENT_REQUIRED" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(error, words[i]) == 0)
+	for (size_t i = 0; error != NULL && i < FINAL_WORDS; i++)
+		if (strcmp(error, words[i]) == 0)
 			return true;
 	return false;
 }
@@ -132,7 +137,7 @@ judge(const struct http_call *call, struct arena *arena, struct oauth *out)
 	}
 	json = call->answer.len != 0 && flat_read(call->answer.p,
 	    call->answer.len, each_value, &a) == ERR_OK;
-	if (json && a.error[0] == '\0' && call->status == 200 &&
+	if (json && a.error == NULL && call->status == 200 &&
 	    is_complete(out)) {
 		out->end = OAUTH_OK;
 		return;
@@ -140,7 +145,7 @@ judge(const struct http_call *call, struct arena *arena, struct oauth *out)
 	if (json && is_final(a.error))
 		out->end = OAUTH_REJECTED;
 	(void)snprintf(out->reason, sizeof(out->reason),
-	    "OAuth server: %s (HTTP status %ld)", a.error[0] != '\0' ?
+	    "OAuth server: %s (HTTP status %ld)", json && a.error != NULL ?
 	    a.error : "no tokens", call->status);
 }
 

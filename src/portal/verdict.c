@@ -3,19 +3,19 @@
  *
  * Called after every REST call.  Owns nothing.  An answer that cannot be
  * understood is "again": only words that are known to be final are final.
+ * Of what the other side says only known words are repeated.
  */
 #include "portal/verdict.h"
 
 #include "codec/flat.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static const struct {
+static const struct known {
 	const char *error;
 	enum verdict_kind kind;
 } table[] = {
@@ -44,6 +44,9 @@ static const struct {
 	{ "CONNECTION_ERROR", VERDICT_AGAIN },
 };
 
+/* A peer may say anything as its error, even a token that it was sent. */
+static const struct known unknown = { "unknown error", VERDICT_AGAIN };
+
 const char *
 verdict_name(enum verdict_kind kind)
 {
@@ -68,25 +71,40 @@ verdict_name(enum verdict_kind kind)
 
 /* The few values of an answer that count. */
 struct answer {
-	char error[VERDICT_CODE_MAX];
+	const struct known *error;	/* NULL: it names none */
 	bool has_success;	/* documented answers always have it */
 	bool success_is_false;
 	bool oauth_lost;	/* ERROR_OAUTH comes for other things, too */
 	int64_t reset_at;
 };
 
-/* A word of the answer goes into logs: only what can be an error word. */
-static void
-copy_word(char *out, size_t size, const char *s, size_t n)
+/* The row of an error word, without regard to case, or NULL. */
+static const struct known *
+find_known(const char *s, size_t n)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strlen(table[i].error) == n &&
+		    strncasecmp(table[i].error, s, n) == 0)
+			return &table[i];
+	return NULL;
+}
 
-	for (; i < n && i + 1 < size && (isalnum((unsigned char)s[i]) ||
-	    s[i] == '_' || s[i] == '-'); i++)
-		out[i] = s[i];
-	out[i] = '\0';
-	if (n != 0 && i == 0)
-		(void)snprintf(out, size, "unnamed");
+const char *
+verdict_known_error(const char *s, size_t n)
+{
+	const struct known *k = find_known(s, n);
+
+	return k != NULL ? k->error : NULL;
+}
+
+static void
+take_error(struct answer *a, const char *s, size_t n)
+{
+	if (n == 0)
+		return;
+	a->error = find_known(s, n);
+	if (a->error == NULL)
+		a->error = &unknown;
 }
 
 static bool
@@ -109,8 +127,8 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	}
 	if (s == NULL)
 		return ERR_OK;
-	if (strcmp(path, "error") == 0 && n != 0)
-		copy_word(a->error, sizeof(a->error), s, n);
+	if (strcmp(path, "error") == 0)
+		take_error(a, s, n);
 	if (strcmp(path, "error_description") == 0 && n < 200)
 		a->oauth_lost = memmem(s, n, "not installed", 13) != NULL;
 	if (strcmp(path, "time.operating_reset_at") == 0 &&
@@ -126,12 +144,9 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 static enum verdict_kind
 kind_of_error(const struct answer *a)
 {
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strcasecmp(table[i].error, a->error) == 0)
-			return table[i].kind == VERDICT_PORTAL &&
-			    strcasecmp(a->error, "ERROR_OAUTH") == 0 &&
-			    !a->oauth_lost ? VERDICT_AGAIN : table[i].kind;
-	return VERDICT_AGAIN;
+	if (strcmp(a->error->error, "ERROR_OAUTH") == 0 && !a->oauth_lost)
+		return VERDICT_AGAIN;
+	return a->error->kind;
 }
 
 /* The status of an answer that names no error of its own. */
@@ -153,9 +168,10 @@ static void
 explain(struct verdict *v, const struct http_call *call,
     const struct answer *a, bool json)
 {
-	if (a->error[0] != '\0')
+	if (a->error != NULL)
 		(void)snprintf(v->reason, sizeof(v->reason),
-		    "Bitrix24: %s (HTTP status %ld)", a->error, call->status);
+		    "Bitrix24: %s (HTTP status %ld)", a->error->error,
+		    call->status);
 	else if (json && a->success_is_false)
 		(void)snprintf(v->reason, sizeof(v->reason),
 		    "Bitrix24: SUCCESS is false (HTTP status %ld)",
@@ -185,8 +201,7 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	    call->answer.len, each_value, &a) == ERR_OK;
 	if (!json)
 		a = (struct answer){ .has_success = false };
-	(void)snprintf(v->code, sizeof(v->code), "%s", a.error);
-	v->kind = a.error[0] != '\0' ? kind_of_error(&a) :
+	v->kind = a.error != NULL ? kind_of_error(&a) :
 	    kind_of_status(call, &a, json);
 	v->reset_at = a.reset_at;
 	if (v->kind == VERDICT_MOVED)

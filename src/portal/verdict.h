@@ -4,6 +4,7 @@
 #include "http/client.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What an answer of Bitrix24 means for us (contract, section 5). */
@@ -21,12 +22,10 @@ enum verdict_kind {
 	VERDICT_AGAIN		/* anything that may pass by itself */
 };
 
-#define VERDICT_CODE_MAX 64
 #define VERDICT_REASON_MAX 160
 
 struct verdict {
 	enum verdict_kind kind;
-	char code[VERDICT_CODE_MAX];	/* Bitrix24's error word, or "" */
 	char reason[VERDICT_REASON_MAX];	/* for the log and the queue */
 	int64_t reset_at;	/* operating_reset_at, Unix seconds; 0: none */
 	int64_t retry_after_s;	/* what the answer asked for, or -1 */
@@ -39,6 +38,13 @@ struct verdict {
  * regard to case, then by the status, then by result.SUCCESS.
  */
 void verdict_read(struct verdict *, const struct http_call *);
+
+/*
+ * The error word of that contract which these bytes are, without regard to
+ * case, or NULL.  Static: what a peer says is never repeated, for it may echo
+ * a token.
+ */
+const char *verdict_known_error(const char *s, size_t n);
 
 /* Words for logs: "acknowledged", "expired", ....  Static. */
 const char *verdict_name(enum verdict_kind);

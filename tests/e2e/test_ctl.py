@@ -76,6 +76,33 @@ def test_check_shows_no_secrets(site):
         assert "geheim" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("code, section, option, value", [
+    (0, "channel", "url", "https://hook.example/in?key=geheim"),
+    (0, "connector x", "url", "https://hook.example/in?key=geheim"),
+    (0, "portal", "proxy", "http://me:geheim@proxy.example:3128"),
+    (0, "portal", "proxy", "me:geheim@proxy.example:3128"),
+    (0, "store", "url", "sqlite:/var/lib/imconnector/q.db?key=geheim"),
+    (CONFIG, "store", "url", "sqlite:geheim"),
+    (CONFIG, "channel", "url", "https://me:geheim@hook.example/in"),
+    (CONFIG, "channel", "url", "gopher://hook.example/in?key=geheim"),
+    (CONFIG, "app", "client_endpoint",
+     "https://some.bitrix24.com/rest/?auth=geheim"),
+    (CONFIG, "app", "client_endpoint",
+     "https://me:geheim@some.bitrix24.com/rest/"),
+    (CONFIG, "app", "portals", "a.example\n  client_secret=geheim"),
+    (CONFIG, "app", "application_token_file", "geheim")])
+def test_check_shows_no_secret_part_of_a_value(site, code, section, option,
+                                               value):
+    """Neither what is in force nor what is wrong with it."""
+    done = check(site, f"[{section}]\n{option} = {value}\n")
+    assert done.returncode == code, done
+    assert "geheim" not in done.stdout + done.stderr
+    if code == 0:
+        assert ".example" in done.stdout or "q.db" in done.stdout
+        assert re.search(rf"^; the (query|user) in {option} is not shown$",
+                         done.stdout, re.M)
+
+
 def test_secret_files(site):
     secret = site.folder / "etc" / "secret"
     text = f"[app]\napplication_token_file = {secret}\n"

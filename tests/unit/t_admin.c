@@ -31,7 +31,7 @@ purge(struct world *w, int64_t before_ms, int64_t max)
 {
 	int64_t n = -1;
 
-	assert_int_equal(store_purge(w->store, before_ms, max, &n,
+	assert_int_equal(store_purge(w->store, w->now_ms - before_ms, max, &n,
 	    &w->problem), ERR_OK);
 	return n;
 }

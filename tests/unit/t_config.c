@@ -161,7 +161,7 @@ check_everything_app(const struct config *c)
 }
 
 static void
-check_everything(const struct config *c)
+check_everything(const struct config *c, const char *hook)
 {
 	check_everything_app(c);
 	assert_int_equal(c->server.workers, 4096);
@@ -189,8 +189,7 @@ check_everything(const struct config *c)
 	assert_int_equal(c->channel[1].timeout, 7);
 	assert_string_equal(c->channel[2].connector, "One");
 	assert_int_equal(c->channel[2].line, 0);
-	assert_string_equal(c->channel[2].url,
-	    "http://127.0.0.1:8080/hook?a=b");
+	assert_string_equal(c->channel[2].url, hook);
 	assert_int_equal(c->channel[2].timeout, 3600);
 }
 
@@ -200,7 +199,7 @@ test_everything(void **state)
 	struct config *c = load(everything);
 
 	(void)state;
-	check_everything(c);
+	check_everything(c, "http://127.0.0.1:8080/hook?a=b");
 	assert_string_equal(c->app.application_token, "tok=en;1:2");
 	assert_string_equal(c->app.client_secret, "s");
 	config_free(c);
@@ -356,7 +355,9 @@ test_print_everything(void **state)
 	struct config *again = print_and_load(c, &b);
 
 	(void)state;
-	check_everything(again);
+	/* a query may be a secret */
+	check_everything(again, "http://127.0.0.1:8080/hook");
+	assert_null(strstr(buf_str(&b), "a=b"));
 	assert_string_equal(again->app.application_token, "");
 	assert_non_null(strstr(buf_str(&b), "\n; application_token is set\n"));
 	assert_non_null(strstr(b.p, "\n; client_secret is set\n"));
@@ -367,6 +368,63 @@ test_print_everything(void **state)
 	buf_free(&b);
 	config_free(again);
 	config_free(c);
+}
+
+/* A URL without what may be secret in it, and a word about that. */
+static void
+test_print_urls(void **state)
+{
+	static const struct {
+		const char *section, *value, *shown, *not;
+	} cases[] = {
+		{ "[channel]\nurl", "https://h/a/@b?k=geheim", "https://h/a/@b",
+		    "query" },
+		{ "[channel]\nurl", "https://h?geheim", "https://h", "query" },
+		{ "[channel]\nurl", "https://h/a#geheim", "https://h/a",
+		    "query" },
+		{ "[channel]\nurl", "https://u:geheim@h:1/a", "https://h:1/a",
+		    "user" },
+		{ "[channel]\nurl", "https://geheim@h?a@b", "https://h",
+		    "user" },
+		{ "[channel]\nurl", "https://h/a%3f", "https://h/a%3f", NULL },
+		{ "[channel]\nurl", "spool:/a/@b", "spool:/a/@b", NULL },
+		{ "[app]\nclient_endpoint", "https://h/rest/?auth=geheim",
+		    "https://h/rest/", "query" },
+		{ "[store]\nurl", "sqlite:/a?key=geheim", "sqlite:/a",
+		    "query" },
+		{ "[portal]\nproxy", "http://u:geheim@p:3128", "http://p:3128",
+		    "user" },
+		{ "[portal]\nproxy", "u:geheim@p:3128", "p:3128", "user" },
+		{ "[portal]\nproxy", "u:ge/h?ei@geheim@p", "p", "user" },
+		{ "[portal]\nproxy", "u:a://geheim@p", "p", "user" },
+		{ "[portal]\nproxy", "p:3128", "p:3128", NULL },
+		{ "[portal]\nproxy", "socks5h://geheim@[::1]:1",
+		    "socks5h://[::1]:1", "user" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[128], want[128];
+		struct config *c, *again;
+		struct buf b;
+
+		(void)snprintf(text, sizeof(text), "%s = %s\n",
+		    cases[i].section, cases[i].value);
+		c = load(text);
+		again = print_and_load(c, &b);
+		(void)snprintf(want, sizeof(want), "\n%s = %s\n",
+		    strchr(cases[i].section, '\n') + 1, cases[i].shown);
+		if (strstr(buf_str(&b), want) == NULL)
+			fail_msg("%s: %s", cases[i].value, b.p);
+		assert_null(strstr(b.p, "geheim"));
+		(void)snprintf(want, sizeof(want), "; the %s in ", cases[i].not
+		    != NULL ? cases[i].not : "");
+		assert_true((strstr(b.p, want) != NULL) ==
+		    (cases[i].not != NULL));
+		buf_free(&b);
+		config_free(again);
+		config_free(c);
+	}
 }
 
 /* Values that only fit, or are no comment, without the blanks. */
@@ -428,6 +486,7 @@ main(void)
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_print_defaults),
 		cmocka_unit_test(test_print_everything),
+		cmocka_unit_test(test_print_urls),
 		cmocka_unit_test(test_print_tight),
 		cmocka_unit_test(test_print_too_big),
 	};

@@ -207,6 +207,84 @@ test_reading_in_between(void **state)
 	store_close(other);
 }
 
+/* The log can be emptied while a message is being shown. */
+struct reader {
+	struct world *world;
+	int64_t last;
+	int n;
+};
+
+static bool
+look_meanwhile(void *ctx, const struct stored *m)
+{
+	struct reader *r = ctx;
+	struct problem p = { 0 };
+
+	assert_int_equal(m->id, r->last + 1);
+	assert_int_equal(m->message_id, m->id);
+	r->last = m->id;
+	if (r->n++ % 400 != 0)
+		return true;
+	/* what comes meanwhile is left out, or the list would never end */
+	assert_int_equal(try_take(r->world->store, 5000 + r->n, 10, &p),
+	    ERR_OK);
+	assert_string_equal(look(r->world, "PRAGMA wal_checkpoint(TRUNCATE)"),
+	    "0|0|0|\n");
+	return true;
+}
+
+static void
+test_nothing_is_held(void **state)
+{
+	enum { MANY = 1203 };	/* some pages, and a part of one */
+	struct world *w = *state;
+	struct reader r = { .world = w };
+	const struct filter f = { .key = NULL };
+	struct arrival a[MANY];
+	struct event ev;
+
+	make_event(&ev, ADD);
+	for (int64_t i = 1; i <= MANY; i++)
+		add_message(&ev, i, "b");
+	check_event(&ev);
+	assert_int_equal(store_take(w->store, &ev, &take_plain, a,
+	    &w->problem), ERR_OK);
+	event_free(&ev);
+	assert_int_equal(store_each(w->store, &f, look_meanwhile, &r,
+	    &w->problem), ERR_OK);
+	assert_int_equal(r.n, MANY);
+}
+
+/* Large ones are read a few at a time, and none is cut. */
+static bool
+measure(void *ctx, const struct stored *m)
+{
+	int *n = ctx;
+
+	assert_int_equal(strlen(m->body), 1 << 20);
+	++*n;
+	return true;
+}
+
+static void
+test_large_ones(void **state)
+{
+	struct world *w = *state;
+	const struct filter f = { .key = NULL };
+	char *body = malloc((1 << 20) + 1);
+	int n = 0;
+
+	assert_non_null(body);
+	memset(body, 'x', 1 << 20);
+	body[1 << 20] = '\0';
+	for (int i = 1; i <= 5; i++)
+		(void)take_message(w, ADD, i, body);
+	free(body);
+	assert_int_equal(store_each(w->store, &f, measure, &n, &w->problem),
+	    ERR_OK);
+	assert_int_equal(n, 5);
+}
+
 static void
 test_failure(void **state)
 {
@@ -254,6 +332,8 @@ main(void)
 		WORLD_TEST(test_filter),
 		WORLD_TEST(test_absent),
 		WORLD_TEST(test_reading_in_between),
+		WORLD_TEST(test_nothing_is_held),
+		WORLD_TEST(test_large_ones),
 		WORLD_TEST(test_failure),
 		cmocka_unit_test(test_names),
 	};

@@ -163,7 +163,7 @@ static const struct {
 	{ "400 Bad Request", "{\"error\":\"invalid_grant\"}", OAUTH_REJECTED,
 	    "OAuth server: invalid_grant (HTTP status 400)" },
 	{ "200 OK", "{\"error\":\"INVALID_GRANT\"}", OAUTH_REJECTED,
-	    "INVALID_GRANT (HTTP status 200)" },
+	    "invalid_grant (HTTP status 200)" },
 	{ "403 Forbidden", "{\"error\":\"NOT_INSTALLED\"}", OAUTH_REJECTED,
 	    "NOT_INSTALLED" },
 	{ "402 Payment", "{\"error\":\"PAYMENT_REQUIRED\",\"error_description"
@@ -178,7 +178,15 @@ static const struct {
 	/* an error wins over what stands beside it */
 	{ "200 OK", "{" PAIR ",\"error\":\"wrong_client\"}", OAUTH_AGAIN,
 	    "wrong_client" },
-	{ "200 OK", "{" PAIR ",\"error\":\"?!\"}", OAUTH_AGAIN, "unnamed" },
+	/* only known words are repeated: it may be a secret of ours */
+	{ "200 OK", "{" PAIR ",\"error\":\"?!\"}", OAUTH_AGAIN,
+	    "OAuth server: unknown error (HTTP status 200)" },
+	{ "400 No", "{\"error\":\"rtoken-1\"}", OAUTH_AGAIN,
+	    "OAuth server: unknown error (HTTP status 400)" },
+	{ "400 No", "{\"error\":\"invalid_grant rtoken-1\"}", OAUTH_AGAIN,
+	    "OAuth server: unknown error (HTTP status 400)" },
+	{ "401 No", "{\"error\":\"CONNECTION_ERROR\"}", OAUTH_AGAIN,
+	    "CONNECTION_ERROR" },
 	{ "500 Oops", "{" PAIR "}", OAUTH_AGAIN, "no tokens (HTTP status 500" },
 	{ "503 Busy", "invalid_grant", OAUTH_AGAIN, "no tokens" },
 	{ "400 No", "<error>invalid_grant</error>", OAUTH_AGAIN, "no tokens" },

@@ -183,6 +183,7 @@ test_moved(void **state)
 	(void)told(s, &w, 1);
 	assert_int_equal(w.state, STATE_ACKNOWLEDGED);
 	site_says(s, "level=warning event=moved");
+	site_says(s, " host=localhost ");
 	assert_int_equal(script_count(s, &s->rest), 2);
 	assert_non_null(strstr(s->rest.head[1], "Host: localhost:"));
 	called_with(s, 1, "access-1");
