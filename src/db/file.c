@@ -95,6 +95,18 @@ real_name(const char *path, bool create)
 	return name;
 }
 
+/* Nothing is made beside what can be no store. */
+static bool
+may_be_store(const char *real)
+{
+	struct stat st;
+
+	if (stat(real, &st) != 0 || S_ISREG(st.st_mode))
+		return true;
+	errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	return false;
+}
+
 char *
 file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 {
@@ -103,15 +115,13 @@ file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 
 	*absent = !create && (real != NULL ? access(real, F_OK) != 0 : true) &&
 	    errno == ENOENT;
-	if (real == NULL || *absent)
-		(void)problem_set(p, ERR_DISK, -1, NULL,
-		    "cannot open the store %.120s: %s", path, strerror(errno));
 	free(last);
-	if (*absent) {
-		free(real);
-		real = NULL;
-	}
-	return real;
+	if (real != NULL && !*absent && may_be_store(real))
+		return real;
+	(void)problem_set(p, ERR_DISK, -1, NULL,
+	    "cannot open the store %.120s: %s", path, strerror(errno));
+	free(real);
+	return NULL;
 }
 
 /*

@@ -335,6 +335,9 @@ test_unreachable(void **state)
 	(void)db_close(w->db, 20000);
 	w->db = db_of(w);
 	assert_int_equal(perform(w, w->db, &j, make_table), ERR_DISK);
+	assert_non_null(strstr(j.w.problem.text, "Is a directory"));
+	(void)snprintf(name, sizeof(name), "%s.lock", w->dir);
+	assert_int_equal(access(name, F_OK), -1);
 }
 
 int
