@@ -142,7 +142,8 @@ complain(enum err e, const struct problem *p)
 static int
 check(const struct arguments *a)
 {
-	const struct setup_opts opts = { .config = a->config };
+	const struct setup_opts opts = { .config = a->config,
+	    .one_shot = true };
 	struct problem p = { 0 };
 	struct setup s;
 	struct buf b;
@@ -162,7 +163,7 @@ check(const struct arguments *a)
 		    "fine\n", access(config_path(a->config), F_OK) == 0 ?
 		    config_path(a->config) : "defaults, no file");
 	buf_free(&b);
-	setup_free(&s);
+	(void)setup_free(&s, 0);
 	return code;
 }
 
@@ -222,13 +223,13 @@ do_drop(const struct arguments *a, const struct setup *s, struct problem *p)
 static enum err
 do_retry(const struct arguments *a, const struct setup *s, struct problem *p)
 {
-	return act_pass(&s->relay, a->json, p);
+	return act_pass(s->relay, a->json, p);
 }
 
 static enum err
 do_purge(const struct arguments *a, const struct setup *s, struct problem *p)
 {
-	return act_purge(&s->relay, a->json, p);
+	return act_purge(s->store, a->json, p);
 }
 
 static enum err
@@ -288,7 +289,8 @@ has_its_words(const struct command *c, const struct arguments *a)
 static int
 run(const struct command *c, const struct arguments *a)
 {
-	const struct setup_opts opts = { .config = a->config };
+	const struct setup_opts opts = { .config = a->config,
+	    .one_shot = true };
 	struct problem p = { 0 };
 	struct setup s;
 	int code = EX_OK;
@@ -306,7 +308,7 @@ run(const struct command *c, const struct arguments *a)
 	} else if (fflush(stdout) != 0) {
 		code = EX_IOERR;
 	}
-	setup_free(&s);
+	(void)setup_free(&s, 0);
 	return code;
 }
 

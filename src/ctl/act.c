@@ -6,7 +6,7 @@
  */
 #include "ctl/act.h"
 
-#include "relay/retry.h"
+#include "relay/relay.h"
 #include "store/admin.h"
 
 #include <inttypes.h>
@@ -65,12 +65,12 @@ show_pass(void *ctx, const struct pass *pass)
 }
 
 enum err
-act_pass(const struct relay *r, bool json, struct problem *p)
+act_pass(struct relay *r, bool json, struct problem *p)
 {
 	bool terminal = isatty(STDERR_FILENO) == 1;
 	struct pass pass = { .messages = INT64_MAX, .ms = INT32_MAX,
 	    .progress = terminal ? show_pass : NULL };
-	enum err e = retry_pass(r, &pass, p);
+	enum err e = relay_pass(r, &pass, p);
 
 	if (terminal)
 		(void)fputc('\n', stderr);
@@ -86,18 +86,17 @@ act_pass(const struct relay *r, bool json, struct problem *p)
 }
 
 enum err
-act_purge(const struct relay *r, bool json, struct problem *p)
+act_purge(struct store *s, bool json, struct problem *p)
 {
-	int64_t keep_ms = r->env.config->store.keep_days * 86400000;
-	bool terminal = isatty(STDERR_FILENO) == 1;
-	int64_t all = 0, n = STORE_PURGE_STEP;
+	bool terminal = isatty(STDERR_FILENO) == 1, more = true;
+	int64_t all = 0, n;
 	enum err e = ERR_OK;
 
-	/* in steps: others want to write in between */
-	while (e == ERR_OK && n == STORE_PURGE_STEP) {
-		e = store_purge(r->env.store, keep_ms, STORE_PURGE_STEP, &n,
-		    p);
+	/* the walk may stand anywhere: once to its end, then all of it */
+	for (int ends = 0; e == ERR_OK && ends < 2;) {
+		e = store_purge(s, &n, &more, p);
 		all += n;
+		ends += !more;
 		if (terminal)
 			fprintf(stderr, "\r%" PRId64 " removed ", all);
 	}

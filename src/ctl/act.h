@@ -21,9 +21,9 @@ enum err act_drop(struct store *, const char *key, bool json,
     struct problem *);
 
 /* One pass over all that is due. */
-enum err act_pass(const struct relay *, bool json, struct problem *);
+enum err act_pass(struct relay *, bool json, struct problem *);
 
 /* Removes what was acknowledged more than store.keep_days ago. */
-enum err act_purge(const struct relay *, bool json, struct problem *);
+enum err act_purge(struct store *, bool json, struct problem *);
 
 #endif

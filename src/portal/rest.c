@@ -8,6 +8,7 @@
  */
 #include "portal/rest.h"
 
+#include "http/url.h"
 #include "portal/trust.h"
 
 #include <stddef.h>
@@ -209,10 +210,18 @@ store_home(struct rest_call *c, const char *home)
 	env_submit(m->env, &m->change.db);
 }
 
+/* Of an address that a peer gave only the host is told. */
+static const char *
+host_of(const char *endpoint, struct url *url)
+{
+	return url_parse(url, endpoint) == ERR_OK ? url->host : "";
+}
+
 /* The portal was renamed: its new endpoint, once.  False: not there. */
 static bool
 move(struct rest_call *c)
 {
+	struct url url;
 	const struct portal *p = room_portal(c->room);
 	const char *home = c->moved ? NULL : home_of(c);
 
@@ -221,7 +230,7 @@ move(struct rest_call *c)
 	c->moved = true;
 	c->at = home;
 	log_warning(env_of(c)->log, "moved", F_STR("member_id",
-	    room_member(c->room)), F_STR("endpoint", home),
+	    room_member(c->room)), F_STR("host", host_of(home, &url)),
 	    F_STR("advice", p != NULL ? "the stored endpoint is replaced" :
 	    "change app.client_endpoint if it is set"));
 	if (p != NULL) {

@@ -49,8 +49,10 @@ bool tally_read(struct tx *, enum tally, int64_t *);
  * in work that only reads, by the committer's last look. */
 bool age_limit(struct store *, struct tx *, enum age, int64_t *stamp_ms);
 
-/* A few keys further on the way along all that was seen. */
-bool purge_step(struct store *, struct tx *, int64_t rows, int64_t *gone);
+/* A few keys further on the way along all that was seen.  *more: the end is
+ * not reached.  Both may be NULL. */
+bool purge_step(struct store *, struct tx *, int64_t rows, int64_t *gone,
+    bool *more);
 
 /* The columns that work_of_row() reads, in its order. */
 #define WORK_COLUMNS "id, state, chat, line, chat_id, message_id, ts," \

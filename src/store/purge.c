@@ -79,7 +79,8 @@ look(struct tx *tx, struct walk *w, int64_t rows, int64_t before)
 }
 
 bool
-purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone)
+purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone,
+    bool *more)
 {
 	int64_t before;
 	struct walk w = { .at.message_id = -1 };
@@ -96,5 +97,7 @@ purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone)
 		tally_add(s, tx, TALLY_SEEN, -w.n);
 	if (gone != NULL)
 		*gone = w.n;
+	if (more != NULL)
+		*more = w.looked == rows;
 	return ok && write_place(tx, &w, rows);
 }

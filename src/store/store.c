@@ -92,7 +92,7 @@ last(struct tx *tx, void *ctx)
 	/* nothing that counts was written */
 	if (s->serial != db_serial(tx))
 		return true;
-	return purge_step(s, tx, s->purge, NULL) && tally_write(s, tx);
+	return purge_step(s, tx, s->purge, NULL, NULL) && tally_write(s, tx);
 }
 
 enum err

@@ -1,0 +1,85 @@
+#ifndef STORE_ADMIN_H
+#define STORE_ADMIN_H
+
+#include "store/store.h"
+#include "store/work.h"
+
+/*
+ * The queue as a person sees and mends it, without a loop.  A handler may
+ * work on it at the same time: what it has claimed is left alone.
+ */
+
+/* Why a message that could be tried is not. */
+enum hold {
+	HOLD_NONE,
+	HOLD_DOWN,	/* its destination is down: until a probe succeeds */
+	HOLD_PARKED	/* its portal is lost: until new tokens arrive */
+};
+
+/* A message; texts live during the callback only, "" where unknown. */
+struct stored {
+	int64_t id;
+	const char *key;
+	enum state state;
+	enum step step;		/* 0: none was refused */
+	const char *reason;	/* of the last failure, or of the hold */
+	const char *event, *member_id, *domain, *connector, *chat;
+	int64_t line, chat_id, message_id, ts;
+	const char *ids;	/* JSON list */
+	const char *body;	/* NULL once erased */
+	int64_t received_us, changed_ms;
+	int64_t next_ms;	/* when it is tried again; 0: not by itself */
+	int64_t tries;
+	enum hold hold;
+};
+
+/* Which messages; NULL or 0 means any.  Those that were acknowledged are
+ * told with what is left of them: their key, and when they came. */
+struct filter {
+	const char *key;
+	enum state state;
+	const char *member_id;
+	const char *chat;
+};
+
+/*
+ * Calls `each` for the messages in order of arrival, until it returns
+ * false; acknowledged ones behind the others.  OK with no call if there is
+ * none, also where no file is yet.  It may take its time: nothing is locked
+ * meanwhile.  What arrives meanwhile is left out.
+ */
+enum err store_each(struct store *, const struct filter *,
+    bool (*each)(void *ctx, const struct stored *), void *ctx,
+    struct problem *);
+
+/*
+ * Refused messages go on from the step that refused them: the one with that
+ * key, or all (NULL), in steps that hold nobody up.  They take their place in
+ * the order of their chats.  An element that could not be read stays.
+ * *n: how many.
+ */
+enum err store_retry(struct store *, const char *key, int64_t *n,
+    struct problem *);
+
+/* Removes the message with that key, and the key, unless a process works on
+ * it; *n is 0 or 1. */
+enum err store_drop(struct store *, const char *key, int64_t *n,
+    struct problem *);
+
+/*
+ * Forgets some of what was done more than keep_ms ago, by time that really
+ * passed; *n: how many.  *more: there is more to look at.
+ */
+enum err store_purge(struct store *, int64_t *n, bool *more,
+    struct problem *);
+
+struct stats {
+	int64_t state[STATE_REFUSED + 1];	/* messages in each */
+	int64_t held, parked;
+	int64_t oldest_ms;	/* of those that wait; 0: none */
+	int64_t portals, rejected, installs, down;
+};
+
+enum err store_stats(struct store *, struct stats *, struct problem *);
+
+#endif

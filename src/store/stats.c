@@ -1,0 +1,75 @@
+/*
+ * Figures of the queue.
+ *
+ * Called by the operator's tool.  Owns nothing.  Counts are kept as messages
+ * move; what waits at places that are down is counted there.
+ */
+#include "store/admin.h"
+
+#include "store/private.h"
+
+#include <string.h>
+
+struct asking_stats {
+	struct db_work db;
+	struct stats *out;
+};
+
+static bool
+count_states(struct tx *tx, struct stats *out)
+{
+	int64_t seen, open;
+	bool ok = tally_read(tx, TALLY_RECEIVED,
+	    &out->state[STATE_RECEIVED]) &&
+	    tally_read(tx, TALLY_DELIVERED, &out->state[STATE_DELIVERED]) &&
+	    tally_read(tx, TALLY_REFUSED, &out->state[STATE_REFUSED]) &&
+	    tally_read(tx, TALLY_SEEN, &seen);
+
+	/* what came and is not in the queue any more */
+	open = out->state[STATE_RECEIVED] + out->state[STATE_DELIVERED] +
+	    out->state[STATE_REFUSED];
+	if (ok)
+		out->state[STATE_ACKNOWLEDGED] = seen > open ? seen - open : 0;
+	return ok;
+}
+
+static bool
+count_waiting(struct tx *tx, struct stats *out)
+{
+	return DB_NUMBER(tx, &out->parked, "SELECT sum(p.ready) FROM room r"
+	    " JOIN place p ON p.member_id = r.member_id"
+	    " WHERE r.parked IS NOT NULL", V_NONE) &&
+	    DB_NUMBER(tx, &out->held, "SELECT (SELECT coalesce(sum(p.ready),"
+	    " 0) FROM room r JOIN place p ON p.member_id = r.member_id"
+	    " WHERE r.parked IS NULL AND r.down_ms <> 0) +"
+	    " (SELECT coalesce(sum(ready), 0) FROM place WHERE down_ms <> 0)",
+	    V_NONE) &&
+	    DB_NUMBER(tx, &out->down, "SELECT (SELECT count(*) FROM place"
+	    " WHERE down_ms <> 0) + (SELECT count(*) FROM room"
+	    " WHERE down_ms <> 0)", V_NONE) &&
+	    DB_NUMBER(tx, &out->oldest_ms, "SELECT received_us / 1000"
+	    " FROM queue ORDER BY id LIMIT 1", V_NONE);
+}
+
+static bool
+stats(struct tx *tx, struct db_work *w)
+{
+	struct stats *out = ((struct asking_stats *)w)->out;
+
+	return count_states(tx, out) && count_waiting(tx, out) &&
+	    DB_NUMBER(tx, &out->portals, "SELECT count(*) FROM portal",
+	    V_NONE) && DB_NUMBER(tx, &out->rejected, "SELECT count(*)"
+	    " FROM portal WHERE rejected IS NOT NULL", V_NONE) &&
+	    DB_NUMBER(tx, &out->installs, "SELECT count(*) FROM install",
+	    V_NONE);
+}
+
+enum err
+store_stats(struct store *s, struct stats *out, struct problem *p)
+{
+	struct asking_stats a = { .db = { .work = stats, .reads = true },
+	    .out = out };
+
+	memset(out, 0, sizeof(*out));
+	return store_now(s, &a.db, p);
+}
