@@ -66,11 +66,18 @@ set_defaults(struct config *c)
 
 /* Only now, as [channel] may stand behind the sections that lean on it. */
 static void
-inherit_timeout(struct config *c)
+inherit_limits(struct config *c)
 {
-	for (size_t i = 1; i < c->channels; i++)
-		if (c->channel[i].timeout == 0)
-			c->channel[i].timeout = c->channel[0].timeout;
+	const struct config_channel *top = &c->channel[0];
+
+	for (size_t i = 1; i < c->channels; i++) {
+		struct config_channel *ch = &c->channel[i];
+
+		if (ch->timeout == 0)
+			ch->timeout = top->timeout;
+		if (ch->in_flight == 0)
+			ch->in_flight = top->in_flight;
+	}
 }
 
 enum err
@@ -92,7 +99,7 @@ config_load(struct config **out, const char *path, struct problem *p)
 		config_free(c);
 		return e;
 	}
-	inherit_timeout(c);
+	inherit_limits(c);
 	*out = c;
 	return ERR_OK;
 }

@@ -24,7 +24,7 @@ struct config_channel {
 	int64_t line;		/* 0: every line of the connector */
 	char *url;
 	int64_t timeout;	/* seconds */
-	int64_t in_flight;	/* hand-overs on their way together */
+	int64_t in_flight;	/* hand-overs at the same time */
 };
 
 /*
@@ -44,9 +44,9 @@ struct config {
 		char *ca_file;
 	} app;
 	struct {
-		int64_t workers;
+		int64_t workers;	/* threads for slow bodies */
 		int64_t body_timeout;
-		int64_t calls;
+		int64_t calls;		/* outgoing, all together */
 		int64_t body_max;
 		int64_t answer_within;
 	} server;

@@ -52,7 +52,11 @@ const struct option config_options[] = {
 	    AT(app.insecure_http), 0, 0, "no", NULL },
 	{ "app", "ca_file", OPT_PATH, AT(app.ca_file), 0, 0, "", NULL },
 
-	{ "server", "workers", OPT_INT, AT(server.workers), 1, 4096, "16",
+	{ "server", "workers", OPT_INT, AT(server.workers), 1, 4096, "4",
+	    NULL },
+	{ "server", "body_timeout", OPT_INT,
+	    AT(server.body_timeout), 1, 3600, "30", NULL },
+	{ "server", "calls", OPT_INT, AT(server.calls), 2, 65536, "512",
 	    NULL },
 	{ "server", "body_max", OPT_INT,
 	    AT(server.body_max), 1024, 1 << 30, "1048576", NULL },
@@ -68,6 +72,8 @@ const struct option config_options[] = {
 	    "spool:/var/spool/imconnector", "spool http https null" },
 	{ "channel", "timeout", OPT_INT, CHANNEL_AT(timeout), 1, 3600, "30",
 	    NULL },
+	{ "channel", "in_flight", OPT_INT,
+	    CHANNEL_AT(in_flight), 1, 4096, "32", NULL },
 
 	{ "retry", "first", OPT_INT, AT(retry.first), 1, 3600, "2", NULL },
 	{ "retry", "longest", OPT_INT, AT(retry.longest), 1, 86400, "600",

@@ -31,7 +31,7 @@ struct option {
 	const char *words;
 };
 
-#define CONFIG_OPTIONS 29	/* rows, for arrays with one entry per row */
+#define CONFIG_OPTIONS 32	/* rows, for arrays with one entry per row */
 #define CONFIG_NAME_MAX 64	/* bytes in a connector's name */
 
 extern const struct option config_options[CONFIG_OPTIONS];

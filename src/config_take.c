@@ -41,7 +41,7 @@ config_no_memory(struct config_reader *r)
 	return r->e;
 }
 
-/* A section of its own has nothing to fall back on but the timeout. */
+/* A section of its own has nothing to fall back on but the limits. */
 enum err
 config_end_section(struct config_reader *r)
 {

@@ -30,7 +30,9 @@ check_defaults(const struct config *c)
 	assert_int_equal(c->app.connectors.n, 0);
 	assert_false(c->app.insecure_http);
 	assert_string_equal(c->app.ca_file, "");
-	assert_int_equal(c->server.workers, 16);
+	assert_int_equal(c->server.workers, 4);
+	assert_int_equal(c->server.body_timeout, 30);
+	assert_int_equal(c->server.calls, 512);
 	assert_int_equal(c->server.body_max, 1048576);
 	assert_int_equal(c->server.answer_within, 5);
 	assert_string_equal(c->store.url,
@@ -52,6 +54,7 @@ check_defaults(const struct config *c)
 	assert_int_equal(c->channel[0].line, 0);
 	assert_string_equal(c->channel[0].url, "spool:/var/spool/imconnector");
 	assert_int_equal(c->channel[0].timeout, 30);
+	assert_int_equal(c->channel[0].in_flight, 32);
 }
 
 static void
@@ -113,8 +116,11 @@ static const char everything[] =
     "[connector one/107]\n"
     "timeout = 7\n"
     "url = null:\n"
+    "in_flight = 1\n"
     "[server]\r\n"
     "  workers = 4096\r\n"
+    "body_timeout = 3600\n"
+    "calls = 65536\n"
     "body_max = 1073741824\n"
     "answer_within: 600\n"
     "[store]\n"
@@ -125,6 +131,7 @@ static const char everything[] =
     "[channel]\n"
     "url = spool:/tmp/spool\n"
     "timeout = 3600\n"
+    "in_flight = 4096\n"
     "[retry]\n"
     "first = 3600\n"
     "longest = 3600\n"
@@ -165,6 +172,8 @@ check_everything(const struct config *c, const char *hook)
 {
 	check_everything_app(c);
 	assert_int_equal(c->server.workers, 4096);
+	assert_int_equal(c->server.body_timeout, 3600);
+	assert_int_equal(c->server.calls, 65536);
 	assert_int_equal(c->server.body_max, 1 << 30);
 	assert_int_equal(c->server.answer_within, 600);
 	assert_string_equal(c->store.url, "sqlite:/tmp/q;x.db");
@@ -183,14 +192,17 @@ check_everything(const struct config *c, const char *hook)
 	assert_int_equal(c->channels, 3);
 	assert_string_equal(c->channel[0].url, "spool:/tmp/spool");
 	assert_int_equal(c->channel[0].timeout, 3600);
+	assert_int_equal(c->channel[0].in_flight, 4096);
 	assert_string_equal(c->channel[1].connector, "one");
 	assert_int_equal(c->channel[1].line, 107);
 	assert_string_equal(c->channel[1].url, "null:");
 	assert_int_equal(c->channel[1].timeout, 7);
+	assert_int_equal(c->channel[1].in_flight, 1);
 	assert_string_equal(c->channel[2].connector, "One");
 	assert_int_equal(c->channel[2].line, 0);
 	assert_string_equal(c->channel[2].url, hook);
 	assert_int_equal(c->channel[2].timeout, 3600);
+	assert_int_equal(c->channel[2].in_flight, 4096);
 }
 
 static void
@@ -340,7 +352,7 @@ test_print_defaults(void **state)
 	assert_null(strstr(buf_str(&b), "is set"));
 	assert_memory_equal(b.p, "[app]\nclient_id =\n", 18);
 	assert_non_null(strstr(b.p, "\n\t*.bitrix24."));
-	assert_non_null(strstr(b.p, "\n[server]\nworkers = 16\n"));
+	assert_non_null(strstr(b.p, "\n[server]\nworkers = 4\n"));
 	assert_non_null(strstr(b.p, "\n[log]\nlevel = info\nto = stderr\n"));
 	buf_free(&b);
 	config_free(again);
@@ -362,7 +374,7 @@ test_print_everything(void **state)
 	assert_non_null(strstr(buf_str(&b), "\n; application_token is set\n"));
 	assert_non_null(strstr(b.p, "\n; client_secret is set\n"));
 	assert_non_null(strstr(b.p, "\n[connector one/107]\nurl = null:\n"
-	    "timeout = 7\n"));
+	    "timeout = 7\nin_flight = 1\n"));
 	assert_null(strstr(b.p, "tok=en"));
 	assert_null(strstr(b.p, "token_file"));
 	buf_free(&b);

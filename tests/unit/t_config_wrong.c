@@ -80,6 +80,18 @@ static const struct {
 	{ "[server]\nworkers = 5s\n",
 	    ":2: [server] workers must be a number from 1 to 4096, not \"5s\""
 	},
+	{ "[server]\nbody_timeout = 0\n", ":2: [server] body_timeout must be "
+	    "a number from 1 to 3600, not \"0\"" },
+	{ "[server]\nbody_timeout = 3601\n", ":2: [server] body_timeout must "
+	    "be a number from 1 to 3600, not \"3601\"" },
+	{ "[server]\ncalls = 1\n", ":2: [server] calls must be a number "
+	    "from 2 to 65536, not \"1\"" },
+	{ "[server]\ncalls = 65537\n", ":2: [server] calls must be a number "
+	    "from 2 to 65536, not \"65537\"" },
+	{ "[channel]\nin_flight = 0\n", ":2: [channel] in_flight must be a "
+	    "number from 1 to 4096, not \"0\"" },
+	{ "[connector a]\nin_flight = 4097\n", ":2: [connector a] in_flight "
+	    "must be a number from 1 to 4096, not \"4097\"" },
 	{ "[retry]\ngive_up_after = 99999999999999999999\n", ":2: [retry] "
 	    "give_up_after must be a number from 60 to 31536000, "
 	    "not \"99999999999999999999\"" },
