@@ -183,6 +183,8 @@ end_store(struct setup *s, int64_t wait_ms)
 bool
 setup_free(struct setup *s, int64_t wait_ms)
 {
+	if (s->relay != NULL)
+		relay_stop(s->relay);
 	if (!pool_free(s->readers, wait_ms))
 		return false;
 	s->readers = NULL;

@@ -29,6 +29,23 @@ rooms_oauth(struct rooms *all)
 	return &all->oauth;
 }
 
+size_t
+rooms_busy(const struct rooms *all)
+{
+	size_t busy = 0;
+
+	for (size_t i = 0; i < all->table.slots; i++)
+		for (const struct table_node *n = all->table.slot[i];
+		    n != NULL; n = n->next) {
+			const struct room *r = (const struct room *)
+			    ((const char *)n - offsetof(struct room, node));
+
+			busy += r->asking || r->calls != 0 || r->noting ||
+			    r->changing || r->pump.listed;
+		}
+	return busy;
+}
+
 const char *
 room_member(const struct room *r)
 {
@@ -134,8 +151,6 @@ absorb(struct room *r)
 	r->others_wait = a->others_wait;
 	r->parked = a->parked;
 	r->reset_ms = a->reset_ms;
-	if (a->reset_ms > clock_wall(r->all->env->clock))
-		r->wait_until = mono_of(r, a->reset_ms);
 	r->ask_at = a->credit_ms != 0 ? mono_of(r, a->credit_ms) : 0;
 	room_set_portal(r, a->installed ? &a->portal : NULL);
 	if (a->probe) {
@@ -241,10 +256,6 @@ may_call(struct room *r, const struct room_want *w)
 
 	if (r->down && !w->probe)
 		return false;
-	if (now < r->wait_until) {
-		pump_at(r, r->wait_until);
-		return false;
-	}
 	if (r->credits > 0 && r->credit_until > now && r->calls < r->slots)
 		return true;
 	if (r->calls < r->slots || r->slots < most)

@@ -38,6 +38,8 @@ struct room_want {
 enum err rooms_new(struct rooms **, const struct env *);
 void rooms_free(struct rooms *);	/* NULL is fine */
 const struct env *rooms_env(const struct rooms *);
+/* Rooms that call, ask, or have something written. */
+size_t rooms_busy(const struct rooms *);
 struct oauth_calls *rooms_oauth(struct rooms *);
 
 /*

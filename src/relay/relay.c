@@ -305,7 +305,8 @@ relay_env(const struct relay *r)
 size_t
 relay_busy(const struct relay *r)
 {
-	return r->journeys + r->writes + install_busy(r->proofs) + r->looking;
+	return r->journeys + r->writes + install_busy(r->proofs) +
+	    r->looking + rooms_busy(r->rooms);
 }
 
 void

@@ -21,7 +21,7 @@
 /* A row of `place` that is due.  Texts live with the rows. */
 struct candidate {
 	struct look_place place;
-	int64_t down_ms, owner;
+	int64_t down_ms, owner, ready;
 	char *reason;
 };
 
@@ -107,7 +107,7 @@ forget(struct looking *l)
 }
 
 #define PLACE_COLUMNS "SELECT number, kind, member_id, connector, line, name," \
-	" down_ms, owner, reason FROM place WHERE "
+	" down_ms, owner, reason, ready FROM place WHERE "
 
 static bool
 copy_candidates(struct rows *r, struct candidate *c, size_t *n, size_t max)
@@ -127,6 +127,7 @@ copy_candidates(struct rows *r, struct candidate *c, size_t *n, size_t max)
 			.down_ms = db_int(r, 6),
 			.owner = db_int(r, 7),
 			.reason = dup(db_text(r, 8), &ok),
+			.ready = db_int(r, 9),
 		};
 	return db_end(r) && ok;
 }
@@ -290,8 +291,13 @@ look_at_tell(struct looking *l, struct tx *tx, struct candidate *c,
 static bool
 look_at(struct looking *l, struct tx *tx, struct candidate *c)
 {
-	bool serve;
-	bool ok = c->place.kind == PLACE_TELL ?
+	bool serve, ok;
+
+	/* nothing waits there any more */
+	if (c->down_ms == 0 && c->ready <= 0)
+		return DB_RUN(tx, "DELETE FROM place WHERE number = ?1",
+		    V_INT(c->place.number));
+	ok = c->place.kind == PLACE_TELL ?
 	    look_at_tell(l, tx, c, &serve) :
 	    look_at_channel(l, tx, c, &serve);
 
