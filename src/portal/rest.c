@@ -46,6 +46,8 @@ finish(struct rest_call *c)
 		room_was(room, c->v.down, c->probe, c->v.reason);
 	if (c->v.kind == VERDICT_OK)
 		room_limits(room, c->v.reset_at * 1000, false);
+	if (c->v.kind == VERDICT_OK && !c->stored)
+		room_set_token(room, c->token);
 	if (c->v.kind == VERDICT_LIMIT)
 		room_limits(room, 0, true);
 	room_call_ended(room);
@@ -75,6 +77,24 @@ keep(struct rest_call *c, const char *s)
 	return arena_dup(&c->arena, s, strlen(s));
 }
 
+/* A token that worked for a newer event of the portal, once. */
+static bool
+newer_token(struct rest_call *c)
+{
+	const char *token = room_token(c->room);
+	bool tried = c->newer || token == NULL || (c->token != NULL &&
+	    strcmp(token, c->token) == 0);
+
+	c->newer = true;
+	for (size_t i = 0; !tried && i < c->owns; i++)
+		tried = strcmp(c->own[i], token) == 0;
+	if (tried || (token = keep(c, token)) == NULL)
+		return false;
+	c->token = token;
+	c->stored = false;
+	return true;
+}
+
 /* The next event's token that was not tried yet.  False: none. */
 static bool
 own_token(struct rest_call *c)
@@ -90,7 +110,7 @@ own_token(struct rest_call *c)
 		c->stored = p != NULL && strcmp(token, p->access_token) == 0;
 		return true;
 	}
-	return false;
+	return newer_token(c);
 }
 
 /* The stored token, unless it is the one that failed. */
@@ -243,6 +263,16 @@ move(struct rest_call *c)
 	return true;
 }
 
+/* One that was refused serves nobody any more. */
+static void
+forget_token(struct rest_call *c)
+{
+	const char *token = room_token(c->room);
+
+	if (token != NULL && strcmp(token, c->token) == 0)
+		room_set_token(c->room, NULL);
+}
+
 static void
 on_answer(struct http_call *h)
 {
@@ -260,6 +290,7 @@ on_answer(struct http_call *h)
 	case VERDICT_EXPIRED:
 	case VERDICT_TOKEN:
 	case VERDICT_ACCESS:
+		forget_token(c);
 		climb(c);
 		break;
 	case VERDICT_MOVED:
@@ -327,6 +358,7 @@ clear(struct rest_call *c)
 	c->stored = c->renewed = c->moved = false;
 	c->token = c->at = NULL;
 	c->next_own = 0;
+	c->newer = false;
 	c->calls = 0;
 	c->took_ms = 0;
 	c->route = env_route(env_of(c));

@@ -47,7 +47,7 @@ struct rest_call {
 	const char *at;		/* the endpoint in use */
 	const char *token;	/* the token in use */
 	size_t next_own;
-	bool stored, renewed, moved;
+	bool stored, renewed, moved, newer;
 	int calls;
 	struct task task;
 };

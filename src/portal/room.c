@@ -419,6 +419,7 @@ destroy(struct room *r)
 	loop_disarm(loop, &r->timer);
 	table_remove(&r->all->table, &r->node);
 	room_ask_free(&r->ask);
+	free(r->token);
 	arena_free(&r->arena);
 	free(r->member_id);
 	loop_bury(loop, r);

@@ -75,6 +75,11 @@ bool room_is_parked(const struct room *);
 void room_was(struct room *, bool down, bool probe, const char *reason);
 void room_set_parked(struct room *, const char *reason);
 
+/* An event's own token that worked, for others of the portal; NULL: none.
+ * It lives until the next turn at least. */
+const char *room_token(const struct room *);
+void room_set_token(struct room *, const char *);
+
 /* What an answer said of its limits.  reset_ms 0: nothing. */
 void room_limits(struct room *, int64_t reset_ms, bool full);
 int64_t room_reset_ms(const struct room *);

@@ -11,6 +11,7 @@
 #include "portal/room_inside.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -133,6 +134,23 @@ room_was(struct room *r, bool down, bool probe, const char *reason)
 	change_now(r, down);
 	if (r->all->news != NULL)
 		r->all->news(r->all->ctx, r, down ? ROOM_DOWN : ROOM_UP);
+}
+
+const char *
+room_token(const struct room *r)
+{
+	return r->token;
+}
+
+/* Without memory there is none, as before. */
+void
+room_set_token(struct room *r, const char *token)
+{
+	if (r->token != NULL && token != NULL &&
+	    strcmp(r->token, token) == 0)
+		return;
+	free(r->token);
+	r->token = token != NULL ? strdup(token) : NULL;
 }
 
 const struct portal *

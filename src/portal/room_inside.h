@@ -39,6 +39,7 @@ struct room {
 	struct arena arena;	/* of the next */
 	struct portal portal;
 	bool installed;
+	char *token;		/* of an event, the last that worked */
 	/* what is to be written, and what is being written */
 	struct room_note due;	/* parked: in the next */
 	bool noting;

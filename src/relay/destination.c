@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define HIGH_FACTOR 4		/* of in_flight: what may wait in memory */
-#define HIGH_MIN 64
+#define HIGH_MIN 1024
 #define TAKE_MAX 256		/* read back at once */
 
 struct destination {
@@ -226,6 +226,8 @@ on_taken(struct db_work *w)
 
 	d->taking = false;
 	r->writes--;
+	if (ok)
+		look_sure(r);
 	d->stored = d->stored && ok && !d->up.empty;
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("place", d->name),
@@ -274,6 +276,9 @@ pump(struct task *t)
 	struct journey *j;
 
 	d->users++;
+	/* it was stopped for long: what waits here may be others' by now */
+	if (d->queued != 0 && !look_is_sure(d->relay))
+		empty_queue(d);
 	while ((j = TAILQ_FIRST(&d->queue)) != NULL &&
 	    d->in_flight < (size_t)d->config->in_flight &&
 	    (!d->down || j->probe) && !d->relay->stopping) {

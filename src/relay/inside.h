@@ -36,6 +36,9 @@ struct relay {
 	struct peeking peek;
 	struct looking look;
 	bool looking, look_again;
+	struct db_work beat;
+	bool beating;
+	int64_t sure_at;		/* when our claims held for sure */
 	bool looked_empty;		/* the last look found nothing */
 	struct problem look_problem;
 	int64_t limit;			/* of a pass: messages to begin, or */
@@ -184,6 +187,11 @@ void await_drop_all(struct relay *);
 /* ---- look.c: what is due */
 
 void look_init(struct relay *);
+/* A write of this process has just been made: its claims hold. */
+void look_sure(struct relay *);
+/* Whether they hold, or it was stopped for so long that others may have
+ * taken them. */
+bool look_is_sure(const struct relay *);
 
 /* ---- stale.c: places of channels that the configuration has no more */
 

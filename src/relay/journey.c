@@ -461,6 +461,8 @@ on_noted(struct db_work *w)
 		room_asked(line_room(j->line), ok);
 		j->ask = j->moving.ask = NULL;
 	}
+	if (ok)
+		look_sure(r);
 	if (!ok) {
 		log_error(r->env.log, "store-failed", F_STR("key",
 		    j->work->key), F_STR("reason", w->problem.text));

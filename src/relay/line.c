@@ -10,6 +10,7 @@
  */
 #include "relay/line.h"
 
+#include "portal/rest.h"
 #include "relay/tell.h"
 
 #include <stddef.h>
@@ -20,7 +21,8 @@
 #define GATHER_MIN_MS 1
 #define GATHER_MAX_MS 25
 #define BULK_MS 1000
-#define FULL_CALLS 4		/* what waits in memory, in calls */
+#define FULL_CALLS 4		/* what waits in memory, in calls, */
+#define FULL_MORE 1024		/* and messages beside them */
 
 static void
 pump_soon(struct line *l)
@@ -49,7 +51,7 @@ line_batch(const struct line *l)
 bool
 line_is_full(const struct line *l)
 {
-	return l->n >= FULL_CALLS * line_batch(l) + 64;
+	return l->n >= FULL_CALLS * line_batch(l) + FULL_MORE;
 }
 
 void
@@ -67,10 +69,18 @@ line_came(struct line *l, bool bulk)
 	pump_soon(l);
 }
 
+/* Its portal is parked, and it brings no token that might work. */
+static bool
+cannot_be_told(const struct line *l, const struct journey *j)
+{
+	return room_is_parked(l->room) && !rest_is_token(j->work->token) &&
+	    room_token(l->room) == NULL && !j->own_work;
+}
+
 void
 line_queue(struct line *l, struct journey *j)
 {
-	if (l->relay->stopping) {
+	if (l->relay->stopping || cannot_be_told(l, j)) {
 		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
 
 		TAILQ_INSERT_TAIL(&one, j, link);
@@ -145,6 +155,9 @@ on_taken(struct db_work *w)
 		journey_go(j);
 	}
 	free(l->up.work);
+	/* nothing was left to probe it with: it is up for all we know */
+	if (l->up.n == 0 && ok && l->probe)
+		room_was(l->room, false, true, "");
 	if (l->up.n == 0)
 		l->probe = l->want.probe = false;
 	if (l->let_in)
@@ -207,7 +220,8 @@ static bool
 reads_ahead(const struct line *l)
 {
 	return l->stored && room_has_slot(l->room) &&
-	    !room_is_down(l->room) && !room_is_parked(l->room);
+	    !room_is_down(l->room) && (!room_is_parked(l->room) ||
+	    room_token(l->room) != NULL);
 }
 
 static void

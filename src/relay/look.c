@@ -15,6 +15,7 @@
 #define PEEK_MS 500		/* between looks when nothing is due */
 #define PLACES 128		/* told in one look */
 #define PROBE_MORE_MS 30000	/* beyond the call's own time */
+#define SURE_MS 15000		/* half of what others wait (db/alive.c) */
 
 static void look(struct relay *);
 
@@ -102,6 +103,47 @@ look(struct relay *r)
 	env_submit(&r->env, &r->look.db);
 }
 
+void
+look_sure(struct relay *r)
+{
+	r->sure_at = loop_now(r->env.loop);
+}
+
+bool
+look_is_sure(const struct relay *r)
+{
+	return loop_now(r->env.loop) - r->sure_at < SURE_MS;
+}
+
+static bool
+show_beat(struct tx *tx, struct db_work *w)
+{
+	(void)w;
+	return db_beat(tx);
+}
+
+static void
+on_beat(struct db_work *w)
+{
+	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
+	    beat));
+
+	r->beating = false;
+	if (w->end == ERR_OK)
+		look_sure(r);
+}
+
+/* While messages are in work here, others see that we live. */
+static void
+beat(struct relay *r)
+{
+	if (r->beating || r->journeys == 0)
+		return;
+	r->beating = true;
+	r->beat = (struct db_work){ .work = show_beat, .done = on_beat };
+	env_submit(&r->env, &r->beat);
+}
+
 static void
 on_peeked(struct db_work *w)
 {
@@ -128,6 +170,7 @@ on_timer(struct timer *t)
 
 	if (r->looking || r->closing)
 		return;
+	beat(r);
 	r->looking = true;
 	r->peek = (struct peeking){ .db.done = on_peeked,
 	    .store = r->env.store };

@@ -22,6 +22,7 @@ struct visit {
 	size_t refs;
 	size_t pending;		/* messages that are waited for */
 	bool stored, late, answered;
+	bool repeats;		/* some of its messages came before */
 	const struct problem *unusable;	/* it is only kept, for this */
 	struct problem why;
 	struct destination *destination;
@@ -126,7 +127,7 @@ set_state(struct visit *v, size_t index, enum state state)
 	int64_t id = v->arrival[index].id;
 
 	v->state[index] = state;
-	if (v->event->messages == 1)
+	if (!v->repeats)
 		return;
 	for (size_t i = index + 1; i < v->event->messages; i++)
 		if (!v->arrival[i].fresh && v->arrival[i].id == id)
@@ -178,14 +179,16 @@ struct chat {
 	struct table_node node;
 };
 
-/* One behind another of its event follows soon; it is waited for, too. */
+/* One behind another of its event follows soon, as what only waits for room
+ * in memory; it is waited for, too. */
 static void
 await_behind(struct visit *v, const struct table *chats, size_t i)
 {
 	const struct arrival *a = &v->arrival[i];
+	bool soon = a->ready ? !v->taking.down :
+	    table_find(chats, a->chat_number, NULL) != NULL;
 
-	if (table_find(chats, a->chat_number, NULL) == NULL ||
-	    await_add(v->relay, a->id, v, i, NULL) != ERR_OK)
+	if (!soon || await_add(v->relay, a->id, v, i, NULL) != ERR_OK)
 		return;
 	v->waits[i] = true;
 	v->pending++;
@@ -204,6 +207,9 @@ begin_one(struct visit *v)
 {
 	struct journey *j;
 
+	if (v->arrival[0].ready && !v->taking.down &&
+	    await_add(v->relay, v->arrival[0].id, v, 0, NULL) == ERR_OK)
+		wait_for(v, 0);
 	if (!v->arrival[0].claimed)
 		return;
 	j = journey_of_visit(v, 0, &v->arrival[0], &v->event->message[0]);
@@ -221,7 +227,7 @@ begin_several(struct visit *v)
 	size_t n = v->event->messages;
 
 	for (size_t i = 0; i < n && chat != NULL; i++)
-		if (v->arrival[i].claimed)
+		if (v->arrival[i].claimed || v->arrival[i].ready)
 			(void)table_add(&chats, &chat[i].node,
 			    v->arrival[i].chat_number);
 	for (size_t i = 0; i < n; i++)
@@ -266,6 +272,7 @@ stored(struct visit *v)
 	for (size_t i = 0; i < n; i++) {
 		log_arrival(v, &v->event->message[i], &v->arrival[i]);
 		v->state[i] = v->arrival[i].state;
+		v->repeats = v->repeats || !v->arrival[i].fresh;
 	}
 	v->stored = true;
 	if (v->unusable != NULL) {
@@ -290,6 +297,8 @@ on_stored(struct db_work *w)
 	    taking));
 
 	fault_point("take-after-commit");
+	if (w->end == ERR_OK)
+		look_sure(v->relay);
 	if (v->destination != NULL)
 		destination_unreserve(v->destination, v->reserved);
 	if (w->end != ERR_OK)

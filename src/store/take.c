@@ -142,6 +142,7 @@ insert(struct tx *tx, struct taking *t, const struct message *m,
 	const struct event *ev = t->event;
 
 	a->claimed = turn == TURN_IN_WORK;
+	a->ready = turn == TURN_READY;
 	t->claimed += a->claimed;
 	return DB_NUMBER(tx, &a->id, "INSERT INTO queue(state, turn, owner,"
 	    " place, chat, message_id, chat_id, line, received_us, ts, key,"

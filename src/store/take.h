@@ -10,7 +10,8 @@ struct arrival {
 	char key[KEY_MAX];
 	enum state state;
 	bool fresh;		/* stored now; else it was there already */
-	bool claimed;		/* fresh, and ours to hand over now */
+	bool claimed;		/* fresh, and ours to hand over now; or */
+	bool ready;		/* waits at its place, its chat's first */
 	int64_t received_us;	/* Unix time of its first arrival */
 	int64_t chat_number;
 };
