@@ -186,7 +186,7 @@ is_held(struct trip *t, struct work *w)
 
 	place_of(t->r, w, place);
 	until = place_down_until(t->r, place);
-	return until != 0 && store_hold(t->r->env.store, w, until, &p) ==
+	return until != 0 && store_hold_one(t->r->env.store, w, until, &p) ==
 	    ERR_OK;
 }
 

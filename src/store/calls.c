@@ -281,12 +281,21 @@ wait_again(struct store *s, const struct asking *a)
 	return a->fresh || sqlite_done(s->db, st);
 }
 
+/*
+ * The portal is down.  What was delivered just now is held by itself: others
+ * that wait are not its business, however many they are.  The retry holds all
+ * that it would come upon.
+ */
 static bool
-hold_all(struct store *s, const struct asking *a)
+hold_first(struct store *s, const struct asking *a)
 {
 	const struct work like = { .state = STATE_DELIVERED,
 	    .member_id = a->line->member_id };
 
+	if (a->first == NULL)
+		return true;
+	if (a->fresh)
+		return hold_row(s, a->first->id, a->call->at_ms);
 	return release_first(s, a, store_now(s)) && destination_wait(s, &like,
 	    a->call->at_ms, HOLD_NONE, HOLD_DOWN);
 }
@@ -303,7 +312,7 @@ begin_call(struct store *s, void *ctx)
 	if (!may_leave(s, a))
 		return false;
 	if (c->leave == LEAVE_DOWN)
-		return hold_all(s, a);
+		return hold_first(s, a);
 	if (c->leave == LEAVE_LATER)
 		return wait_again(s, a);
 	if (!gather(s, a))

@@ -24,7 +24,7 @@ struct line {
 enum leave {
 	LEAVE_GRANTED,	/* call now, with `work` */
 	LEAVE_LATER,	/* enough are on their way, or the bucket is full */
-	LEAVE_DOWN,	/* the portal is down: what waited is held */
+	LEAVE_DOWN,	/* the portal is down: `first` is held */
 	LEAVE_NOTHING	/* no message waits */
 };
 

@@ -138,6 +138,9 @@ struct portal;
 bool portal_read(struct store *, const char *member_id, struct arena *,
     struct portal *, bool *found);
 
+/* store_hold_one() within a transaction. */
+bool hold_row(struct store *, int64_t id, int64_t until_ms);
+
 /*
  * Sets the due time and hold of what waits for the same step and destination
  * as `like`, unless it is later already.  Within a transaction.
