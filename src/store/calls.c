@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CALL_ARENA_MAX ((size_t)32 * 1024 * 1024)
+#define ITEM_BYTES 160	/* of a message in it but its chat and ids */
 #define BUSY_MS 1000	/* whoever calls looks for more; else the retry */
 
 void
@@ -175,12 +176,42 @@ select_group(struct store *s, enum group group)
 	}
 }
 
+/* A message in a status call, at most: all of its chat id may be escaped. */
+static size_t
+weight(size_t chat, size_t ids)
+{
+	return ITEM_BYTES + 6 * chat + ids;
+}
+
+static size_t
+weight_of_all(const struct call *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct work *w = c->work[i];
+
+		n += weight(w->chat != NULL ? strlen(w->chat) : 0,
+		    w->ids != NULL ? strlen(w->ids) : 0);
+	}
+	return n;
+}
+
+/* Whether the message that the statement stands on still goes with it. */
+static bool
+has_room(sqlite3_stmt *st, const struct call *c, size_t *bytes)
+{
+	*bytes += weight((size_t)sqlite3_column_bytes(st, ROW_CHAT),
+	    (size_t)sqlite3_column_bytes(st, ROW_IDS));
+	return c->n == 0 || *bytes <= CALL_BYTES_MAX;
+}
+
 static bool
 read_group(struct store *s, struct asking *a, enum group group, size_t max)
 {
 	sqlite3_stmt *st = select_group(s, group);
 	struct call *c = a->call;
-	size_t end = c->n + max;
+	size_t end = c->n + max, bytes = weight_of_all(c);
 	int rc = SQLITE_DONE;
 
 	if (st == NULL)
@@ -191,7 +222,8 @@ read_group(struct store *s, struct asking *a, enum group group, size_t max)
 	bind_int(st, 4, a->first != NULL ? a->first->id : 0);
 	bind_int(st, 5, store_now(s));
 	bind_int(st, 6, (int64_t)max);
-	while (c->n < end && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (c->n < end && (rc = sqlite3_step(st)) == SQLITE_ROW &&
+	    has_room(st, c, &bytes)) {
 		struct work *w = arena_alloc(&c->arena, sizeof(*w));
 
 		if (w == NULL || !row_read(st, &c->arena, w))

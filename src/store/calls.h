@@ -21,6 +21,12 @@ struct line {
 	const char *place;	/* the portal's name as a destination */
 };
 
+/*
+ * What the messages of one call may come to, as JSON: well below what web
+ * servers take (nginx: 1 MiB).  One that is larger by itself goes alone.
+ */
+#define CALL_BYTES_MAX ((size_t)512 * 1024)
+
 enum leave {
 	LEAVE_GRANTED,	/* call now, with `work` */
 	LEAVE_LATER,	/* enough are on their way, or the bucket is full */
@@ -49,10 +55,10 @@ void call_free(struct call *);
 
 /*
  * Asks for a call and claims what goes with it: up to store_opts.batch
- * delivered messages of the line, with `first` (claimed by the caller, or
- * NULL) among them.  A message that must go alone goes alone.  Unless it is
- * granted, `first` waits again, unclaimed.  A `probe` is granted to a portal
- * that is down.  ERR_DISK.
+ * delivered messages of the line, and CALL_BYTES_MAX, with `first` (claimed
+ * by the caller, or NULL) among them.  A message that must go alone goes
+ * alone.  Unless it is granted, `first` waits again, unclaimed.  A `probe` is
+ * granted to a portal that is down.  ERR_DISK.
  */
 enum err store_call_begin(struct store *, const struct line *,
     const struct work *first, bool probe, struct call *, struct problem *);

@@ -163,6 +163,43 @@ def test_an_event_of_5000_messages(start, portals, front):
     assert len(portal.deliveries) <= 60
 
 
+WEB_SERVER = 1 << 20        # what nginx takes unless it is told otherwise
+
+
+def told_in_bounds(portal, n):
+    """All of them, each once, and no call larger than web servers take."""
+    wait_until(lambda: len(portal.first_ids) == n or None, 60)
+    told_once(portal, range(1, n + 1))
+    assert max(len(c.body) for c in portal.deliveries) <= WEB_SERVER
+
+
+def test_long_ids_cut_a_batch(start, portals, channel):
+    """The channel gives as long ids as it may, status_batch is the most."""
+    portal = portals()
+    long_id = "i" * 60000
+    channel.always(f'json:{{"id":"{long_id}"}}')
+    server = start("fcgi", app=APP, retry=SOON,
+                   channel={"url": channel.url},
+                   portal={"status_batch": 1000, "burst": 1000, "rate": 250})
+    post(server, of(portal, *(message(i) for i in range(1, 301))))
+    told_in_bounds(portal, 300)
+    assert all(ids == [long_id] for ids in portal.first_ids.values())
+    # but a call takes what it can
+    assert max(len(c) for c in told(portal)) >= 4
+
+
+def test_long_chat_ids_cut_a_batch(start, portals):
+    """They come to wait while the one call is on its way."""
+    portal = portals()
+    portal.script("slow:3:ok")
+    server = start("fcgi", app=APP, retry=SOON, channel={"url": "null:"},
+                   portal={"status_batch": 1000, "burst": 1000, "rate": 250,
+                           "calls_in_flight": 1})
+    post_all(server, [of(portal, message(i, chat=f"{i}" + "c" * 200000))
+                      for i in range(1, 91)], 8)
+    told_in_bounds(portal, 90)
+
+
 def test_an_event_of_200_messages_is_answered_200(start, portals):
     portal = portals()
     server = start("fcgi", app=APP, channel={"url": "null:"})
