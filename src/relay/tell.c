@@ -20,11 +20,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define CALLS_MAX 5	/* of one ladder; a move to a new address, too */
-#define GATHER_MIN_MS 1	/* how long a call waits for more to go with it */
-#define GATHER_MAX_MS 25
 
 struct telling {
 	const struct relay *r;
@@ -390,89 +387,4 @@ tell(const struct relay *r, struct call *c, bool probe,
 		place_was(r, place, c->work[0], t.v.down, probe);
 		judge(&t);
 	}
-}
-
-void
-line_of(const struct work *w, struct line *line, char place[PLACE_MAX])
-{
-	place_of_portal(w->member_id, place);
-	*line = (struct line){ w->member_id, w->connector, w->line, place };
-}
-
-/*
- * An idle portal is called at once.  But while another call is on its way,
- * those that it answers soon send their next events: an eighth of the time
- * that a call takes costs little, and saves most of them a whole one.
- */
-static void
-wait_for_more(const struct relay *r, const struct line *line, struct call *c)
-{
-	int64_t ms = c->took_ms / 8;
-	struct timespec t = { 0, 0 };
-	struct problem p = { 0 };
-
-	if (c->others == 0 || c->work[0]->alone)
-		return;
-	if (ms < GATHER_MIN_MS)
-		ms = GATHER_MIN_MS;
-	t.tv_nsec = (ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS) * 1000000;
-	(void)nanosleep(&t, NULL);
-	if (store_call_more(r->env.store, line, c, &p) != ERR_OK)
-		log_error(r->env.log, "store-failed", F_STR("reason",
-		    p.text));
-}
-
-struct good_news {
-	const struct relay *r;
-	const struct call *call;
-};
-
-/* Whoever waits is told before it is written: a crash only repeats it. */
-static void
-spread(void *ctx)
-{
-	const struct good_news *g = ctx;
-
-	waiting_tell(g->r->waiting, g->call->work, g->call->n,
-	    STATE_ACKNOWLEDGED);
-}
-
-bool
-tell_on(const struct relay *r, struct call *c, bool probe,
-    struct patience *patience)
-{
-	struct deadline until = deadline_in(r->env.clock,
-	    r->env.config->server.answer_within * 1000);
-	bool good = false, first = true;
-
-	while (c->leave == LEAVE_GRANTED) {
-		bool more = deadline_left(&until) > 0;
-		char place[PLACE_MAX];
-		struct good_news news = { r, c };
-		struct problem p = { 0 };
-		struct call_end end;
-		struct call next;
-		struct line line;
-
-		line_of(c->work[0], &line, place);
-		if (!probe)
-			wait_for_more(r, &line, c);
-		tell(r, c, probe, patience, &end);
-		good = first ? end.acknowledged : good;
-		first = probe = false;
-		call_init(&next);
-		if (end.acknowledged)
-			end.queued = (struct on_queued){ spread, &news };
-		/* those who wait for more than this call brings */
-		end.at_leisure = !r->one_shot &&
-		    waiting_count(r->waiting) <= c->n;
-		if (store_call_end(r->env.store, c, &end, &line, more ?
-		    &next : NULL, &p) != ERR_OK)
-			log_error(r->env.log, "store-failed", F_STR("key",
-			    c->work[0]->key), F_STR("reason", p.text));
-		call_free(c);
-		*c = next;
-	}
-	call_free(c);
-	return good;
 }
