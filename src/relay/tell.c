@@ -2,12 +2,12 @@
  * delivered -> acknowledged: Bitrix24 is told.
  *
  * Called by the relay for what was just handed over, and by the retry, with a
- * call that the store has granted.  Owns nothing.  The ladder of tokens
- * (design, trust): a message that is told alone goes with its event's own
- * token first, then the stored one; a batch with the stored one first, then
- * the events' own, the newest first; and only the stored one's end causes a
- * refresh.  Which answer means what is the verdict's to say (contract,
- * section 5); what follows from it is here.
+ * call that the store has granted.  Owns nothing.  The ladder of tokens: an
+ * event's own token first, then the newest that another event of the portal
+ * brought since, then the stored one; and only that one's end causes a
+ * refresh.  For a batch the newest of all these events counts as its own; the
+ * others' come last.  Which answer means what is the verdict's to say
+ * (contract, section 5); what follows from it is here.
  */
 #include "relay/journey.h"
 
@@ -15,6 +15,7 @@
 #include "portal/tokens.h"
 #include "portal/trust.h"
 #include "relay/attempt.h"
+#include "relay/newest.h"
 #include "relay/waiting.h"
 #include "store/calls.h"
 
@@ -32,7 +33,9 @@ struct telling {
 	bool stored;		/* it is the stored one, */
 	bool renewed;		/* and was refreshed by this telling */
 	bool stored_over;	/* that one is of no use (any more) */
+	int64_t token_id;	/* the message whose event brought it, or 0 */
 	int64_t own_id;		/* the message whose own token was tried last */
+	bool newer_asked;	/* the newest one's turn is over */
 	bool moved;
 	int64_t took_ms;	/* of the last call */
 	struct verdict v;
@@ -79,6 +82,15 @@ is_token(const char *token)
 	    strcmp(token, "undefined") != 0;
 }
 
+static void
+use_of(struct telling *t, int64_t id, const char *token)
+{
+	t->token = token;
+	t->token_id = id;
+	t->stored = t->call->installed &&
+	    strcmp(token, t->call->portal.access_token) == 0;
+}
+
 /* The newest event's own token that was not tried yet.  False: none. */
 static bool
 own_token(struct telling *t)
@@ -96,9 +108,28 @@ own_token(struct telling *t)
 	if (newest == NULL)
 		return false;
 	t->own_id = newest->id;
-	t->token = newest->token;
-	t->stored = t->call->installed &&
-	    strcmp(t->token, t->call->portal.access_token) == 0;
+	use_of(t, newest->id, newest->token);
+	return true;
+}
+
+/* The token of an event that is newer than all of these that have one. */
+static bool
+newer_token(struct telling *t)
+{
+	const char *token;
+	int64_t id;
+
+	if (t->newer_asked)
+		return false;
+	t->newer_asked = true;
+	if (!newest_get(t->r->newest, member_of(t), &t->call->arena, &token,
+	    &id) || (t->token != NULL && strcmp(token, t->token) == 0))
+		return false;
+	for (size_t i = 0; i < t->call->n; i++)
+		if (is_token(t->call->work[i]->token) &&
+		    t->call->work[i]->id >= id)
+			return false;
+	use_of(t, id, token);
 	return true;
 }
 
@@ -113,6 +144,7 @@ stored_token(struct telling *t, const char *failed, bool refresh)
 	t->stored_over = t->none != TOKENS_OK;
 	if (t->none == TOKENS_OK) {
 		t->token = token;
+		t->token_id = 0;
 		t->stored = true;
 		t->renewed = refresh;
 	}
@@ -122,34 +154,31 @@ stored_token(struct telling *t, const char *failed, bool refresh)
 static bool
 first_token(struct telling *t)
 {
-	const struct portal *p = &t->call->portal;
-	bool stored = t->call->installed && p->access_token[0] != '\0';
-
 	t->own_id = INT64_MAX;
-	/* a rejected pair still may work, but nothing can renew it */
-	if (t->call->n > 1 && stored && p->rejected == NULL) {
-		t->token = p->access_token;
-		t->stored = true;
+	if (t->call->n > 1 && newer_token(t))
 		return true;
-	}
-	return own_token(t) || stored_token(t, NULL, false);
+	return own_token(t) || newer_token(t) || stored_token(t, NULL, false);
 }
 
 /* The next rung of the ladder.  False: there is none. */
 static bool
 next_token(struct telling *t)
 {
+	newest_drop(t->r->newest, member_of(t), t->token);
 	if (t->stored) {
 		/* one whose user may not is a person's business */
 		if (t->v.kind != VERDICT_ACCESS && !t->renewed &&
 		    stored_token(t, t->token, true))
 			return true;
 		t->stored_over = true;
-		return own_token(t);
+		return newer_token(t) || own_token(t);
 	}
-	if (t->call->n > 1 && own_token(t))
+	if (t->own_id == INT64_MAX && own_token(t))
 		return true;
-	return !t->stored_over && stored_token(t, t->token, false);
+	if (newer_token(t) ||
+	    (!t->stored_over && stored_token(t, t->token, false)))
+		return true;
+	return own_token(t);
 }
 
 /* The REST endpoint in the address that our call was sent on to, or NULL. */
@@ -261,6 +290,11 @@ acknowledged(struct telling *t)
 	t->end->acknowledged = true;
 	t->end->took_ms = t->took_ms;
 	t->end->reset_ms = t->v.reset_at * 1000;
+	if (t->token_id != 0 && !t->stored) {
+		t->end->token = t->token;
+		t->end->token_id = t->token_id;
+		newest_put(t->r->newest, member_of(t), t->token_id, t->token);
+	}
 	for (size_t i = 0; i < t->call->n; i++) {
 		t->call->work[i]->state = STATE_ACKNOWLEDGED;
 		log_info(t->r->env.log, "acknowledged", F_STR("key",

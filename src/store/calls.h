@@ -74,6 +74,13 @@ struct call_end {
 	int64_t reset_ms;	/* when operating time starts anew, or 0 */
 	int64_t took_ms;	/* of the last one, with _acknowledged */
 	int64_t more_calls;	/* made beyond the first */
+	/*
+	 * With _acknowledged, the token of an event that was accepted, and
+	 * its message; or NULL.  Older messages of the portal that were
+	 * parked without it are due with it, up to a batch.
+	 */
+	const char *token;
+	int64_t token_id;
 	bool refused;		/* over the limit: the bucket is full */
 	bool at_leisure;	/* nobody waits for what is written */
 	/*

@@ -15,7 +15,7 @@ import pytest
 import events
 from direct import parse_cgi
 from events import FORM, as_form, message, of
-from several import (APP, SOON, Group, installed, next_life, post,
+from several import (APP, SOON, Group, expire, installed, next_life, post,
                      post_all)
 from site_folder import wait_until
 from standin.limits import Bucket
@@ -221,12 +221,16 @@ def test_a_batch_is_refused_for_one_message(start, portals):
     assert told(portal) == [[i] for i in (1, 2, 4, 5)]
 
 
-def test_a_batch_goes_with_the_stored_token(start, portals):
+def test_a_batch_goes_with_its_own_token(start, portals):
+    """An event's own token first, also for several messages."""
     portal = portals()
     server = start("fcgi", app=APP, retry=SOON)
     stored, _ = installed(server, portal)
     assert post(server, of(portal, message(1), message(2))).status == 200
-    assert [c.token for c in portal.deliveries] == [stored]
+    expire(portal, events.ACCESS)
+    assert post(server, of(portal, message(3), message(4))).status == 200
+    assert [c.token for c in portal.deliveries] == [
+        events.ACCESS, events.ACCESS, stored]
 
 
 def test_a_refused_token_does_not_fail_the_batch(start, portals):

@@ -99,6 +99,28 @@ fresh_held(struct world *w, int64_t n)
 	return LEAVE_DOWN;
 }
 
+/* It is told, with its event's token, while others wait on another line. */
+static enum leave
+fresh_told(struct world *w, int64_t n)
+{
+	const struct call_end end = { .acknowledged = true, .token = "good",
+		.token_id = INT64_MAX };
+	char chat[32];
+	struct work work;
+	struct call c;
+	int64_t next;
+
+	call_init(&c);
+	(void)snprintf(chat, sizeof(chat), "told-%" PRId64, n);
+	work = work_of(w, take_in(w, chat, n).id);
+	assert_int_equal(store_delivered(w->store, &work, "[\"x\"]", &next,
+	    &line_107, &c, &w->problem), ERR_OK);
+	assert_int_equal(c.leave, LEAVE_GRANTED);
+	assert_int_equal(c.n, 1);
+	end_as(w, &c, &end);
+	return LEAVE_GRANTED;
+}
+
 /* The steps of the second such event: statements are prepared by then. */
 static int64_t
 cost(struct world *w, enum leave (*event)(struct world *, int64_t),
@@ -111,10 +133,11 @@ cost(struct world *w, enum leave (*event)(struct world *, int64_t),
 }
 
 static void
-fill(struct world *w, int64_t from, int64_t to)
+fill(struct world *w, enum leave leave, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
-		(void)waits_on(w, i % 2 ? "107" : "108", i);
+		(void)waits_on(w, i % 2 && leave != LEAVE_GRANTED ? "107" :
+		    "108", i);
 }
 
 static void
@@ -123,9 +146,9 @@ costs_the_same(struct world *w, enum leave (*event)(struct world *, int64_t),
 {
 	int64_t few, many;
 
-	fill(w, 1, FEW);
+	fill(w, leave, 1, FEW);
 	few = cost(w, event, leave, 1000);
-	fill(w, FEW, MANY);
+	fill(w, leave, FEW, MANY);
 	many = cost(w, event, leave, 2000);
 	assert_in_range(few, 50, 100000);
 	if (many > few + few / 2)
@@ -179,6 +202,12 @@ test_busy(void **state)
 	call_free(&c);
 }
 
+static void
+test_told(void **state)
+{
+	costs_the_same(*state, fresh_told, LEAVE_GRANTED);
+}
+
 /* It holds itself, and is due with the others when the portal is up. */
 static void
 test_holds_itself(void **state)
@@ -209,7 +238,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_down), TEST(test_down_many),
 		TEST(test_channel_down), TEST(test_busy),
-		TEST(test_holds_itself),
+		TEST(test_told), TEST(test_holds_itself),
 	};
 
 	return cmocka_run_group_tests_name("store/cost", tests, NULL, NULL);
