@@ -11,6 +11,8 @@
 #include "relay/waiting.h"
 #include "store/calls.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <time.h>
 
 #define GATHER_MIN_MS 1	/* how long a call waits for more to go with it */
@@ -21,6 +23,41 @@ line_of(const struct work *w, struct line *line, char place[PLACE_MAX])
 {
 	place_of_portal(w->member_id, place);
 	*line = (struct line){ w->member_id, w->connector, w->line, place };
+}
+
+/* A line as late.h counts places; where two look the same, both fill. */
+static void
+name_of(const struct line *line, char name[PLACE_MAX])
+{
+	(void)snprintf(name, PLACE_MAX, "line:%.100s/%.40s/%lld",
+	    line->member_id, line->connector, (long long)line->line);
+}
+
+bool
+line_fill_begin(const struct relay *r, const struct line *line)
+{
+	char name[PLACE_MAX];
+
+	name_of(line, name);
+	return late_begin(r->late, name, INT_MAX);
+}
+
+void
+line_fill_end(const struct relay *r, const struct line *line)
+{
+	char name[PLACE_MAX];
+
+	name_of(line, name);
+	late_end(r->late, name);
+}
+
+bool
+line_is_filling(const struct relay *r, const struct line *line)
+{
+	char name[PLACE_MAX];
+
+	name_of(line, name);
+	return late_count(r->late, name) != 0;
 }
 
 /*
@@ -90,6 +127,7 @@ tell_on(const struct relay *r, struct call *c, bool probe,
 		/* those who wait for more than this call brings */
 		end.at_leisure = !r->one_shot &&
 		    waiting_count(r->waiting) <= c->n;
+		end.filling = line_is_filling(r, &line);
 		if (store_call_end(r->env.store, c, &end, &line, more ?
 		    &next : NULL, &p) != ERR_OK)
 			log_error(r->env.log, "store-failed", F_STR("key",

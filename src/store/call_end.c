@@ -123,7 +123,7 @@ end_call(struct store *s, void *ctx)
 	if (ok && e->end->acknowledged && e->end->token != NULL)
 		ok = let_parked_go(s, e);
 	if (ok && e->next != NULL)
-		ok = call_begin(s, e->line, NULL, e->next);
+		ok = call_begin_next(s, e->line, e->end->filling, e->next);
 	fault_point("acknowledged-before-commit");
 	return ok;
 }

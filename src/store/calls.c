@@ -36,6 +36,7 @@ struct asking {
 	const struct work *first;
 	bool fresh;		/* `first` was delivered just now */
 	bool probe;
+	bool filling;		/* more is about to come */
 	struct call *call;
 	size_t had;		/* messages that it has already */
 	int64_t level;		/* of the bucket, thousandths of a call */
@@ -236,6 +237,20 @@ read_group(struct store *s, struct asking *a, enum group group, size_t max)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
+/* What waits now is not worth a call yet. */
+static bool
+may_fill(struct store *s, const struct asking *a)
+{
+	const struct call *c = a->call;
+	int64_t old = store_now(s) - CALL_FILL_MS;
+	bool may = a->filling && c->n < (size_t)s->opts.batch &&
+	    weight_of_all(c) <= CALL_BYTES_MAX / 2;
+
+	for (size_t i = 0; may && i < c->n; i++)
+		may = c->work[i]->tries == 0 && c->work[i]->delivered_ms > old;
+	return may;
+}
+
 /*
  * The messages of the call, `first` in front; those that it claims now.  A
  * probe goes alone, as what must: it may be in vain.  Parked ones go with
@@ -254,6 +269,8 @@ gather(struct store *s, struct asking *a)
 	    (c->work[0] = work_copy(&c->arena, a->first)) != NULL);
 	if (ok && !alone && c->n < max)
 		ok = read_group(s, a, GROUP_READY, max - c->n);
+	if (ok && may_fill(s, a))
+		c->n = 0;
 	if (ok && !alone && c->n != 0 && c->n < max)
 		ok = read_group(s, a, GROUP_PARKED, max - c->n);
 	if (ok && c->n == 0)
@@ -362,6 +379,16 @@ call_begin(struct store *s, const struct line *line,
     const struct work *first, struct call *c)
 {
 	struct asking a = { .line = line, .first = first, .fresh = true,
+	    .call = c };
+
+	return begin_call(s, &a);
+}
+
+bool
+call_begin_next(struct store *s, const struct line *line, bool filling,
+    struct call *c)
+{
+	struct asking a = { .line = line, .fresh = true, .filling = filling,
 	    .call = c };
 
 	return begin_call(s, &a);

@@ -67,6 +67,8 @@ enum err store_call_begin(struct store *, const struct line *,
 enum err store_call_more(struct store *, const struct line *, struct call *,
     struct problem *);
 
+#define CALL_FILL_MS 1000
+
 /* How a call ended. */
 struct call_end {
 	bool acknowledged;	/* all its messages were accepted; else each */
@@ -83,6 +85,11 @@ struct call_end {
 	int64_t token_id;
 	bool refused;		/* over the limit: the bucket is full */
 	bool at_leisure;	/* nobody waits for what is written */
+	/*
+	 * More is about to come: what waits makes the next call only if it
+	 * fills one, or if some of it was delivered CALL_FILL_MS ago.
+	 */
+	bool filling;
 	/*
 	 * If set: called when its place is sure.  Whoever is told of it then,
 	 * finds it acknowledged with whatever he writes next.

@@ -126,6 +126,10 @@ struct line;
 bool call_begin(struct store *, const struct line *,
     const struct work *first, struct call *);
 
+/* The same for what waits; `filling` as in struct call_end. */
+bool call_begin_next(struct store *, const struct line *, bool filling,
+    struct call *);
+
 /* How much a portal's bucket takes, and how full it is now: thousandths of a
  * call. */
 int64_t call_room(const struct store *);
