@@ -147,6 +147,12 @@ def test_a_refusal_empties_the_bucket(start, portals):
     wait_until(lambda: len(portal.first_ids) == 2, 10)
 
 
+def calls_for(messages, seconds):
+    """How many calls tell so many messages of one event at the most, if they
+    come over so many seconds: full ones, and a few each second besides."""
+    return messages / 100 + 10 + 3 * seconds
+
+
 @pytest.mark.parametrize("front", ["fcgi", "cgi"])
 def test_an_event_of_5000_messages(start, portals, front):
     """In batches of status_batch, each message told once, in order."""
@@ -154,13 +160,32 @@ def test_an_event_of_5000_messages(start, portals, front):
     server = start(front, app=APP, retry=SOON, channel={"url": "null:"},
                    server={"body_max": 8 * 1024 * 1024})
     value = of(portal, *(message(i, "a text") for i in range(1, 5001)))
+    began = time.monotonic()
     answer = server.post(as_form(value), timeout=60)
     assert answer.status in (200, 202), answer
     assert answer.json["messages"] == 5000
     wait_until(lambda: len(portal.first_ids) == 5000 or None, 60)
     told_once(portal, range(1, 5001))
     assert max(len(c) for c in told(portal)) <= 100
-    assert len(portal.deliveries) <= 60
+    took = time.monotonic() - began
+    assert len(portal.deliveries) <= calls_for(5000, took)
+
+
+def test_calls_fill_while_an_event_is_handed_over(start, portals, channel):
+    """A slow channel: its messages are not told one by one meanwhile, nor
+    does the first wait for the last."""
+    portal = portals()
+    channel.always("slow:0.01:ok")
+    portal.always("slow:0.03:ok")
+    server = start("fcgi", app=APP, retry=SOON, channel={"url": channel.url},
+                   portal={"burst": 1000, "rate": 250})
+    began = time.monotonic()
+    post(server, of(portal, *(message(i) for i in range(1, 401))))
+    wait_until(lambda: len(portal.first_ids) == 400 or None, 60)
+    took = time.monotonic() - began
+    told_once(portal, range(1, 401))
+    assert len(portal.deliveries) <= calls_for(400, took)
+    assert portal.deliveries[0].time < channel.calls[-1].time
 
 
 WEB_SERVER = 1 << 20        # what nginx takes unless it is told otherwise
