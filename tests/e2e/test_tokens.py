@@ -6,7 +6,6 @@ want it. A refresh token that is worth nothing parks the portal's messages
 until the application is installed anew.
 """
 
-import time
 
 import pytest
 
@@ -121,7 +120,7 @@ def test_one_dead_token_does_not_park_its_batch(server, portals, dead):
     if dead == "unknown":
         del portal.tokens[old]
     portal.always(None)
-    wait_until(lambda: server.site.states()[2] == "acknowledged", 10)
+    wait_until(lambda: server.site.states()[2] == "acknowledged")
     # the others went along, or wait for a person
     wait_until(lambda: all(m["state"] == "acknowledged" or
                            m["hold"] == "portal lost"
@@ -153,7 +152,7 @@ def test_a_newer_event_brings_a_token(start, portals, front):
                            access_token=good)).status == 200
     if front == "cgi":      # what its process left, its timer brings
         server.site.ctl("retry")
-    server.site.wait_states({i: "acknowledged" for i in range(1, 7)}, 30)
+    server.site.wait_states({i: "acknowledged" for i in range(1, 7)})
     log = server.log()
     assert old not in log and good not in log
     # each was told once with that token
@@ -205,7 +204,7 @@ def test_two_hundred_events_refresh_once(start, portals):
     answers = post_all(servers, [of(portal, message(i, chat=f"c{i}"))
                                  for i in range(1, 201)], 64)
     assert {a.response.status for a in answers} <= {200, 202}
-    servers.site.wait_states({i: "acknowledged" for i in range(1, 201)}, 30)
+    servers.site.wait_states({i: "acknowledged" for i in range(1, 201)})
     assert len(portal.refreshes) == 2
     assert len(portal.first_ids) == 200
 
@@ -284,7 +283,8 @@ def test_a_refresh_whose_answer_is_lost_is_sent_once(start, portals):
 
 def test_the_crash_of_a_refreshing_process_blocks_nobody(start, portals):
     portal = portals()
-    servers = start.group(1, app=APP, retry=SOON)
+    servers = start.group(1, app=APP, retry=SOON,
+                          server={"answer_within": 30})
     installed(servers, portal)
     expire(portal)
     portal.script("silence", to="oauth")    # it was not spent
@@ -297,10 +297,9 @@ def test_the_crash_of_a_refreshing_process_blocks_nobody(start, portals):
         portal.wait(lambda: len(portal.refreshes) == 2)
         servers.add("other")
         servers.kill("0")
-    began = time.monotonic()
+    # a claim that lasted would last longer than the longest call
     assert post(servers, of(portal, message(2, chat="c2"))).status == 200
-    servers.site.wait_states({1: "acknowledged", 2: "acknowledged"}, 5)
-    assert time.monotonic() - began < 5
+    servers.site.wait_states({1: "acknowledged", 2: "acknowledged"})
     assert len(portal.refreshes) == 3
 
 
@@ -311,10 +310,10 @@ def test_who_waits_for_a_refresh_uses_its_pair(start, portals):
                           server={"answer_within": 1})
     installed(servers, portal)
     expire(portal)
-    portal.script("slow:2", to="oauth")
+    portal.script("held", to="oauth")
     answers = post_all(servers, [of(portal, message(i, chat=f"c{i}"))
                                  for i in range(1, 11)])
-    assert all(a.response.status == 202 and a.seconds < 2.5
-               for a in answers)
+    assert [a.response.status for a in answers] == [202] * 10
+    portal.release()
     servers.site.wait_states({i: "acknowledged" for i in range(1, 11)})
     assert len(portal.refreshes) == 2
