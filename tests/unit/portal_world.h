@@ -419,6 +419,7 @@ struct row {
 	enum hold hold;
 	int64_t tries;
 	int64_t in_ms;		/* until its next try; -1: none by itself */
+	int64_t waits_ms;	/* the same from its last move on */
 	char reason[512];
 	const struct site *site;
 };
@@ -437,6 +438,7 @@ row_take(void *ctx, const struct stored *m)
 	r->tries = m->tries;
 	r->in_ms = m->next_ms == 0 ? -1 : m->next_ms -
 	    clock_wall(r->site->relay.env.clock);
+	r->waits_ms = m->next_ms - m->changed_ms;
 	(void)snprintf(r->reason, sizeof(r->reason), "%s", m->reason);
 	return false;
 }

@@ -213,7 +213,7 @@ test_not_for_ever(void **state)
 	SCRIPT(s, rest, { "200 OK", GOOD, NULL, 700 });
 	assert_true(told_on(s, NULL));
 	calls = script_count(s, &s->rest);
-	assert_in_range(calls, 2, 3);
+	assert_in_range(calls, 1, 3);	/* the fewer, the slower */
 	for (int i = 0; i < 8; i++)
 		left += site_row(s, w[i].id).state == STATE_DELIVERED;
 	assert_int_equal(left, 8 - 2 * calls);

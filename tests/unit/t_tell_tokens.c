@@ -98,7 +98,7 @@ test_no_further_token(void **state)
 	(void)told(s, &w, 1);
 	r = site_row(s, w.id);
 	assert_int_equal(r.hold, HOLD_NONE);
-	assert_in_range(r.in_ms, 1400, 2600);
+	assert_in_range(r.waits_ms, 400, 2600);
 	/* it says no for good */
 	SCRIPT(s, oauth, { "400 No", ERROR("invalid_grant"), NULL, 0 });
 	w = site_delivered(s, 5, NULL);
