@@ -133,7 +133,7 @@ def test_a_poisoned_message_blocks_its_chat_only(start, portals, picky):
     assert (states[1], states[2]) == ("received", "received")
     # a person drops it: the next one goes
     key = message_of(server, 1)["key"]
-    wait_until(lambda: server.site.ctl("queue", "drop", key)
+    wait_until(lambda: server.site.ctl("queue", "drop", "--", key)
                .returncode == 0)
     wait_all(server, [2])
 
