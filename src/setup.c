@@ -8,6 +8,7 @@
 
 #include "portal/trust.h"
 #include "relay/late.h"
+#include "relay/newest.h"
 #include "relay/ready.h"
 #include "relay/waiting.h"
 
@@ -80,6 +81,8 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		e = open_channels(s, p);
 	if (e == ERR_OK && late_new(&s->late) != ERR_OK)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e == ERR_OK && newest_new(&s->newest) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	if (e == ERR_OK && ready_new(&s->ready) != ERR_OK)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	if (e == ERR_OK && waiting_new(&s->waiting, s->store,
@@ -95,6 +98,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		},
 		.channels = s->channels,
 		.late = s->late,
+		.newest = s->newest,
 		.waiting = s->waiting,
 		.ready = s->ready,
 		.one_shot = o->one_shot,
@@ -107,6 +111,7 @@ setup_free(struct setup *s)
 {
 	waiting_free(s->waiting);
 	ready_free(s->ready);
+	newest_free(s->newest);
 	late_free(s->late);
 	channels_close(s->channels);
 	http_client_free(s->http);

@@ -13,6 +13,7 @@ struct setup {
 	struct channels *channels;
 	struct store *store;
 	struct late *late;
+	struct newest *newest;
 	struct waiting *waiting;
 	struct ready *ready;
 	struct relay relay;

@@ -50,6 +50,15 @@ bool tell_on(const struct relay *, struct call *, bool probe,
 void line_of(const struct work *, struct line *, char place[PLACE_MAX]);
 
 /*
+ * Several messages of one event are being handed over, one after the other:
+ * until the end, calls of that line in this process fill before they leave.
+ * Only a true begin needs an end.  line_is_filling(): whether some are.
+ */
+bool line_fill_begin(const struct relay *, const struct line *);
+void line_fill_end(const struct relay *, const struct line *);
+bool line_is_filling(const struct relay *, const struct line *);
+
+/*
  * Both steps for a message that this process has claimed in the store, and
  * for those that its chat has ready behind it.  Nobody waits for it.
  */

@@ -22,7 +22,8 @@ void late_free(struct late *);	/* NULL is fine */
 bool late_is(struct late *, const char *place, int64_t min);
 
 /*
- * How many calls of the retry are on their way there.  late_begin() is false
+ * How many calls of the retry are on their way there (or, of a name that is no
+ * destination, what its users count).  late_begin() is false
  * if there are `max` already, or if no more can be counted.
  */
 bool late_begin(struct late *, const char *place, int max);

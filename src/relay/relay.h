@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct late;
+struct newest;
 struct ready;
 struct waiting;
 
@@ -19,6 +20,7 @@ struct relay {
 	struct env env;
 	struct channels *channels;
 	struct late *late;	/* relay/late.h */
+	struct newest *newest;	/* relay/newest.h */
 	struct waiting *waiting;	/* relay/waiting.h */
 	struct ready *ready;	/* relay/ready.h */
 	bool one_shot;		/* plain CGI: nobody else brings work */

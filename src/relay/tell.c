@@ -2,12 +2,12 @@
  * delivered -> acknowledged: Bitrix24 is told.
  *
  * Called by the relay for what was just handed over, and by the retry, with a
- * call that the store has granted.  Owns nothing.  The ladder of tokens
- * (design, trust): a message that is told alone goes with its event's own
- * token first, then the stored one; a batch with the stored one first, then
- * the events' own, the newest first; and only the stored one's end causes a
- * refresh.  Which answer means what is the verdict's to say (contract,
- * section 5); what follows from it is here.
+ * call that the store has granted.  Owns nothing.  The ladder of tokens: an
+ * event's own token first, then the newest that another event of the portal
+ * brought since, then the stored one; and only that one's end causes a
+ * refresh.  For a batch the newest of all these events counts as its own; the
+ * others' come last.  Which answer means what is the verdict's to say
+ * (contract, section 5); what follows from it is here.
  */
 #include "relay/journey.h"
 
@@ -16,16 +16,14 @@
 #include "portal/tokens.h"
 #include "portal/trust.h"
 #include "relay/attempt.h"
+#include "relay/newest.h"
 #include "relay/waiting.h"
 #include "store/calls.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define CALLS_MAX 5	/* of one ladder; a move to a new address, too */
-#define GATHER_MIN_MS 1	/* how long a call waits for more to go with it */
-#define GATHER_MAX_MS 25
 
 struct telling {
 	const struct relay *r;
@@ -36,7 +34,9 @@ struct telling {
 	bool stored;		/* it is the stored one, */
 	bool renewed;		/* and was refreshed by this telling */
 	bool stored_over;	/* that one is of no use (any more) */
+	int64_t token_id;	/* the message whose event brought it, or 0 */
 	int64_t own_id;		/* the message whose own token was tried last */
+	bool newer_asked;	/* the newest one's turn is over */
 	bool moved;
 	int64_t took_ms;	/* of the last call */
 	struct verdict v;
@@ -83,6 +83,15 @@ is_token(const char *token)
 	    strcmp(token, "undefined") != 0;
 }
 
+static void
+use_of(struct telling *t, int64_t id, const char *token)
+{
+	t->token = token;
+	t->token_id = id;
+	t->stored = t->call->installed &&
+	    strcmp(token, t->call->portal.access_token) == 0;
+}
+
 /* The newest event's own token that was not tried yet.  False: none. */
 static bool
 own_token(struct telling *t)
@@ -100,9 +109,28 @@ own_token(struct telling *t)
 	if (newest == NULL)
 		return false;
 	t->own_id = newest->id;
-	t->token = newest->token;
-	t->stored = t->call->installed &&
-	    strcmp(t->token, t->call->portal.access_token) == 0;
+	use_of(t, newest->id, newest->token);
+	return true;
+}
+
+/* The token of an event that is newer than all of these that have one. */
+static bool
+newer_token(struct telling *t)
+{
+	const char *token;
+	int64_t id;
+
+	if (t->newer_asked)
+		return false;
+	t->newer_asked = true;
+	if (!newest_get(t->r->newest, member_of(t), &t->call->arena, &token,
+	    &id) || (t->token != NULL && strcmp(token, t->token) == 0))
+		return false;
+	for (size_t i = 0; i < t->call->n; i++)
+		if (is_token(t->call->work[i]->token) &&
+		    t->call->work[i]->id >= id)
+			return false;
+	use_of(t, id, token);
 	return true;
 }
 
@@ -117,6 +145,7 @@ stored_token(struct telling *t, const char *failed, bool refresh)
 	t->stored_over = t->none != TOKENS_OK;
 	if (t->none == TOKENS_OK) {
 		t->token = token;
+		t->token_id = 0;
 		t->stored = true;
 		t->renewed = refresh;
 	}
@@ -126,34 +155,31 @@ stored_token(struct telling *t, const char *failed, bool refresh)
 static bool
 first_token(struct telling *t)
 {
-	const struct portal *p = &t->call->portal;
-	bool stored = t->call->installed && p->access_token[0] != '\0';
-
 	t->own_id = INT64_MAX;
-	/* a rejected pair still may work, but nothing can renew it */
-	if (t->call->n > 1 && stored && p->rejected == NULL) {
-		t->token = p->access_token;
-		t->stored = true;
+	if (t->call->n > 1 && newer_token(t))
 		return true;
-	}
-	return own_token(t) || stored_token(t, NULL, false);
+	return own_token(t) || newer_token(t) || stored_token(t, NULL, false);
 }
 
 /* The next rung of the ladder.  False: there is none. */
 static bool
 next_token(struct telling *t)
 {
+	newest_drop(t->r->newest, member_of(t), t->token);
 	if (t->stored) {
 		/* one whose user may not is a person's business */
 		if (t->v.kind != VERDICT_ACCESS && !t->renewed &&
 		    stored_token(t, t->token, true))
 			return true;
 		t->stored_over = true;
-		return own_token(t);
+		return newer_token(t) || own_token(t);
 	}
-	if (t->call->n > 1 && own_token(t))
+	if (t->own_id == INT64_MAX && own_token(t))
 		return true;
-	return !t->stored_over && stored_token(t, t->token, false);
+	if (newer_token(t) ||
+	    (!t->stored_over && stored_token(t, t->token, false)))
+		return true;
+	return own_token(t);
 }
 
 /* The REST endpoint in the address that our call was sent on to, or NULL. */
@@ -275,6 +301,11 @@ acknowledged(struct telling *t)
 	t->end->acknowledged = true;
 	t->end->took_ms = t->took_ms;
 	t->end->reset_ms = t->v.reset_at * 1000;
+	if (t->token_id != 0 && !t->stored) {
+		t->end->token = t->token;
+		t->end->token_id = t->token_id;
+		newest_put(t->r->newest, member_of(t), t->token_id, t->token);
+	}
 	for (size_t i = 0; i < t->call->n; i++) {
 		t->call->work[i]->state = STATE_ACKNOWLEDGED;
 		log_info(t->r->env.log, "acknowledged", F_STR("key",
@@ -401,89 +432,4 @@ tell(const struct relay *r, struct call *c, bool probe,
 		place_was(r, place, c->work[0], t.v.down, probe);
 		judge(&t);
 	}
-}
-
-void
-line_of(const struct work *w, struct line *line, char place[PLACE_MAX])
-{
-	place_of_portal(w->member_id, place);
-	*line = (struct line){ w->member_id, w->connector, w->line, place };
-}
-
-/*
- * An idle portal is called at once.  But while another call is on its way,
- * those that it answers soon send their next events: an eighth of the time
- * that a call takes costs little, and saves most of them a whole one.
- */
-static void
-wait_for_more(const struct relay *r, const struct line *line, struct call *c)
-{
-	int64_t ms = c->took_ms / 8;
-	struct timespec t = { 0, 0 };
-	struct problem p = { 0 };
-
-	if (c->others == 0 || c->work[0]->alone)
-		return;
-	if (ms < GATHER_MIN_MS)
-		ms = GATHER_MIN_MS;
-	t.tv_nsec = (ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS) * 1000000;
-	(void)nanosleep(&t, NULL);
-	if (store_call_more(r->env.store, line, c, &p) != ERR_OK)
-		log_error(r->env.log, "store-failed", F_STR("reason",
-		    p.text));
-}
-
-struct good_news {
-	const struct relay *r;
-	const struct call *call;
-};
-
-/* Whoever waits is told before it is written: a crash only repeats it. */
-static void
-spread(void *ctx)
-{
-	const struct good_news *g = ctx;
-
-	waiting_tell(g->r->waiting, g->call->work, g->call->n,
-	    STATE_ACKNOWLEDGED);
-}
-
-bool
-tell_on(const struct relay *r, struct call *c, bool probe,
-    struct patience *patience)
-{
-	struct deadline until = deadline_in(r->env.clock,
-	    r->env.config->server.answer_within * 1000);
-	bool good = false, first = true;
-
-	while (c->leave == LEAVE_GRANTED) {
-		bool more = deadline_left(&until) > 0;
-		char place[PLACE_MAX];
-		struct good_news news = { r, c };
-		struct problem p = { 0 };
-		struct call_end end;
-		struct call next;
-		struct line line;
-
-		line_of(c->work[0], &line, place);
-		if (!probe)
-			wait_for_more(r, &line, c);
-		tell(r, c, probe, patience, &end);
-		good = first ? end.acknowledged : good;
-		first = probe = false;
-		call_init(&next);
-		if (end.acknowledged)
-			end.queued = (struct on_queued){ spread, &news };
-		/* those who wait for more than this call brings */
-		end.at_leisure = !r->one_shot &&
-		    waiting_count(r->waiting) <= c->n;
-		if (store_call_end(r->env.store, c, &end, &line, more ?
-		    &next : NULL, &p) != ERR_OK)
-			log_error(r->env.log, "store-failed", F_STR("key",
-			    c->work[0]->key), F_STR("reason", p.text));
-		call_free(c);
-		*c = next;
-	}
-	call_free(c);
-	return good;
 }

@@ -186,7 +186,7 @@ is_held(struct trip *t, struct work *w)
 
 	place_of(t->r, w, place);
 	until = place_down_until(t->r, place);
-	return until != 0 && store_hold(t->r->env.store, w, until, &p) ==
+	return until != 0 && store_hold_one(t->r->env.store, w, until, &p) ==
 	    ERR_OK;
 }
 
@@ -212,7 +212,7 @@ static void
 hand_over_all(struct trip *t)
 {
 	struct problem p = { 0 };
-	bool failed = false;
+	bool failed = false, filling = line_fill_begin(t->r, &t->line);
 
 	/* the list grows while it is worked on, up to one for each message */
 	for (size_t i = 0; i < t->works; i++) {
@@ -221,6 +221,8 @@ hand_over_all(struct trip *t)
 		hand_over_one(t, &t->work[i]);
 		failed = t->work[i].state == STATE_RECEIVED;
 	}
+	if (filling)
+		line_fill_end(t->r, &t->line);
 	if (t->wait.items != 0 && store_call_begin(t->r->env.store, &t->line,
 	    NULL, false, &t->call, &p) != ERR_OK)
 		log_error(t->r->env.log, "store-failed", F_STR("key",

@@ -85,6 +85,28 @@ acknowledge_one(struct store *s, const struct work *w)
 	return sqlite_done(s->db, st);
 }
 
+/*
+ * A newer event's token serves what was parked before.  The newest go first:
+ * they bring the token to those before them.
+ */
+static bool
+let_parked_go(struct store *s, const struct ending *e)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message SET token = ?2,"
+	    " hold = 0, next_ms = ?4 WHERE id IN (SELECT id FROM message"
+	    " WHERE member_id = ?1 AND hold = 2 AND state = 2 AND id < ?3"
+	    " AND token IS NOT ?2 ORDER BY id DESC LIMIT ?5)");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, e->call->work[0]->member_id);
+	bind_text(st, 2, e->end->token);
+	bind_int(st, 3, e->end->token_id);
+	bind_int(st, 4, store_now(s));
+	bind_int(st, 5, s->opts.batch);
+	return sqlite_done(s->db, st);
+}
+
 static bool
 end_call(struct store *s, void *ctx)
 {
@@ -98,8 +120,10 @@ end_call(struct store *s, void *ctx)
 	}
 	for (size_t i = 0; ok && e->end->acknowledged && i < e->call->n; i++)
 		ok = acknowledge_one(s, e->call->work[i]);
+	if (ok && e->end->acknowledged && e->end->token != NULL)
+		ok = let_parked_go(s, e);
 	if (ok && e->next != NULL)
-		ok = call_begin(s, e->line, NULL, e->next);
+		ok = call_begin_next(s, e->line, e->end->filling, e->next);
 	fault_point("acknowledged-before-commit");
 	return ok;
 }

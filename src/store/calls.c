@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CALL_ARENA_MAX ((size_t)32 * 1024 * 1024)
+#define ITEM_BYTES 160	/* of a message in it but its chat and ids */
 #define BUSY_MS 1000	/* whoever calls looks for more; else the retry */
 
 void
@@ -35,6 +36,7 @@ struct asking {
 	const struct work *first;
 	bool fresh;		/* `first` was delivered just now */
 	bool probe;
+	bool filling;		/* more is about to come */
 	struct call *call;
 	size_t had;		/* messages that it has already */
 	int64_t level;		/* of the bucket, thousandths of a call */
@@ -175,12 +177,42 @@ select_group(struct store *s, enum group group)
 	}
 }
 
+/* A message in a status call, at most: all of its chat id may be escaped. */
+static size_t
+weight(size_t chat, size_t ids)
+{
+	return ITEM_BYTES + 6 * chat + ids;
+}
+
+static size_t
+weight_of_all(const struct call *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct work *w = c->work[i];
+
+		n += weight(w->chat != NULL ? strlen(w->chat) : 0,
+		    w->ids != NULL ? strlen(w->ids) : 0);
+	}
+	return n;
+}
+
+/* Whether the message that the statement stands on still goes with it. */
+static bool
+has_room(sqlite3_stmt *st, const struct call *c, size_t *bytes)
+{
+	*bytes += weight((size_t)sqlite3_column_bytes(st, ROW_CHAT),
+	    (size_t)sqlite3_column_bytes(st, ROW_IDS));
+	return c->n == 0 || *bytes <= CALL_BYTES_MAX;
+}
+
 static bool
 read_group(struct store *s, struct asking *a, enum group group, size_t max)
 {
 	sqlite3_stmt *st = select_group(s, group);
 	struct call *c = a->call;
-	size_t end = c->n + max;
+	size_t end = c->n + max, bytes = weight_of_all(c);
 	int rc = SQLITE_DONE;
 
 	if (st == NULL)
@@ -191,7 +223,8 @@ read_group(struct store *s, struct asking *a, enum group group, size_t max)
 	bind_int(st, 4, a->first != NULL ? a->first->id : 0);
 	bind_int(st, 5, store_now(s));
 	bind_int(st, 6, (int64_t)max);
-	while (c->n < end && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (c->n < end && (rc = sqlite3_step(st)) == SQLITE_ROW &&
+	    has_room(st, c, &bytes)) {
 		struct work *w = arena_alloc(&c->arena, sizeof(*w));
 
 		if (w == NULL || !row_read(st, &c->arena, w))
@@ -202,6 +235,20 @@ read_group(struct store *s, struct asking *a, enum group group, size_t max)
 	}
 	(void)sqlite3_reset(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+/* What waits now is not worth a call yet. */
+static bool
+may_fill(struct store *s, const struct asking *a)
+{
+	const struct call *c = a->call;
+	int64_t old = store_now(s) - CALL_FILL_MS;
+	bool may = a->filling && c->n < (size_t)s->opts.batch &&
+	    weight_of_all(c) <= CALL_BYTES_MAX / 2;
+
+	for (size_t i = 0; may && i < c->n; i++)
+		may = c->work[i]->tries == 0 && c->work[i]->delivered_ms > old;
+	return may;
 }
 
 /*
@@ -222,6 +269,8 @@ gather(struct store *s, struct asking *a)
 	    (c->work[0] = work_copy(&c->arena, a->first)) != NULL);
 	if (ok && !alone && c->n < max)
 		ok = read_group(s, a, GROUP_READY, max - c->n);
+	if (ok && may_fill(s, a))
+		c->n = 0;
 	if (ok && !alone && c->n != 0 && c->n < max)
 		ok = read_group(s, a, GROUP_PARKED, max - c->n);
 	if (ok && c->n == 0)
@@ -281,12 +330,21 @@ wait_again(struct store *s, const struct asking *a)
 	return a->fresh || sqlite_done(s->db, st);
 }
 
+/*
+ * The portal is down.  What was delivered just now is held by itself: others
+ * that wait are not its business, however many they are.  The retry holds all
+ * that it would come upon.
+ */
 static bool
-hold_all(struct store *s, const struct asking *a)
+hold_first(struct store *s, const struct asking *a)
 {
 	const struct work like = { .state = STATE_DELIVERED,
 	    .member_id = a->line->member_id };
 
+	if (a->first == NULL)
+		return true;
+	if (a->fresh)
+		return hold_row(s, a->first->id, a->call->at_ms);
 	return release_first(s, a, store_now(s)) && destination_wait(s, &like,
 	    a->call->at_ms, HOLD_NONE, HOLD_DOWN);
 }
@@ -303,7 +361,7 @@ begin_call(struct store *s, void *ctx)
 	if (!may_leave(s, a))
 		return false;
 	if (c->leave == LEAVE_DOWN)
-		return hold_all(s, a);
+		return hold_first(s, a);
 	if (c->leave == LEAVE_LATER)
 		return wait_again(s, a);
 	if (!gather(s, a))
@@ -321,6 +379,16 @@ call_begin(struct store *s, const struct line *line,
     const struct work *first, struct call *c)
 {
 	struct asking a = { .line = line, .first = first, .fresh = true,
+	    .call = c };
+
+	return begin_call(s, &a);
+}
+
+bool
+call_begin_next(struct store *s, const struct line *line, bool filling,
+    struct call *c)
+{
+	struct asking a = { .line = line, .fresh = true, .filling = filling,
 	    .call = c };
 
 	return begin_call(s, &a);

@@ -21,10 +21,16 @@ struct line {
 	const char *place;	/* the portal's name as a destination */
 };
 
+/*
+ * What the messages of one call may come to, as JSON: well below what web
+ * servers take (nginx: 1 MiB).  One that is larger by itself goes alone.
+ */
+#define CALL_BYTES_MAX ((size_t)512 * 1024)
+
 enum leave {
 	LEAVE_GRANTED,	/* call now, with `work` */
 	LEAVE_LATER,	/* enough are on their way, or the bucket is full */
-	LEAVE_DOWN,	/* the portal is down: what waited is held */
+	LEAVE_DOWN,	/* the portal is down: `first` is held */
 	LEAVE_NOTHING	/* no message waits */
 };
 
@@ -49,10 +55,10 @@ void call_free(struct call *);
 
 /*
  * Asks for a call and claims what goes with it: up to store_opts.batch
- * delivered messages of the line, with `first` (claimed by the caller, or
- * NULL) among them.  A message that must go alone goes alone.  Unless it is
- * granted, `first` waits again, unclaimed.  A `probe` is granted to a portal
- * that is down.  ERR_DISK.
+ * delivered messages of the line, and CALL_BYTES_MAX, with `first` (claimed
+ * by the caller, or NULL) among them.  A message that must go alone goes
+ * alone.  Unless it is granted, `first` waits again, unclaimed.  A `probe` is
+ * granted to a portal that is down.  ERR_DISK.
  */
 enum err store_call_begin(struct store *, const struct line *,
     const struct work *first, bool probe, struct call *, struct problem *);
@@ -61,6 +67,8 @@ enum err store_call_begin(struct store *, const struct line *,
 enum err store_call_more(struct store *, const struct line *, struct call *,
     struct problem *);
 
+#define CALL_FILL_MS 1000
+
 /* How a call ended. */
 struct call_end {
 	bool acknowledged;	/* all its messages were accepted; else each */
@@ -68,8 +76,20 @@ struct call_end {
 	int64_t reset_ms;	/* when operating time starts anew, or 0 */
 	int64_t took_ms;	/* of the last one, with _acknowledged */
 	int64_t more_calls;	/* made beyond the first */
+	/*
+	 * With _acknowledged, the token of an event that was accepted, and
+	 * its message; or NULL.  Older messages of the portal that were
+	 * parked without it are due with it, up to a batch.
+	 */
+	const char *token;
+	int64_t token_id;
 	bool refused;		/* over the limit: the bucket is full */
 	bool at_leisure;	/* nobody waits for what is written */
+	/*
+	 * More is about to come: what waits makes the next call only if it
+	 * fills one, or if some of it was delivered CALL_FILL_MS ago.
+	 */
+	bool filling;
 	/*
 	 * If set: called when its place is sure.  Whoever is told of it then,
 	 * finds it acknowledged with whatever he writes next.

@@ -189,6 +189,39 @@ store_set_up(struct store *s, const char *name, const struct work *like,
 	return store_transact(s, set_up, &d, p);
 }
 
+bool
+hold_row(struct store *s, int64_t id, int64_t until_ms)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message SET owner = 0,"
+	    " lease = 0, hold = coalesce(next_ms, 0) < ?2,"
+	    " next_ms = max(coalesce(next_ms, 0), ?2)"
+	    " WHERE id = ?1 AND owner = ?3");
+
+	if (st == NULL)
+		return false;
+	bind_int(st, 1, id);
+	bind_int(st, 2, until_ms);
+	bind_int(st, 3, owner_number(s->owner));
+	return sqlite_done(s->db, st);
+}
+
+static bool
+hold_one(struct store *s, void *ctx)
+{
+	const struct place *d = ctx;
+
+	return hold_row(s, d->like->id, d->ms);
+}
+
+enum err
+store_hold_one(struct store *s, const struct work *w, int64_t until_ms,
+    struct problem *p)
+{
+	struct place d = { .like = w, .ms = until_ms };
+
+	return store_transact(s, hold_one, &d, p);
+}
+
 static bool
 hold(struct store *s, void *ctx)
 {

@@ -38,7 +38,8 @@ begin_next(struct store *s, const struct move *m)
 }
 
 static bool
-note_delivery(struct store *s, const struct move *m, const char *sql)
+note_delivery(struct store *s, const struct move *m, const char *sql,
+    int64_t until_ms)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
 	bool ok = st != NULL;
@@ -47,6 +48,8 @@ note_delivery(struct store *s, const struct move *m, const char *sql)
 		bind_int(st, 1, m->work->id);
 		bind_text(st, 2, m->text);
 		bind_int(st, 3, m->now_ms);
+		if (until_ms != 0)
+			bind_int(st, 4, until_ms);
 		ok = sqlite_done(s->db, st) && begin_next(s, m);
 	}
 	fault_point("delivered-before-commit");
@@ -54,17 +57,26 @@ note_delivery(struct store *s, const struct move *m, const char *sql)
 }
 
 /*
- * It waits for whoever calls next; if nobody does, for the retry, which is
- * not to come before a large event has been handed over.
+ * It waits for whoever calls next; if nobody does, for the retry.  Behind a
+ * portal that is down it is held at once.
  */
 static bool
 delivered(struct store *s, void *ctx)
 {
-	return note_delivery(s, ctx,
+	const struct move *m = ctx;
+	int64_t until = 0;
+
+	if (m->line != NULL && !destination_until(s, m->line->place, &until))
+		return false;
+	return note_delivery(s, m, until == 0 ?
 	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
 	    " hold = 0, next_ms = ?3 + 5000, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 1");
+	    " WHERE id = ?1 AND state = 1" :
+	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
+	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
+	    " hold = 1, next_ms = ?4, owner = 0, lease = 0"
+	    " WHERE id = ?1 AND state = 1", until);
 }
 
 /* If it may be told now, it stays claimed. */
@@ -81,7 +93,7 @@ delivered_and_called(struct store *s, void *ctx)
 	return note_delivery(s, m,
 	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0 WHERE id = ?1 AND state = 1") &&
+	    " hold = 0 WHERE id = ?1 AND state = 1", 0) &&
 	    call_begin(s, m->line, &told, m->call);
 }
 
@@ -93,7 +105,7 @@ delivered_and_done(struct store *s, void *ctx)
 	    "UPDATE message SET state = 3, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, body = NULL, token = NULL,"
 	    " endpoint = NULL, hold = 0, next_ms = NULL, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 1");
+	    " WHERE id = ?1 AND state = 1", 0);
 }
 
 /* What has happened outside is not given up at the first try: if it is not

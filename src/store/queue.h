@@ -133,6 +133,10 @@ struct line;
 bool call_begin(struct store *, const struct line *,
     const struct work *first, struct call *);
 
+/* The same for what waits; `filling` as in struct call_end. */
+bool call_begin_next(struct store *, const struct line *, bool filling,
+    struct call *);
+
 /* How much a portal's bucket takes, and how full it is now: thousandths of a
  * call. */
 int64_t call_room(const struct store *);
@@ -144,6 +148,9 @@ bool destination_until(struct store *, const char *name, int64_t *until_ms);
 struct portal;
 bool portal_read(struct store *, const char *member_id, struct arena *,
     struct portal *, bool *found);
+
+/* store_hold_one() within a transaction. */
+bool hold_row(struct store *, int64_t id, int64_t until_ms);
 
 /*
  * Sets the due time and hold of what waits for the same step and destination

@@ -17,6 +17,10 @@
 	" connector, chat, line, chat_id, message_id, ts, received_us, NULL," \
 	" endpoint, token, ids, delivered_ms, tries, first_ms, alone"
 
+/* Where the two texts of a status call stand in both. */
+#define ROW_CHAT 7
+#define ROW_IDS 16
+
 /* Reads the row that the statement stands on; false: no memory. */
 bool row_read(sqlite3_stmt *, struct arena *, struct work *);
 

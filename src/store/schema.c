@@ -35,6 +35,11 @@
 #define BASE_INDEX \
     "CREATE UNIQUE INDEX message_base ON message(base, revision);"
 
+/* Few are parked, and whoever looks for them passes no other. */
+const char schema_more[] =
+    "CREATE INDEX IF NOT EXISTS message_parked"
+    " ON message(member_id, id) WHERE hold = 2;";
+
 const char schema_sql[] =
     "CREATE TABLE message("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -124,8 +124,15 @@ enum err store_load(struct store *, int64_t id, struct arena *,
     struct work *, struct problem *);
 
 /*
- * The destination of `like` is down: it and all that are due for the same
- * step and destination are held until `until_ms`.
+ * The destination of a claimed message is down: it is held until `until_ms`,
+ * unless it waits for longer already.  Touches no other.
+ */
+enum err store_hold_one(struct store *, const struct work *,
+    int64_t until_ms, struct problem *);
+
+/*
+ * The same with all that wait for the same step and destination as `like`:
+ * for the retry, which would come upon each of them else.
  */
 enum err store_hold(struct store *, struct work *like, int64_t until_ms,
     struct problem *);
