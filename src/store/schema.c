@@ -35,11 +35,6 @@
 #define BASE_INDEX \
     "CREATE UNIQUE INDEX message_base ON message(base, revision);"
 
-/* Few are parked, and whoever looks for them passes no other. */
-const char schema_more[] =
-    "CREATE INDEX IF NOT EXISTS message_parked"
-    " ON message(member_id, id) WHERE hold = 2;";
-
 const char schema_sql[] =
     "CREATE TABLE message("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -96,7 +91,10 @@ const char schema_sql[] =
 
     "PRAGMA user_version = " SCHEMA_VERSION ";";
 
+/* Few are parked, and whoever looks for them passes no other. */
 const char schema_more[] =
+    "CREATE INDEX IF NOT EXISTS message_parked"
+    " ON message(member_id, id) WHERE hold = 2;"
     "CREATE TABLE IF NOT EXISTS clock("
     " id INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"
     " mono_ms INTEGER NOT NULL);"

@@ -15,8 +15,4 @@ extern const char schema_more[];
 /* The SQL that brings a store of version 1 to this one. */
 extern const char schema_from_1[];
 
-/* What a store of this version may lack yet: it follows either of them. */
-#define SCHEMA_MORE_NAME "message_parked"
-extern const char schema_more[];
-
 #endif

@@ -193,18 +193,15 @@ check_head(struct sqlite *s, struct problem *p)
 static enum err
 check_schema(struct sqlite *s, bool *old, struct problem *p)
 {
-	char version[16], tables[16], more[16];
+	char version[16], tables[16];
 
 	/* in this order: another process may make both in between */
 	if (!ask(s, "SELECT count(*) FROM sqlite_master", tables,
 	    sizeof(tables)) ||
-	    !ask(s, "PRAGMA user_version", version, sizeof(version)) ||
-	    !ask(s, "SELECT count(*) FROM sqlite_master WHERE name = '"
-	    SCHEMA_MORE_NAME "'", more, sizeof(more)))
+	    !ask(s, "PRAGMA user_version", version, sizeof(version)))
 		return sqlite_fail(s, p);
 	*old = strcmp(version, "1") == 0 ||
-	    (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0) ||
-	    (strcmp(version, SCHEMA_VERSION) == 0 && strcmp(more, "0") == 0);
+	    (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0);
 	if (*old || strcmp(version, SCHEMA_VERSION) == 0)
 		return ERR_OK;
 	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
