@@ -26,6 +26,13 @@ count() {
 	printf '%-24s %4d passed, %d failed\n' "$1" "$ok" "$not"
 }
 
+# wild: whether valgrind saw a child do what it must not. A child that dies or
+# becomes another program on purpose does not tell by its status.
+wild() {
+	grep -qE '^==[0-9]+== (Invalid|Conditional|Use of|Syscall|Source)' \
+	    "$log"
+}
+
 # python NAME BUILD TEST..: a part of pytest's, counted by its summary.
 python() {
 	name=$1
@@ -56,7 +63,9 @@ for part in $parts; do
 		for t in "$build"/unit/t_*; do
 			case $t in *.d | *'*') continue ;; esac
 			CMOCKA_MESSAGE_OUTPUT=TAP ${RUNNER:-} "$t" >"$log" 2>&1
-			count "unit/${t##*/}" $?
+			status=$?
+			! wild || status=9
+			count "unit/${t##*/}" $status
 		done
 		;;
 	php)

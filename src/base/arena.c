@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CHUNK_SIZE ((size_t)8 * 1024)	/* an ordinary event fits into one */
+#define MEMORY_MAX ((size_t)PTRDIFF_MAX)	/* of one piece */
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -51,7 +52,7 @@ arena_raw(struct arena *a, size_t n)
 	size_t room = a->max - a->used, used;
 	void *p;
 
-	if (n > room || n > SIZE_MAX - sizeof(*c) - align)
+	if (n > room || n > MEMORY_MAX - sizeof(*c) - align)
 		return NULL;
 	n = (n + align - 1) / align * align;
 	used = n > room ? a->max : a->used + n;

@@ -9,11 +9,14 @@
 #include "base/number.h"
 
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUF_FIRST 256	/* bytes; small answers fit without growing */
+#define MEMORY_MAX ((size_t)PTRDIFF_MAX)	/* of one piece */
 
 void
 buf_init(struct buf *b, size_t max)
@@ -30,10 +33,10 @@ buf_grow(struct buf *b, size_t n)
 
 	if (n > b->max - b->len)	/* len <= max always holds */
 		return ERR_TOOBIG;
-	if (n >= SIZE_MAX - b->len)	/* none for the NUL */
+	if (n >= MEMORY_MAX - b->len)	/* none for the NUL */
 		return ERR_NOMEM;
 	while (cap < want)
-		cap = cap > SIZE_MAX / 2 ? want : cap * 2;
+		cap = cap > MEMORY_MAX / 2 ? want : cap * 2;
 	p = realloc(b->p, cap);
 	if (p == NULL)
 		return ERR_NOMEM;

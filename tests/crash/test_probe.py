@@ -7,12 +7,9 @@ came for another line in the meantime.
 """
 
 import json
-import time
 
 from site_folder import wait_until
 from world import World
-
-WITHIN = 6.0                # seconds; retry.longest is 2
 
 
 def down(world):
@@ -28,14 +25,12 @@ def test_a_dead_probe_holds_nobody():
         world.channel.always("silence")
         world.start(armed=False)
         world.send()
-        wait_until(lambda: down(world), 10, "a channel that is down")
+        wait_until(lambda: down(world), what="a channel that is down")
         world.channel.wait_for_calls(2)         # the probe
         world.send(line=108)
         world.server.life.kill()
         world.channel.always("ok")
-        began = time.monotonic()
         world.start(armed=False)
+        # a claim that lasted would last longer than the longest call
         world.wait_done()
-        took = time.monotonic() - began
-        assert took < WITHIN, f"{took:.1f} s"
         assert not any(world.ledger.wrongs(world.site.queue()).values())

@@ -21,7 +21,7 @@ from mortal import MortalCgi, MortalFcgi
 from peers import Bitrix, Channel, Spool
 from site_folder import BUILD, HANDLER, merged, wait_until
 
-DONE_WITHIN = 20.0              # seconds until a new process has done it all
+DONE_WITHIN = 60.0              # seconds until a new process has done it all
 PUSH_EVERY = 0.3                # seconds
 CHAT, OTHER = "the-chat", "another-chat"
 

@@ -27,8 +27,9 @@ SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|"
                        r"LeakSanitizer|ThreadSanitizer")
 
 
-def wait_until(true, deadline=10.0, what="a condition"):
-    """Waits until true() gives something, and returns it."""
+def wait_until(true, deadline=60.0, what="a condition"):
+    """Waits until true() gives something, and returns it. The deadline only
+    ends a test that hangs: it says nothing about how fast something is."""
     end = time.monotonic() + deadline
     while True:
         value = true()
@@ -158,7 +159,7 @@ class Site:
         return {int(m["message_id"] or 0): m["state"]
                 for m in self.queue()}
 
-    def wait_states(self, wanted, deadline=10.0):
+    def wait_states(self, wanted, deadline=60.0):
         """Waits until the store holds exactly these states."""
         try:
             wait_until(lambda: self.states() == wanted, deadline)

@@ -265,7 +265,7 @@ def test_broken_configuration(start, portal):
     assert not cgi.site.spooled() and not portal.calls
     fcgi = servers.Fcgi(merged(servers.CONFIG, broken))
     try:
-        assert fcgi.run().wait(10) == 78
+        assert fcgi.run().wait(60) == 78
         assert "workers" in fcgi.log()
     finally:
         fcgi.site.remove()

@@ -228,7 +228,7 @@ def test_while_handlers_work(start, portals):
                                          for i in range(1, 101)], 8)
             assert {a.response.status for a in answers} <= {200, 202}
             servers.site.wait_states({i: "acknowledged"
-                                      for i in range(1, 101)}, 20)
+                                      for i in range(1, 101)})
         finally:
             over.set()
             asking.join()

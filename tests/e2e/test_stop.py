@@ -22,7 +22,6 @@ from site_folder import STOP_WITHIN, wait_until
 from standin import Receiver
 
 SIGNALS = [signal.SIGTERM, signal.SIGUSR1]
-AT_ONCE = 2.0       # seconds, on a machine that has other work
 
 
 def seconds_to_end(process, sig):
@@ -53,11 +52,12 @@ def test_an_idle_one_goes_at_once(start, portals):
     just after an answer, while connections come and go."""
     portal = portals()
     group = start.group(0)
+    busy = one_that_is_busy(start, portals())
     counter = iter(range(1, 1000))
 
     def one(i):
         process = group.add(f"idle-{i}")
-        wait_until(lambda: started(process.pid), 10)
+        wait_until(lambda: started(process.pid))
         if i % 3 == 1:
             assert try_to_post(group, of(portal, message(
                 next(counter), chat=f"c{i}"))) in (200, 202, None)
@@ -71,9 +71,19 @@ def test_an_idle_one_goes_at_once(start, portals):
 
     # the one that is always there serves who comes to a dying one
     group.add("always")
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        busy = pool.submit(seconds_to_end, busy, signal.SIGTERM)
         took = list(pool.map(one, range(30)))
-    assert max(took) < AT_ONCE, took
+    # who has a call on its way gives it some seconds
+    assert max(took) < busy.result(), took
+
+
+def one_that_is_busy(start, portal):
+    """A process whose call is never answered."""
+    portal.script("silence")
+    group = start.group(1, server={"answer_within": 1})
+    assert post(group, of(portal)).status == 202
+    return group.processes.pop("0")
 
 
 def started(pid):
@@ -91,14 +101,18 @@ def started(pid):
 def test_running_requests_are_answered(start, portals, sig):
     portal = portals()
     with Receiver() as channel:
-        channel.always("slow:1.5")
-        server = start("fcgi", channel={"url": channel.url})
+        channel.always("held")
+        server = start("fcgi", channel={"url": channel.url},
+                       server={"answer_within": 60})
         process = server.processes["handler"]
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        with concurrent.futures.ThreadPoolExecutor(9) as pool:
             sent = [pool.submit(post, server, of(portal, message(
                 i, chat=f"c{i}"))) for i in range(1, 9)]
             channel.wait_for_calls(8)
-            assert seconds_to_end(process, sig) < 5
+            ending = pool.submit(seconds_to_end, process, sig)
+            wait_until(lambda: "stopping" in server.log())
+            channel.release()
+            ending.result()
             assert [f.result().status for f in sent] == [200] * 8
     assert len(portal.first_ids) == 8
 
@@ -112,7 +126,7 @@ def test_a_body_that_is_on_its_way_is_taken(start, portals):
         client.begin(server.params(events.FORM, "POST", len(body)))
         client.send(body[:100])
         # it is in the worker's hands as soon as nobody else can take it
-        wait_until(lambda: accepted(server), 5)
+        wait_until(lambda: accepted(server))
         ending = thread(seconds_to_end, server.processes["handler"],
                         signal.SIGTERM)
         wait_until(lambda: "stopping" in server.log())
@@ -186,7 +200,7 @@ def test_the_retry_is_stopped_too(start, portals):
     portal.always("slow:0.3")
     next_life(server, signal.SIGTERM)
     portal.always(None)
-    server.site.wait_states({i: "acknowledged" for i in range(1, 301)}, 20)
+    server.site.wait_states({i: "acknowledged" for i in range(1, 301)})
 
 
 @pytest.mark.parametrize("sig", [*SIGNALS, signal.SIGKILL])
@@ -209,15 +223,15 @@ def test_nothing_that_was_answered_is_lost(start, portals, sig):
         senders = [thread(send, k) for k in range(1, 7)]
         try:
             for n in (20, 60, 100):
-                wait_until(lambda n=n: len(answered) >= n, 15)
+                wait_until(lambda n=n: len(answered) >= n)
                 next_life(server, sig)
-            wait_until(lambda: len(answered) >= 140, 15)
+            wait_until(lambda: len(answered) >= 140)
         finally:
             over.set()
             for t in senders:
                 t.join()
         wait_until(lambda: set(server.site.states().values()) ==
-                   {"acknowledged"}, 20)
+                   {"acknowledged"})
         assert set(answered) <= set(server.site.states())
         for k in range(1, 7):
             ids = [o["im"]["message_id"] for o in channel.objects

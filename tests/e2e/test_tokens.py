@@ -6,7 +6,6 @@ want it. A refresh token that is worth nothing parks the portal's messages
 until the application is installed anew.
 """
 
-import time
 
 import pytest
 
@@ -121,11 +120,79 @@ def test_one_dead_token_does_not_park_its_batch(server, portals, dead):
     if dead == "unknown":
         del portal.tokens[old]
     portal.always(None)
-    wait_until(lambda: server.site.states()[2] == "acknowledged", 10)
+    wait_until(lambda: server.site.states()[2] == "acknowledged")
     # the others went along, or wait for a person
     wait_until(lambda: all(m["state"] == "acknowledged" or
                            m["hold"] == "portal lost"
                            for m in server.site.queue()))
+
+
+def parked(server, *ids):
+    """Whether these messages wait for a token."""
+    holds = {m["message_id"]: m["hold"] for m in server.site.queue()}
+    return all(holds[i] == "portal lost" for i in ids)
+
+
+@pytest.mark.parametrize("front", ["fcgi", "group", "cgi"])
+def test_a_newer_event_brings_a_token(start, portals, front):
+    """No installation: what waits for a token, on whatever line, is told
+    with that of the next event of its portal."""
+    portal = portals()
+    config = {"app": APP, "retry": SOON}
+    server = start.group(3, **config) if front == "group" else \
+        start(front, **config)
+    old, good = portal.add_token(), portal.add_token()
+    expire(portal, old)
+    for i, line in ((1, 107), (2, 108), (3, 109), (4, 109)):
+        assert post(server, of(portal, message(i, chat=f"c{i}"), line=line,
+                               access_token=old)).status == 202
+    assert post(server, tokenless(portal, message(5), line=110)).status == 202
+    assert parked(server, 1, 2, 3, 4, 5)
+    assert post(server, of(portal, message(6, chat="c6"),
+                           access_token=good)).status == 200
+    if front == "cgi":      # what its process left, its timer brings
+        server.site.ctl("retry")
+    server.site.wait_states({i: "acknowledged" for i in range(1, 7)})
+    log = server.log()
+    assert old not in log and good not in log
+    # each was told once with that token
+    assert sorted(i["im"]["message_id"] for c in portal.deliveries
+                  if not c.error for i in c.params["MESSAGES"]) == [
+                      1, 2, 3, 4, 5, 6]
+
+
+def test_the_token_of_an_event_that_was_told_already(server, portals):
+    """It came after the message whose own token is over."""
+    portal = portals()
+    old, good = portal.add_token(), portal.add_token()
+    portal.script("error:INTERNAL_SERVER_ERROR")
+    assert post(server, of(portal, message(1, chat="c1"), line=108,
+                           access_token=old)).status == 202
+    expire(portal, old)
+    assert post(server, of(portal, message(2, chat="c2"),
+                           access_token=good)).status == 200
+    server.site.wait_states({1: "acknowledged", 2: "acknowledged"})
+    assert used(portal) == [old, good, old, good]
+
+
+def test_a_newer_events_token_goes_before_the_stored(server, portals):
+    portal = portals()
+    installed(server, portal)
+    old, good = portal.add_token(), portal.add_token()
+    assert post(server, of(portal, message(1), access_token=old)).status == \
+        200
+    assert post(server, of(portal, message(2), access_token=good)).status == \
+        200
+    portal.script("error:INTERNAL_SERVER_ERROR")
+    assert post(server, of(portal, message(3, chat="c3"), line=108,
+                           access_token=old)).status == 202
+    newest = portal.add_token()
+    assert post(server, of(portal, message(4),
+                           access_token=newest)).status == 200
+    expire(portal, old)
+    server.site.wait_states({i: "acknowledged" for i in (1, 2, 3, 4)})
+    assert used(portal)[-2:] == [old, newest]
+    assert len(portal.refreshes) == 1       # the proof of installation
 
 
 def test_two_hundred_events_refresh_once(start, portals):
@@ -137,7 +204,7 @@ def test_two_hundred_events_refresh_once(start, portals):
     answers = post_all(servers, [of(portal, message(i, chat=f"c{i}"))
                                  for i in range(1, 201)], 64)
     assert {a.response.status for a in answers} <= {200, 202}
-    servers.site.wait_states({i: "acknowledged" for i in range(1, 201)}, 30)
+    servers.site.wait_states({i: "acknowledged" for i in range(1, 201)})
     assert len(portal.refreshes) == 2
     assert len(portal.first_ids) == 200
 
@@ -216,7 +283,8 @@ def test_a_refresh_whose_answer_is_lost_is_sent_once(start, portals):
 
 def test_the_crash_of_a_refreshing_process_blocks_nobody(start, portals):
     portal = portals()
-    servers = start.group(1, app=APP, retry=SOON)
+    servers = start.group(1, app=APP, retry=SOON,
+                          server={"answer_within": 30})
     installed(servers, portal)
     expire(portal)
     portal.script("silence", to="oauth")    # it was not spent
@@ -229,10 +297,9 @@ def test_the_crash_of_a_refreshing_process_blocks_nobody(start, portals):
         portal.wait(lambda: len(portal.refreshes) == 2)
         servers.add("other")
         servers.kill("0")
-    began = time.monotonic()
+    # a claim that lasted would last longer than the longest call
     assert post(servers, of(portal, message(2, chat="c2"))).status == 200
-    servers.site.wait_states({1: "acknowledged", 2: "acknowledged"}, 5)
-    assert time.monotonic() - began < 5
+    servers.site.wait_states({1: "acknowledged", 2: "acknowledged"})
     assert len(portal.refreshes) == 3
 
 
@@ -243,10 +310,10 @@ def test_who_waits_for_a_refresh_uses_its_pair(start, portals):
                           server={"answer_within": 1})
     installed(servers, portal)
     expire(portal)
-    portal.script("slow:2", to="oauth")
+    portal.script("held", to="oauth")
     answers = post_all(servers, [of(portal, message(i, chat=f"c{i}"))
                                  for i in range(1, 11)])
-    assert all(a.response.status == 202 and a.seconds < 2.5
-               for a in answers)
+    assert [a.response.status for a in answers] == [202] * 10
+    portal.release()
     servers.site.wait_states({i: "acknowledged" for i in range(1, 11)})
     assert len(portal.refreshes) == 2

@@ -83,25 +83,27 @@ def test_a_repeat_of_what_is_on_its_way(start, portal):
 @pytest.mark.parametrize("kind", ["nginx", "apache", "cgi"])
 def test_slow_portal_bounds_the_answer(start, portal, kind):
     """202 when answer_within runs out; what was begun goes on."""
-    portal.script("slow:3")
+    portal.script("held")
     server = start(kind, server={"answer_within": 1})
     began = time.monotonic()
     answer = server.post(as_form(event(endpoint=portal.endpoint)))
-    assert 0.8 < time.monotonic() - began < 2.5
+    assert time.monotonic() - began > 0.8
     assert_queued(answer)
     assert server.site.states() == {86497: "delivered"}
+    portal.release()
     server.site.wait_states({86497: "acknowledged"})
     assert len(portal.calls) == 1
 
 
 def test_slow_channel_bounds_the_answer(start, portal, channel):
-    channel.script("slow:3")
+    channel.script("held")
     server = start("fcgi", server={"answer_within": 1},
                    channel={"url": channel.url})
     began = time.monotonic()
     answer = server.post(as_form(event(endpoint=portal.endpoint)))
-    assert 0.8 < time.monotonic() - began < 2.5
+    assert time.monotonic() - began > 0.8
     assert_queued(answer)
+    channel.release()
     server.site.wait_states({86497: "acknowledged"})
     assert len(channel.calls) == 1 and len(portal.calls) == 1
 
@@ -154,18 +156,20 @@ def test_spool_cannot_be_written(start, portal):
 
 
 def test_one_chat_busy_others_go_on(start, portal, channel):
-    channel.script("slow:2")
-    server = start("fcgi", server={"answer_within": 1},
+    channel.script("held")
+    server = start("fcgi", server={"answer_within": 4},
                    channel={"url": channel.url})
 
     def send(i, chat):
         return server.post(as_json(event(message(i, chat=chat),
                                          endpoint=portal.endpoint)), JSON)
-    assert send(1, "a").status == 202           # the channel is slow
     began = time.monotonic()
+    assert send(1, "a").status == 202           # the channel is slow
+    waited, began = time.monotonic() - began, time.monotonic()
     assert send(2, "a").status == 202           # its chat is busy
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < waited / 2
     assert send(3, "b").status == 200
+    channel.release()
     server.site.wait_states({1: "acknowledged", 2: "acknowledged",
                              3: "acknowledged"})
     order = [o["im"]["message_id"] for o in channel.objects]

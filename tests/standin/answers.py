@@ -13,6 +13,7 @@ and every scripted answer has a short spelling for command lines and tests:
     silence                  accepted, read, and never answered
     moved:URL                302 to URL plus the path that was asked for
     slow:SECONDS[:ANSWER]    any of these, later
+    held[:ANSWER]            any of these, but not before release()
 """
 
 import dataclasses
@@ -60,6 +61,7 @@ class Answer:
     body: bytes = b""
     headers: dict = dataclasses.field(default_factory=dict)
     delay: float = 0.0          # seconds before anything is sent
+    held: bool = False          # until the peer's release()
     cut: str = ""               # "before", "middle" or "silence"
     moved: str = ""             # 302 to this plus the request's path
     genuine: bool = False       # the peer's own answer (after the delay)
@@ -95,6 +97,8 @@ def answer_from(spec):
         seconds, _, then = rest.partition(":")
         return dataclasses.replace(answer_from(then or "ok"),
                                    delay=float(seconds))
+    if word == "held":
+        return dataclasses.replace(answer_from(rest or "ok"), held=True)
     if word == "error":
         code, _, status = rest.partition(":")
         return error(code, int(status) if status else None)

@@ -101,6 +101,7 @@ class Peer:
         self.connections = 0            # how many were accepted so far
         self.changed = threading.Condition()
         self._closing = threading.Event()
+        self._released = threading.Event()
         self._open = set()
         self._threads = []
 
@@ -143,7 +144,11 @@ class Peer:
         name = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{name}:{self.port}/"
 
-    def wait(self, true, deadline=10.0, what="a condition"):
+    def release(self):
+        """Answers what was held, and holds nothing more."""
+        self._released.set()
+
+    def wait(self, true, deadline=60.0, what="a condition"):
         """Waits until true() is; it is asked again after each call."""
         with self.changed:
             if not self.changed.wait_for(true, deadline):
@@ -193,6 +198,9 @@ class Peer:
             self.changed.notify_all()
         if answer.delay and self._closing.wait(answer.delay):
             return False
+        while answer.held and not self._released.wait(0.05):
+            if self._closing.is_set():
+                return False
         if answer.cut == "silence":
             self._closing.wait()
         if answer.cut in ("silence", "before"):

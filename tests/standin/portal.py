@@ -115,7 +115,7 @@ class Portal(Peer):
         """The token refreshes, in order."""
         return [c for c in self.calls if c.rest == "oauth"]
 
-    def wait_for_calls(self, n, deadline=10.0):
+    def wait_for_calls(self, n, deadline=60.0):
         """The first n delivery calls, as soon as there are as many."""
         self.wait(lambda: len(self.deliveries) >= n, deadline,
                   f"{n} delivery calls")
@@ -150,7 +150,7 @@ class Portal(Peer):
         if plan.cut != "silence":
             genuine = genuine()
             return dataclasses.replace(genuine, delay=plan.delay,
-                                       cut=plan.cut)
+                                       held=plan.held, cut=plan.cut)
         return plan
 
     def _violation(self, call, text):

@@ -61,7 +61,7 @@ class Receiver(Peer):
         """The posted objects, in order."""
         return [c.object for c in self.calls]
 
-    def wait_for_calls(self, n, deadline=10.0):
+    def wait_for_calls(self, n, deadline=60.0):
         """The first n posts, as soon as there are as many."""
         self.wait(lambda: len(self.calls) >= n, deadline, f"{n} posts")
         return self.calls[:n]
@@ -78,7 +78,7 @@ class Receiver(Peer):
                 answer = json_answer({"id": f"ext-{len(self.calls)}"})
                 if plan:
                     answer = dataclasses.replace(answer, delay=plan.delay,
-                                                 cut=plan.cut)
+                                                 held=plan.held, cut=plan.cut)
                 return answer
             return plan
 

@@ -14,6 +14,7 @@
 #include "event_make.h"
 #include "http_peer.h"
 #include "relay/late.h"
+#include "relay/newest.h"
 #include "relay/ready.h"
 #include "relay/relay.h"
 #include "relay/waiting.h"
@@ -53,6 +54,7 @@ struct site {
 	struct http_client *http;
 	struct channels *channels;
 	struct late *late;
+	struct newest *newest;
 	struct waiting *waiting;
 	struct ready *ready;
 	struct clock clock;
@@ -230,6 +232,7 @@ site_open(const char *format)
 	s->store = site_store(s);
 	if (http_client_new(&s->http, &clock_system, false) != ERR_OK ||
 	    late_new(&s->late) != ERR_OK || ready_new(&s->ready) != ERR_OK ||
+	    newest_new(&s->newest) != ERR_OK ||
 	    waiting_new(&s->waiting, s->store, &s->clock) != ERR_OK)
 		abort();
 	env = (struct channel_env){ s->http, &clock_system };
@@ -241,6 +244,7 @@ site_open(const char *format)
 		    &s->clock },
 		.channels = s->channels,
 		.late = s->late,
+		.newest = s->newest,
 		.waiting = s->waiting,
 		.ready = s->ready,
 	};
@@ -256,6 +260,7 @@ site_close(struct site *s)
 	channels_close(s->channels);
 	waiting_free(s->waiting);
 	ready_free(s->ready);
+	newest_free(s->newest);
 	late_free(s->late);
 	http_client_free(s->http);
 	store_close(s->store);
@@ -414,6 +419,7 @@ struct row {
 	enum hold hold;
 	int64_t tries;
 	int64_t in_ms;		/* until its next try; -1: none by itself */
+	int64_t waits_ms;	/* the same from its last move on */
 	char reason[512];
 	const struct site *site;
 };
@@ -432,6 +438,7 @@ row_take(void *ctx, const struct stored *m)
 	r->tries = m->tries;
 	r->in_ms = m->next_ms == 0 ? -1 : m->next_ms -
 	    clock_wall(r->site->relay.env.clock);
+	r->waits_ms = m->next_ms - m->changed_ms;
 	(void)snprintf(r->reason, sizeof(r->reason), "%s", m->reason);
 	return false;
 }

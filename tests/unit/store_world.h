@@ -4,6 +4,7 @@
 #include "store/admin.h"
 
 #include "acknowledge.h"
+#include "child.h"
 #include "event_make.h"
 
 #include <fcntl.h>
@@ -297,7 +298,7 @@ child_start(void (*work)(struct world *), struct world *w)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		work(w);
-		_exit(0);
+		child_ends(0);
 	}
 	return pid;
 }

@@ -251,11 +251,10 @@ test_down(void **state)
 	assert_string_equal(look(w, held), "1|1|61000|0|\n2|0|1000|1|\n"
 	    "3|2|86400000|0|\n4|0|90000|0|\n5|1|61000|0|\n6|0|0|1|\n");
 	assert_int_equal(number(w, "SELECT count(*) FROM call"), 0);
-	/* without one of the caller's, too */
+	/* asked without one, they are left as they are */
 	postpone(w, 2, 0, HOLD_NONE);
 	assert_int_equal(ask(w, &line_107, &c), LEAVE_DOWN);
-	assert_int_equal(column(w, "hold", 2), HOLD_DOWN);
-	assert_int_equal(column(w, "next_ms", 2), until);
+	assert_int_equal(column(w, "hold", 2), HOLD_NONE);
 	call_free(&c);
 }
 
@@ -385,6 +384,49 @@ test_not_acknowledged(void **state)
 	call_free(&c);
 }
 
+static enum leave
+end_filling(struct world *w, struct call *c)
+{
+	const struct call_end end = { .acknowledged = true, .filling = true };
+	struct call next;
+
+	call_init(&next);
+	assert_int_equal(store_call_end(w->store, c, &end, &line_107, &next,
+	    &w->problem), ERR_OK);
+	call_free(c);
+	*c = next;
+	return c->leave;
+}
+
+/* More is about to come: the next call is full, or somebody waits long. */
+static void
+test_filling(void **state)
+{
+	struct world *w = *state;
+	struct call c;
+
+	w->opts.batch = 2;
+	reopen(w);
+	(void)waits_on(w, "107", 1);
+	call_init(&c);
+	assert_int_equal(ask(w, &line_107, &c), LEAVE_GRANTED);
+	(void)waits_on(w, "107", 2);
+	w->now_ms += 999;
+	assert_int_equal(end_filling(w, &c), LEAVE_NOTHING);
+	/* it is left alone, and goes along as soon as nothing more comes */
+	assert_int_equal(ask(w, &line_107, &c), LEAVE_GRANTED);
+	assert_string_equal(ids_of(&c), "2");
+	(void)waits_on(w, "107", 3);
+	(void)waits_on(w, "107", 4);
+	assert_int_equal(end_filling(w, &c), LEAVE_GRANTED);
+	assert_string_equal(ids_of(&c), "3 4");
+	(void)waits_on(w, "107", 5);
+	w->now_ms += 1000;
+	assert_int_equal(end_filling(w, &c), LEAVE_GRANTED);
+	assert_string_equal(ids_of(&c), "5");
+	call_free(&c);
+}
+
 static void
 test_states(void **state)
 {
@@ -419,6 +461,7 @@ main(void)
 		WORLD_TEST(test_more),
 		WORLD_TEST(test_next_call),
 		WORLD_TEST(test_not_acknowledged),
+		WORLD_TEST(test_filling),
 		WORLD_TEST(test_states),
 	};
 

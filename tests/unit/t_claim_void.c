@@ -41,7 +41,7 @@ exit_at_once(struct world *w)
 	struct store *s = store_of(w, 5000, true);
 
 	CHILD_CHECK(take_opts_in(w, s, "107", "A", 1, 0).claimed);
-	_exit(0);
+	child_ends(0);
 }
 
 static pid_t

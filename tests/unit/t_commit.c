@@ -212,7 +212,7 @@ mono_ms(void)
 static void
 comes_to_wait(struct world *w, size_t n)
 {
-	for (int i = 0; i < 10000 && waiting(w->store) != n; i++)
+	for (int i = 0; i < 600000 && waiting(w->store) != n; i++)
 		(void)usleep(100);
 	assert_int_equal(waiting(w->store), n);
 }
@@ -236,7 +236,7 @@ test_leisure_alone(void **state)
 	warm_up(w);
 	began = mono_ms();
 	(void)run(&e);
-	assert_in_range(mono_ms() - began, 150, 5000);
+	assert_in_range(mono_ms() - began, 150, 60000);
 	assert_int_equal(e.end, ERR_OK);
 	assert_int_equal(e.runs, 1);
 	assert_int_equal(committed, 1);
@@ -252,7 +252,7 @@ static void
 test_leisure_with_company(void **state)
 {
 	struct world *w = *state;
-	struct entry e[3] = { { .wait_ms = 900 }, { .wait_ms = 900 } };
+	struct entry e[3] = { { .wait_ms = 60000 }, { .wait_ms = 60000 } };
 
 	warm_up(w);
 	start(w, e, 0);
@@ -277,7 +277,7 @@ test_leisure_behind(void **state)
 	struct entry e[OTHERS + 1] = { { 0 } };
 
 	for (int i = 1; i <= OTHERS; i++)
-		e[i].wait_ms = 900;
+		e[i].wait_ms = 60000;
 	run_all(w, e);
 	assert_int_equal(committed, 2);
 	for (int i = 0; i <= OTHERS; i++)
@@ -289,7 +289,7 @@ static void
 test_leisure_together(void **state)
 {
 	struct world *w = *state;
-	struct entry e[2] = { { .wait_ms = 900 }, { .wait_ms = 100 } };
+	struct entry e[2] = { { .wait_ms = 60000 }, { .wait_ms = 100 } };
 	int64_t began;
 
 	warm_up(w);

@@ -371,7 +371,7 @@ test_lock_stays(void **state)
 		CHILD_CHECK(sqlite3_open(w->path, &db) == SQLITE_OK);
 		CHILD_CHECK(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL,
 		    NULL) == SQLITE_BUSY);
-		_exit(0);
+		child_ends(0);
 	}
 	child_succeeds(pid);
 	sqlite_rollback(s);

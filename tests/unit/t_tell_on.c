@@ -47,7 +47,7 @@ expect_states(struct site *s, const struct work *w, size_t n,
 	    " state = 2 AND owner <> 0"), 0);
 }
 
-/* A batch: the stored token, the refreshed one, the newest event's, .... */
+/* A batch: the newest event's token, the stored one, the refreshed, .... */
 static void
 test_batch_ladder(void **state)
 {
@@ -66,7 +66,7 @@ test_batch_ladder(void **state)
 	end = told(s, w, 3);
 	assert_true(end.acknowledged);
 	assert_int_equal(end.more_calls, 0);
-	called_with(s, 0, "access-1");
+	called_with(s, 0, "access-c");
 
 	for (int i = 0; i < 3; i++)
 		w[i] = site_delivered(s, i + 11, i == 0 ? "access-a" : i == 1 ?
@@ -77,8 +77,8 @@ test_batch_ladder(void **state)
 	end = told(s, w, 3);
 	assert_true(end.acknowledged);
 	assert_int_equal(end.more_calls, 3);
-	called_with(s, 0, "access-1");
-	called_with(s, 1, "access-c");
+	called_with(s, 0, "access-c");
+	called_with(s, 1, "access-1");
 	called_with(s, 2, "access-b");
 	called_with(s, 3, "access-a");
 	assert_int_equal(script_count(s, &s->oauth), 1);
@@ -91,18 +91,19 @@ test_batch_access(void **state)
 {
 	struct site *s = *state;
 	struct work w[2] = { site_delivered(s, 1, "access-a"),
-	    site_delivered(s, 2, NULL) };
+	    site_delivered(s, 2, "access-b") };
 
 	site_install(s, "1");
 	SCRIPT(s, rest, { "403 No", ERROR("ACCESS_DENIED"), NULL, 0 },
-	    ACCEPTED);
+	    { "403 No", ERROR("ACCESS_DENIED"), NULL, 0 }, ACCEPTED);
 	assert_true(told(s, w, 2).acknowledged);
-	called_with(s, 1, "access-a");
+	called_with(s, 1, "access-1");
+	called_with(s, 2, "access-a");
 	assert_int_equal(script_count(s, &s->oauth), 0);
 	expect_states(s, w, 2, STATE_ACKNOWLEDGED);
 }
 
-/* A pair that cannot be renewed goes last. */
+/* A pair that cannot be renewed does not stand before an event's own. */
 static void
 test_batch_rejected_pair(void **state)
 {
@@ -212,7 +213,7 @@ test_not_for_ever(void **state)
 	SCRIPT(s, rest, { "200 OK", GOOD, NULL, 700 });
 	assert_true(told_on(s, NULL));
 	calls = script_count(s, &s->rest);
-	assert_in_range(calls, 2, 3);
+	assert_in_range(calls, 1, 3);	/* the fewer, the slower */
 	for (int i = 0; i < 8; i++)
 		left += site_row(s, w[i].id).state == STATE_DELIVERED;
 	assert_int_equal(left, 8 - 2 * calls);

@@ -98,7 +98,7 @@ test_no_further_token(void **state)
 	(void)told(s, &w, 1);
 	r = site_row(s, w.id);
 	assert_int_equal(r.hold, HOLD_NONE);
-	assert_in_range(r.in_ms, 1400, 2600);
+	assert_in_range(r.waits_ms, 400, 2600);
 	/* it says no for good */
 	SCRIPT(s, oauth, { "400 No", ERROR("invalid_grant"), NULL, 0 });
 	w = site_delivered(s, 5, NULL);
@@ -176,6 +176,83 @@ test_batch_refreshes_once(void **state)
 		assert_int_equal(w[i].state, STATE_DELIVERED);
 }
 
+/* A newer event's token serves an older message, before the stored one. */
+static void
+test_newer_event(void **state)
+{
+	struct site *s = *state;
+	struct work old[] = { site_delivered(s, 1, "access-old"),
+	    site_delivered(s, 2, NULL), site_delivered(s, 3, "access-old") };
+	struct work w = site_delivered(s, 4, "access-new");
+
+	site_install(s, "1");
+	SCRIPT(s, rest, ACCEPTED);
+	(void)told(s, &w, 1);
+	called_with(s, 0, "access-new");
+	SCRIPT(s, rest, EXPIRED, ACCEPTED);
+	(void)told(s, &old[0], 1);
+	called_with(s, 0, "access-old");
+	called_with(s, 1, "access-new");
+	assert_int_equal(old[0].state, STATE_ACKNOWLEDGED);
+	SCRIPT(s, rest, ACCEPTED);
+	(void)told(s, &old[1], 1);
+	called_with(s, 0, "access-new");
+	/* it is over, too: forgotten, and the stored one's turn */
+	SCRIPT(s, rest, EXPIRED, EXPIRED, ACCEPTED);
+	(void)told(s, &old[2], 1);
+	called_with(s, 0, "access-old");
+	called_with(s, 1, "access-new");
+	called_with(s, 2, "access-1");
+	assert_int_equal(old[2].state, STATE_ACKNOWLEDGED);
+	w = site_delivered(s, 5, NULL);
+	SCRIPT(s, rest, ACCEPTED);
+	(void)told(s, &w, 1);
+	called_with(s, 0, "access-1");
+	assert_int_equal(script_count(s, &s->oauth), 0);
+}
+
+/* An older event's does not: it will be over before. */
+static void
+test_older_event(void **state)
+{
+	struct site *s = *state;
+	struct work old = site_delivered(s, 1, "access-old");
+	struct work w = site_delivered(s, 2, "access-new");
+
+	SCRIPT(s, rest, ACCEPTED);
+	(void)told(s, &old, 1);
+	SCRIPT(s, rest, EXPIRED);
+	(void)told(s, &w, 1);
+	assert_int_equal(script_count(s, &s->rest), 1);
+	assert_int_equal(site_row(s, w.id).hold, HOLD_PARKED);
+}
+
+/* What was parked before is due as soon as a newer event's token is good. */
+static void
+test_parked_are_let_go(void **state)
+{
+	struct site *s = *state;
+	struct work old = site_delivered(s, 1, "access-old"), w;
+
+	SCRIPT(s, rest, EXPIRED);
+	(void)told(s, &old, 1);
+	assert_int_equal(site_row(s, old.id).hold, HOLD_PARKED);
+	w = site_delivered(s, 2, "access-new");
+	SCRIPT(s, rest, ACCEPTED);
+	(void)told(s, &w, 1);
+	assert_int_equal(site_row(s, old.id).hold, HOLD_NONE);
+	assert_true(site_row(s, old.id).in_ms <= 0);
+	/* but not twice with the same one */
+	SCRIPT(s, rest, EXPIRED);
+	assert_false(told_on(s, NULL));
+	called_with(s, 0, "access-new");
+	assert_int_equal(site_row(s, old.id).hold, HOLD_PARKED);
+	w = site_delivered(s, 3, "access-new");
+	SCRIPT(s, rest, ACCEPTED);
+	(void)told(s, &w, 1);
+	assert_int_equal(site_row(s, old.id).hold, HOLD_PARKED);
+}
+
 int
 main(void)
 {
@@ -184,6 +261,8 @@ main(void)
 		TEST(test_no_further_token), TEST(test_access),
 		TEST(test_batch_of_own_tokens),
 		TEST(test_batch_refreshes_once),
+		TEST(test_newer_event), TEST(test_older_event),
+		TEST(test_parked_are_let_go),
 	};
 
 	return cmocka_run_group_tests_name("relay/tell_tokens", tests, NULL,

@@ -4,6 +4,7 @@
  */
 #include "portal/tokens.h"
 
+#include "child.h"
 #include "portal_world.h"
 
 #include <sqlite3.h>
@@ -287,8 +288,8 @@ test_dead_process(void **state)
 		struct problem p = { 0 };
 		enum refresh turn;
 
-		_exit(store_refresh_begin(site_store(s), MEMBER, "access-1",
-		    &turn, &p) != ERR_OK || turn != REFRESH_YOURS);
+		child_ends(store_refresh_begin(site_store(s), MEMBER,
+		    "access-1", &turn, &p) != ERR_OK || turn != REFRESH_YOURS);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

@@ -266,6 +266,27 @@ test_cannot(void **state)
 	expect_as_before(w, &b);
 }
 
+/* A file of this version from before there was that index. */
+static void
+test_index_is_added(void **state)
+{
+	static const char count[] = "SELECT count(*) FROM sqlite_master"
+	    " WHERE name = 'message_parked'";
+	struct world *w = *state;
+	sqlite3 *db;
+
+	assert_int_equal(take_message(w, ADD, 7, "new").id, 1);
+	store_close(w->store);
+	w->store = NULL;
+	db = outside(w);
+	outside_run(db, "DROP INDEX message_parked");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_string_equal(look(w, count), "0|\n");
+	w->store = store_of(w, 5000, true);
+	assert_int_equal(take_message(w, ADD, 8, "new").id, 2);
+	assert_string_equal(look(w, count), "1|\n");
+}
+
 int
 main(void)
 {
@@ -275,6 +296,7 @@ main(void)
 		WORLD_TEST(test_goes_on),
 		WORLD_TEST(test_at_once),
 		WORLD_TEST(test_cannot),
+		WORLD_TEST(test_index_is_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
