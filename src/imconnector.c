@@ -9,7 +9,7 @@
 #include "base/fault.h"
 #include "base/process.h"
 #include "config.h"
-#include "relay/retry.h"
+#include "relay/relay.h"
 #include "setup.h"
 #include "web/accept.h"
 #include "web/cgi.h"
@@ -77,21 +77,48 @@ exit_code(enum err e)
 	return e == ERR_CONFIG ? EX_CONFIG : EX_OSERR;
 }
 
+/* As long as a hand-over and a status call may take, with their repeats. */
+static int64_t
+longest_ms(const struct config *c)
+{
+	int64_t longest = c->channel[0].timeout;
+
+	for (size_t i = 1; i < c->channels; i++)
+		if (c->channel[i].timeout > longest)
+			longest = c->channel[i].timeout;
+	return (longest + 4 * c->portal.timeout) * 1000;
+}
+
+/* Its share of what is due, behind its answer, and what is on its way. */
+static void
+work_on(struct setup *s)
+{
+	const struct env *env = relay_env(s->relay);
+	struct pass share = { .messages = 20, .ms = 5000 };
+	struct deadline until = deadline_in(env->clock,
+	    longest_ms(s->config));
+	struct problem p = { 0 };
+	int64_t left;
+
+	(void)relay_pass(s->relay, &share, &p);
+	while (relay_busy(s->relay) != 0 &&
+	    (left = deadline_left(&until)) > 0)
+		loop_turn(env->loop, left);
+}
+
 static int
 run_cgi(void)
 {
 	/* the web server's query string may stand in argv: never looked at */
 	const struct setup_opts opts = { .one_shot = true,
 	    .makes_store = true };
-	/* its share of what is due, behind its answer */
-	struct pass share = { .messages = 20, .ms = 5000 };
 	struct problem p = { 0 };
 	struct setup s;
 	enum err e = setup_make(&s, &opts, &p);
 
 	if (e == ERR_OK) {
-		cgi_serve(&s.relay);
-		(void)retry_pass(&s.relay, &share, &p);
+		cgi_serve(s.relay);
+		work_on(&s);
 	} else {
 		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
 		/* the place is the administrator's business */
@@ -99,7 +126,8 @@ run_cgi(void)
 		    "the configuration is wrong; the error log says where" };
 		cgi_refuse(&p);
 	}
-	setup_free(&s);
+	if (!setup_free(&s))
+		_exit(EX_OK);
 	return EX_OK;
 }
 
@@ -127,21 +155,21 @@ run_fastcgi(const char *config)
 	enum err e;
 
 	tune_memory();
+	if (!accept_block_signals())
+		return EX_OSERR;
 	e = setup_make(&s, &opts, &p);
-
 	if (e == ERR_OK) {
-		log_info(s.relay.env.log, "started", F_STR("version", VERSION),
+		log_info(s.env.log, "started", F_STR("version", VERSION),
 		    F_STR("config", config_path(config)),
 		    F_INT("workers", s.config->server.workers));
-		e = accept_serve(&s.relay, &busy, &p);
+		e = accept_serve(s.relay, s.readers, &busy, &p);
 	}
 	if (e != ERR_OK)
 		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
 	/* what still works uses these, and what exit() would take from under
 	 * it, too; the queue survives any end */
-	if (busy)
+	if (busy || !setup_free(&s))
 		_exit(exit_code(e));
-	setup_free(&s);
 	return exit_code(e);
 }
 

@@ -163,7 +163,7 @@ check(const struct arguments *a)
 		    "fine\n", access(config_path(a->config), F_OK) == 0 ?
 		    config_path(a->config) : "defaults, no file");
 	buf_free(&b);
-	(void)setup_free(&s, 0);
+	(void)setup_free(&s);
 	return code;
 }
 
@@ -308,7 +308,7 @@ run(const struct command *c, const struct arguments *a)
 	} else if (fflush(stdout) != 0) {
 		code = EX_IOERR;
 	}
-	(void)setup_free(&s, 0);
+	(void)setup_free(&s);
 	return code;
 }
 

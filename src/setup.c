@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DISK_THREADS 4
+#define END_MS 1000		/* for each that may be inside a call */
 #define ABOUT_MAX ((size_t)64 * 1024)
 
 static enum err
@@ -170,9 +171,9 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 
 /* What the store gives back at its end is opened before the rest goes. */
 static bool
-end_store(struct setup *s, int64_t wait_ms)
+end_store(struct setup *s)
 {
-	if (!store_close(s->store, wait_ms))
+	if (!store_close(s->store, END_MS))
 		return false;
 	s->store = NULL;
 	for (int i = 0; s->loop != NULL && i < 2; i++)
@@ -181,17 +182,17 @@ end_store(struct setup *s, int64_t wait_ms)
 }
 
 bool
-setup_free(struct setup *s, int64_t wait_ms)
+setup_free(struct setup *s)
 {
 	if (s->relay != NULL)
 		relay_stop(s->relay);
-	if (!pool_free(s->readers, wait_ms))
+	if (!pool_free(s->readers, END_MS))
 		return false;
 	s->readers = NULL;
-	if (!pool_free(s->disk, wait_ms))
+	if (!pool_free(s->disk, END_MS))
 		return false;
 	s->disk = NULL;
-	if (!end_store(s, wait_ms))
+	if (!end_store(s))
 		return false;
 	relay_free(s->relay);
 	channels_close(s->channels);

@@ -41,8 +41,8 @@ struct setup_opts {
 enum err setup_make(struct setup *, const struct setup_opts *,
     struct problem *);
 
-/* False: a thread is still inside a call after `wait_ms`; nothing that it
+/* False: a thread is still inside a call after a second; nothing that it
  * uses is freed, and the program should end by _exit(). */
-bool setup_free(struct setup *, int64_t wait_ms);
+bool setup_free(struct setup *);
 
 #endif

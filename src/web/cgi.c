@@ -11,24 +11,18 @@
 #include "web/handler.h"
 #include "web/request.h"
 
-#include "relay/due.h"
-#include "relay/waiting.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdint.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A web server that stalls for so long within a body is given up. */
-#define STALL_MS 60000
-#define LOOK_MS 10	/* between looks for something that is due */
+#define WRITE_MS 60000		/* for a web server to take its answer */
 
 struct cgi_request {
 	struct request request;
-	pthread_mutex_t lock;	/* guards the next */
+	struct deadline until;	/* for its body */
 	bool finished;
 };
 
@@ -47,13 +41,13 @@ cgi_param(struct request *rq, const char *name)
 }
 
 static bool
-wait_for(int fd, short events)
+wait_for(int fd, short events, int64_t ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int n;
 
 	do
-		n = poll(&p, 1, STALL_MS);
+		n = poll(&p, 1, ms < INT_MAX ? (int)ms : INT_MAX);
 	while (n < 0 && errno == EINTR);
 	return n == 1;
 }
@@ -61,10 +55,10 @@ wait_for(int fd, short events)
 static ssize_t
 cgi_read(struct request *rq, char *p, size_t n)
 {
+	const struct cgi_request *c = (const struct cgi_request *)rq;
 	ssize_t got;
 
-	(void)rq;
-	if (!wait_for(STDIN_FILENO, POLLIN))
+	if (!wait_for(STDIN_FILENO, POLLIN, deadline_left(&c->until)))
 		return -1;
 	do
 		got = read(STDIN_FILENO, p, n);
@@ -79,7 +73,7 @@ cgi_write(struct request *rq, const char *p, size_t n)
 	while (n != 0) {
 		ssize_t done;
 
-		if (!wait_for(STDOUT_FILENO, POLLOUT))
+		if (!wait_for(STDOUT_FILENO, POLLOUT, WRITE_MS))
 			return false;
 		done = write(STDOUT_FILENO, p, n);
 		if (done < 0 && errno == EINTR)
@@ -105,9 +99,7 @@ cgi_finish(struct request *rq)
 	}
 	if (null > STDERR_FILENO)
 		(void)close(null);
-	(void)pthread_mutex_lock(&c->lock);
 	c->finished = true;
-	(void)pthread_mutex_unlock(&c->lock);
 }
 
 static const struct request_kind cgi_kind = {
@@ -118,66 +110,28 @@ static const struct request_kind cgi_kind = {
 	.sees_end = false,
 };
 
-static bool
-is_finished(struct cgi_request *c)
-{
-	bool is;
-
-	(void)pthread_mutex_lock(&c->lock);
-	is = c->finished;
-	(void)pthread_mutex_unlock(&c->lock);
-	return is;
-}
-
-/*
- * The portal could not be called at once.  The time for the answer runs in a
- * thread of its own, while this one does what becomes due.
- */
-static void
-wait_for_end(const struct relay *r, struct cgi_request *c)
-{
-	if (waiting_start(r->waiting) != ERR_OK)
-		waiting_end_all(r->waiting);
-	while (!is_finished(c)) {
-		struct problem p = { 0 };
-
-		if (due_try_one(r, false, &p) == DUE_NONE)
-			(void)poll(NULL, 0, LOOK_MS);
-	}
-	waiting_stop(r->waiting);
-}
-
-/* The only thread is kept by a call: nobody else would answer in time. */
-static void
-run_out(void *ctx)
-{
-	const struct relay *r = ctx;
-
-	waiting_end_all(r->waiting);
-}
-
 void
-cgi_serve(const struct relay *r)
+cgi_serve(struct relay *r)
 {
-	struct cgi_request c = { .request = { &cgi_kind },
-	    .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct patience thread = {
-		.until = deadline_in(r->env.clock,
-		    r->env.config->server.answer_within * 1000),
-		.run_out = run_out,
-		.ctx = (void *)(uintptr_t)r,
+	const struct env *env = relay_env(r);
+	struct cgi_request c = {
+		.request = { &cgi_kind },
+		.until = deadline_in(env->clock,
+		    env->config->server.body_timeout * 1000),
 	};
+	struct exchange *x = handler_read(r, &c.request);
 
-	handler_serve(r, &c.request, &thread);
-	if (!is_finished(&c))
-		wait_for_end(r, &c);
+	/* reading may have taken long: the loop must know the time */
+	loop_turn(env->loop, 0);
+	handler_take(r, &c.request, x);
+	while (!c.finished)
+		loop_turn(env->loop, -1);
 }
 
 void
 cgi_refuse(const struct problem *p)
 {
-	struct cgi_request c = { .request = { &cgi_kind },
-	    .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct cgi_request c = { .request = { &cgi_kind } };
 
 	(void)answer_problem(&c.request, p);
 }

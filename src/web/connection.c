@@ -1,316 +1,418 @@
 /*
- * One connection of the web server, by FastCGI.  The home of fcgiapp.
+ * One connection of the web server, in the loop: a watch, a task, a timer.
  *
- * Called by accept.c.  Owns its connections and their requests.  A request
- * that comes broken is dropped.
+ * Called by connections.c.  Owns its descriptor and what is read of a request.
+ * An event only makes the task ready; that looks at what has come.  Who cannot
+ * be watched is closed.
  *
- * libfcgi takes a thread for each connection, from accept() to its end.  Here
- * a connection that says nothing, one that the web server keeps for later,
- * and a request that only waits for Bitrix24 hold none: new connections are
- * accepted here, idle ones wait (idle.c), and libfcgi gets one when the head
- * of a request is there.
+ * A web server may keep a connection for hours between two events, and one
+ * that is closed at the wrong moment costs an event.  So only those are
+ * closed after a minute that have never said anything, or stopped within a
+ * head; the others when descriptors run short, and not with a head inside.
+ * A body has server.body_timeout in all; what is there of it by then is what
+ * is answered.  None of this holds a thread: only a request that is too large
+ * to wait for in the loop gets one.
  */
 #include "web/connection.h"
 
-#include "web/head.h"
-
-#include <fcgiapp.h>
+#include "base/fault.h"
+#include "web/fcgi.h"
+#include "web/handler.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#define STALL_SECONDS 60	/* a web server silent within a body */
-#define ROOM_TRIES 16		/* others take descriptors, too */
+#define SILENT_MS 60000
+#define LINGER_MS 2000		/* for a peer to take its answer and go */
+#define CHUNK ((size_t)16 * 1024)
+#define DRAIN_CHUNKS 8		/* in one turn */
 
-/* A connection, and the request that is on it. */
-struct connection {
-	struct request request;
-	FCGX_Request fcgi;
-	struct connections *all;
-	struct idle_one idle;
-	bool whole;		/* the request was read to its end */
-	SLIST_ENTRY(connection) link;
-};
-
-bool
-connection_is_fastcgi(void)
+static struct loop *
+loop_of(const struct connections *all)
 {
-	return FCGX_IsCGI() == 0;
+	return all->own.env->loop;
 }
 
-/*
- * A peer that lingers at the close holds a thread for two seconds, and every
- * byte renews that; 150 ms are plenty on a local socket.
- */
-bool
-connection_library(void)
+static struct connection_list *
+list_of(struct connections *all, enum connection_stage stage)
 {
-	return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "150", 0) == 0 &&
-	    FCGX_Init() == 0;
+	if (stage == CONNECTION_WAITING)
+		return &all->own.waiting;
+	return stage == CONNECTION_CLOSING ? &all->own.closing : &all->own.working;
 }
 
-static const char *
-fcgi_param(struct request *rq, const char *name)
-{
-	return FCGX_GetParam(name, ((struct connection *)rq)->fcgi.envp);
-}
-
-static ssize_t
-fcgi_read(struct request *rq, char *p, size_t n)
-{
-	struct connection *f = (struct connection *)rq;
-	FCGX_Stream *in = f->fcgi.in;
-	int got = FCGX_GetStr(p, (int)n, in);
-
-	/* a peer that goes away looks like an end, but for the error */
-	if (got <= 0) {
-		f->whole = FCGX_GetError(in) == 0;
-		return f->whole ? 0 : -1;
-	}
-	return got;
-}
-
-static bool
-fcgi_write(struct request *rq, const char *p, size_t n)
-{
-	FCGX_Stream *out = ((struct connection *)rq)->fcgi.out;
-
-	return FCGX_PutStr(p, (int)n, out) == (int)n;
-}
-
-static struct connection *
-connection_new(struct connections *all, const struct request_kind *kind,
-    int fd)
-{
-	struct connection *f;
-
-	(void)pthread_mutex_lock(&all->own.lock);
-	f = SLIST_FIRST(&all->own.spare);
-	if (f != NULL)
-		SLIST_REMOVE_HEAD(&all->own.spare, link);
-	(void)pthread_mutex_unlock(&all->own.lock);
-	/* with no socket to listen at: it must never accept by itself */
-	if (f == NULL && (f = calloc(1, sizeof(*f))) != NULL &&
-	    FCGX_InitRequest(&f->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
-		free(f);
-		f = NULL;
-	}
-	if (f == NULL)
-		return NULL;
-	f->request.kind = kind;
-	f->all = all;
-	f->idle = (struct idle_one){ .owner = f, .fd = fd };
-	f->fcgi.ipcFd = fd;
-	/* else its next step would be to close what it has */
-	f->fcgi.keepConnection = 1;
-	return f;
-}
-
-/* The descriptor is closed: the memory serves the next connection. */
+/* The only door to a stage: the last of its list. */
 static void
-connection_spare(struct connection *f)
+enter(struct connection *c, enum connection_stage stage)
 {
-	struct connections *all = f->all;
+	TAILQ_REMOVE(list_of(c->all, c->stage), c, link);
+	c->stage = stage;
+	TAILQ_INSERT_TAIL(list_of(c->all, stage), c, link);
+}
 
-	(void)pthread_mutex_lock(&all->own.lock);
-	SLIST_INSERT_HEAD(&all->own.spare, f, link);
-	(void)pthread_mutex_unlock(&all->own.lock);
+static void
+arm(struct connection *c, int64_t ms)
+{
+	loop_arm(loop_of(c->all), &c->timer, loop_now(loop_of(c->all)) + ms);
+}
+
+/* The descriptor is closed, or about to be: the memory serves the next. */
+void
+connection_close(struct connection *c)
+{
+	struct connections *all = c->all;
+
+	(void)loop_watch(loop_of(all), &c->watch, 0);
+	loop_unready(loop_of(all), &c->task);
+	loop_disarm(loop_of(all), &c->timer);
+	intake_end(&c->intake);
+	if (c->intake.fd >= 0)
+		(void)close(c->intake.fd);
+	TAILQ_REMOVE(list_of(all, c->stage), c, link);
+	TAILQ_INSERT_HEAD(&all->own.spare, c, link);
 	room_closed(&all->room);
 }
 
-/* Nothing more is said on it. */
-static void
-connection_close(struct connection *f)
+/* Reports what is new only: what is there is taken when it is wanted. */
+static bool
+watch(struct connection *c)
 {
-	FCGX_Free(&f->fcgi, 1);
-	connection_spare(f);
+	return loop_watch(loop_of(c->all), &c->watch, EPOLLIN | EPOLLRDHUP |
+	    EPOLLET);
 }
 
-/* idle.c has closed it. */
+/* The next request may come. */
 static void
-connection_closed(struct idle_one *one)
+wait_for_next(struct connection *c)
 {
-	struct connection *f = one->owner;
+	enter(c, CONNECTION_WAITING);
+	c->bounded = false;
+	if (!watch(c)) {
+		connection_close(c);
+		return;
+	}
+	if (c->stirred)
+		loop_ready(loop_of(c->all), &c->task);
+	if (!c->all->own.stopping)
+		room_idle(&c->all->room);
+	else
+		(void)connection_shut(c);
+}
 
-	f->fcgi.ipcFd = -1;
-	connection_spare(f);
+/* Until the peer has closed, too, lest the answer is lost with input that
+ * was not read. */
+static void
+linger(struct connection *c)
+{
+	enter(c, CONNECTION_CLOSING);
+	if (shutdown(c->intake.fd, SHUT_WR) != 0 || !watch(c)) {
+		connection_close(c);
+		return;
+	}
+	arm(c, LINGER_MS);
+	loop_ready(loop_of(c->all), &c->task);
+}
+
+static void
+finish(struct request *rq)
+{
+	struct connection *c = (struct connection *)rq;
+
+	switch (fcgi_end(c->fcgi)) {
+	case FCGI_KEEP:
+		intake_end(&c->intake);
+		wait_for_next(c);
+		return;
+	case FCGI_LINGER:
+		linger(c);
+		return;
+	case FCGI_CLOSE:
+		connection_close(c);
+		return;
+	}
+}
+
+static const char *
+param(struct request *rq, const char *name)
+{
+	return fcgi_param(((struct connection *)rq)->fcgi, name);
+}
+
+static ssize_t
+read_some(struct request *rq, char *p, size_t n)
+{
+	return fcgi_read(((struct connection *)rq)->fcgi, p, n);
 }
 
 static bool
-make_room(struct room *r)
+write_all(struct request *rq, const char *p, size_t n)
 {
-	struct connections *all = (struct connections *)((char *)r -
-	    offsetof(struct connections, room));
-	struct idle_one *one = idle_oldest(&all->idle);
-
-	if (one != NULL)
-		connection_closed(one);
-	return one != NULL;
+	return fcgi_write(((struct connection *)rq)->fcgi, p, n);
 }
 
-enum err
-connections_init(struct connections *all)
-{
-	enum err e = idle_init(&all->idle);
-
-	if (e != ERR_OK)
-		return e;
-	SLIST_INIT(&all->own.spare);
-	all->room.make = make_room;
-	all->room.clock = all->idle.clock;
-	all->room.log = all->log;
-	room_init(&all->room);
-	return pthread_mutex_init(&all->own.lock, NULL) == 0 ? ERR_OK :
-	    ERR_NOMEM;
-}
-
-/*
- * libfcgi lingers at the close until the web server has closed, too, lest an
- * answer is lost with input that was not read.  Where all was read nothing
- * can be lost, and nobody has to wait.
- */
-static void
-fcgi_finish(struct request *rq)
-{
-	struct connection *f = (struct connection *)rq;
-	struct connections *all = f->all;
-
-	if (f->whole)
-		(void)FCGX_Detach(&f->fcgi);
-	FCGX_Finish_r(&f->fcgi);
-	(void)FCGX_Attach(&f->fcgi);
-	if (f->fcgi.ipcFd < 0)
-		connection_spare(f);
-	else if (!idle_wait(&all->idle, &f->idle, true))
-		connection_close(f);
-	else
-		room_idle(&all->room);
-	all->answered(all->ctx);
-}
-
-static const struct request_kind fcgi_kind = {
-	.param = fcgi_param,
-	.read = fcgi_read,
-	.write = fcgi_write,
-	.finish = fcgi_finish,
+static const struct request_kind kind = {
+	.param = param,
+	.read = read_some,
+	.write = write_all,
+	.finish = finish,
 	.sees_end = true,
 };
 
-void
-connections_free(struct connections *all)
-{
-	struct connection *f;
-
-	idle_free(&all->idle);
-	while ((f = SLIST_FIRST(&all->own.spare)) != NULL) {
-		SLIST_REMOVE_HEAD(&all->own.spare, link);
-		FCGX_Free(&f->fcgi, 1);
-		free(f);
-	}
-	(void)pthread_mutex_destroy(&all->own.lock);
-}
-
-/* libfcgi reads and writes without a deadline; the socket gets one. */
 static void
-set_stall(int fd)
+drop(struct connection *c, const char *reason)
 {
-	const struct timeval t = { .tv_sec = STALL_SECONDS };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+	log_warning(c->all->own.env->log, "dropped", F_STR("reason", reason));
+	connection_close(c);
 }
 
-/* A new descriptor, or the negative errno. */
-static int
-accept_fd(struct connections *all, int listen_fd)
-{
-	int tries = ROOM_TRIES, fd;
+#define BROKE_OFF "the request broke off within its parameters, or is none"
 
-	do
-		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
-	    tries-- > 0 && room_make(&all->room));
-	return fd < 0 ? -errno : fd;
+/* In a helper, which owns the connection but for its watch meanwhile. */
+static void
+read_slowly(struct job *j)
+{
+	struct connection *c = (struct connection *)((char *)j -
+	    offsetof(struct connection, job));
+
+	c->begun = fcgi_begin(c->fcgi, &c->intake);
+	c->exchange = c->begun ? handler_read(c->all->relay, &c->request) :
+	    NULL;
 }
 
-int
-connection_accept(struct connections *all, int listen_fd,
-    struct connection **out)
+static void
+was_read(struct job *j)
 {
-	struct connection *f;
-	int fd;
+	struct connection *c = (struct connection *)((char *)j -
+	    offsetof(struct connection, job));
 
-	*out = NULL;
-	if (!room_is(&all->room))
-		return CONNECTION_LATER;
-	fd = accept_fd(all, listen_fd);
-	if (fd < 0)
-		return fd != -EAGAIN && fd != -EINTR ? -fd : 0;
-	room_opened(&all->room);
-	f = connection_new(all, &fcgi_kind, fd);
-	if (f == NULL) {
-		(void)close(fd);
-		room_closed(&all->room);
-		return ENOMEM;
-	}
-	set_stall(fd);
-	if (head_look(fd) == HEAD_WHOLE)
-		*out = f;
-	else if (!idle_wait(&all->idle, &f->idle, false))
-		connection_close(f);
-	return 0;
+	if (c->begun)
+		handler_take(c->all->relay, &c->request, c->exchange);
+	else
+		drop(c, BROKE_OFF);
 }
 
-/* Whether the request came whole: libfcgi accepts one whose connection broke
- * within the parameters. */
+/* All that will ever come of the request is here. */
+static void
+serve(struct connection *c)
+{
+	enter(c, CONNECTION_SERVED);
+	loop_disarm(loop_of(c->all), &c->timer);
+	c->stirred = false;
+	if (fcgi_begin(c->fcgi, &c->intake))
+		handler_serve(c->all->relay, &c->request);
+	else
+		drop(c, BROKE_OFF);
+}
+
+static int64_t
+body_ms(const struct connection *c)
+{
+	return c->all->own.env->config->server.body_timeout * 1000;
+}
+
+/* The time for a body runs from its whole head on. */
+static void
+collect(struct connection *c)
+{
+	if (c->stage == CONNECTION_COLLECTING)
+		return;
+	enter(c, CONNECTION_COLLECTING);
+	c->intake.until = deadline_in(c->all->own.env->clock, body_ms(c));
+	arm(c, body_ms(c));
+}
+
+static void
+serve_large(struct connection *c)
+{
+	collect(c);
+	enter(c, CONNECTION_SERVED);
+	loop_disarm(loop_of(c->all), &c->timer);
+	c->stirred = false;
+	c->job = (struct job){ .work = read_slowly, .done = was_read };
+	pool_run(c->all->readers, &c->job);
+}
+
+/* From now on it must say the rest of a head that it has begun. */
+static void
+bound(struct connection *c)
+{
+	if (c->bounded)
+		return;
+	enter(c, CONNECTION_WAITING);
+	c->bounded = true;
+	arm(c, c->all->own.silent_ms);
+}
+
+/* False: it is served, or gone. */
 static bool
-is_whole(FCGX_Request *rq)
+look(struct connection *c)
 {
-	return FCGX_GetError(rq->in) == 0 &&
-	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
-}
-
-bool
-connection_take(struct connection *f)
-{
-	bool over;
-
-	if (!idle_take(&f->all->idle, &f->idle, &over))
+	switch (intake_look(&c->intake)) {
+	case INTAKE_NONE:
+		return true;
+	case INTAKE_HEAD:
+		bound(c);
+		return true;
+	case INTAKE_BODY:
+		collect(c);
+		return true;
+	case INTAKE_WHOLE:
+	case INTAKE_CUT:
+		serve(c);
 		return false;
-	if (over)
-		connection_close(f);	/* as the peer did */
-	return !over;
+	case INTAKE_LARGE:
+		serve_large(c);
+		return false;
+	case INTAKE_BROKEN:
+		drop(c, BROKE_OFF);
+		return false;
+	case INTAKE_OVER:
+		connection_close(c);
+		return false;
+	}
+	return false;
 }
 
-struct request *
-connection_request(struct connection *f)
+/* Takes what still comes, which nobody wants, until the peer goes. */
+static void
+drain(struct connection *c)
 {
-	f->whole = false;
-	if (FCGX_Accept_r(&f->fcgi) != 0) {
-		connection_close(f);	/* as the peer did */
-		return NULL;
+	char p[CHUNK];
+	ssize_t n = sizeof(p);
+
+	for (int i = 0; i < DRAIN_CHUNKS && n == (ssize_t)sizeof(p); i++)
+		n = recv(c->intake.fd, p, sizeof(p), MSG_DONTWAIT);
+	if (n > 0)
+		loop_ready(loop_of(c->all), &c->task);
+	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		connection_close(c);
+}
+
+static void
+run(struct task *t)
+{
+	struct connection *c = (struct connection *)((char *)t -
+	    offsetof(struct connection, task));
+
+	if (c->stage == CONNECTION_SERVED)
+		c->stirred = true;
+	else if (c->stage == CONNECTION_CLOSING)
+		drain(c);
+	else
+		(void)look(c);
+}
+
+static void
+on_event(struct watch *w, uint32_t events)
+{
+	struct connection *c = (struct connection *)((char *)w -
+	    offsetof(struct connection, watch));
+
+	(void)events;
+	loop_ready(loop_of(c->all), &c->task);
+}
+
+/*
+ * Closes a connection unless a head has come.  It is shut before the last
+ * look: a head that is sent at this moment is either seen here or refused to
+ * the sender, who then knows that nobody has read it.
+ */
+bool
+connection_shut(struct connection *c)
+{
+	for (int looks = 0; looks < 2; looks++) {
+		enum intake_state s = intake_look(&c->intake);
+
+		if (s != INTAKE_NONE && s != INTAKE_HEAD &&
+		    s != INTAKE_BROKEN && s != INTAKE_OVER) {
+			loop_ready(loop_of(c->all), &c->task);
+			return false;
+		}
+		(void)shutdown(c->intake.fd, SHUT_RD);
 	}
-	if (is_whole(&f->fcgi))
-		return &f->request;
-	log_warning(f->all->log, "dropped", F_STR("reason",
-	    "the request broke off within its parameters"));
-	FCGX_Finish_r(&f->fcgi);
-	connection_close(f);
+	connection_close(c);
+	return true;
+}
+
+static void
+on_timer(struct timer *t)
+{
+	struct connection *c = (struct connection *)((char *)t -
+	    offsetof(struct connection, timer));
+	const struct log *log = c->all->own.env->log;
+
+	if (c->stage == CONNECTION_COLLECTING) {
+		c->intake.over = true;
+		loop_ready(loop_of(c->all), &c->task);
+	} else if (c->stage == CONNECTION_CLOSING) {
+		connection_close(c);
+	} else if (c->stage == CONNECTION_WAITING && connection_shut(c)) {
+		log_info(log, "closed", F_STR("reason",
+		    "no request came on the connection"));
+	}
+}
+
+/* Memory for a connection, from the last one that ended. */
+static struct connection *
+connection_memory(struct connections *all)
+{
+	struct connection *c = TAILQ_FIRST(&all->own.spare);
+
+	if (c != NULL) {
+		TAILQ_REMOVE(&all->own.spare, c, link);
+		return c;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->fcgi = fcgi_new();
+	if (c->fcgi != NULL)
+		return c;
+	free(c);
 	return NULL;
 }
 
-void
-connections_sweep(struct connections *all)
+struct connection *
+connection_new(struct connections *all, int fd)
 {
-	struct idle_one *one;
+	struct connection *c = connection_memory(all);
 
-	while ((one = idle_silent(&all->idle)) != NULL) {
-		connection_closed(one);
-		log_info(all->log, "closed", F_STR("reason",
-		    "no request came on the connection"));
-	}
+	if (c == NULL)
+		return NULL;
+	*c = (struct connection){
+		.request = { &kind },
+		.all = all,
+		.fcgi = c->fcgi,
+		.watch = { .ready = on_event, .fd = fd },
+		.task = { .run = run, .name = "connection" },
+		.timer = { .fire = on_timer },
+		.stage = CONNECTION_WAITING,
+	};
+	intake_init(&c->intake, fd);
+	TAILQ_INSERT_TAIL(&all->own.waiting, c, link);
+	room_opened(&all->room);
+	return c;
+}
+
+void
+connection_free(struct connection *c)
+{
+	fcgi_free(c->fcgi);
+	free(c);
+}
+
+void
+connection_begin(struct connection *c)
+{
+	/* most have brought their request */
+	if (!look(c))
+		return;
+	if (!watch(c))
+		connection_close(c);
+	else if (c->stage == CONNECTION_WAITING)
+		bound(c);
 }

@@ -1,68 +1,52 @@
 #ifndef WEB_CONNECTION_H
 #define WEB_CONNECTION_H
 
-#include "base/err.h"
-#include "base/log.h"
-#include "web/idle.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "web/connections.h"
+#include "web/intake.h"
 #include "web/request.h"
-#include "web/room.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
-/* A connection of the web server, with at most one request at a time. */
-struct connection;
+/* One connection, with at most one request at a time.  For connections.c. */
 
-/* What all of them share.  All but the last are set by the owner. */
-struct connections {
-	struct idle idle;	/* its owner's part; its events lead to the */
-				/* connection */
-	struct room room;	/* most, has_room, ctx */
-	void (*answered)(void *ctx);	/* a request is over; any thread */
-	void *ctx;
-	const struct log *log;
-	struct {
-		pthread_mutex_t lock;
-		SLIST_HEAD(, connection) spare;
-	} own;
+enum connection_stage {
+	CONNECTION_WAITING,	/* for a whole head */
+	CONNECTION_COLLECTING,	/* a body, here in the loop */
+	CONNECTION_SERVED,	/* by a helper, or by the relay */
+	CONNECTION_CLOSING	/* the answer is sent; the peer may go */
 };
 
-/* Whether descriptor 0 is a listening socket, as FastCGI wants it. */
-bool connection_is_fastcgi(void);
+struct connection {
+	struct request request;
+	struct connections *all;
+	struct fcgi *fcgi;
+	struct intake intake;
+	struct watch watch;
+	struct task task;
+	struct timer timer;
+	struct job job;
+	struct exchange *exchange;	/* what the helper has read */
+	enum connection_stage stage;
+	bool begun;		/* the helper found a head */
+	bool bounded;		/* its head must be whole within the minute */
+	bool stirred;		/* something came while it was served */
+	TAILQ_ENTRY(connection) link;
+};
 
-/* Starts libfcgi; once, before any other call but that. */
-bool connection_library(void);
+/* Takes over a descriptor.  NULL: no memory, and it is the caller's yet. */
+struct connection *connection_new(struct connections *, int fd);
+void connection_free(struct connection *);	/* one of the spare */
 
-enum err connections_init(struct connections *);	/* as idle_init() */
-void connections_free(struct connections *);	/* none is in use */
+/* Serves what a new connection has brought, or lets it wait for more. */
+void connection_begin(struct connection *);
 
-/*
- * Accepts a connection, if one is there.  *out: the connection, if a request
- * is on it already; one without waits in the epoll set.  When descriptors
- * run short, those that have waited longest are closed for it.  Returns 0, the
- * errno of what failed, or CONNECTION_LATER: requests have all that there are,
- * and has_room() will be called.  One thread at a time.
- */
-#define CONNECTION_LATER (-1)
-int connection_accept(struct connections *, int listen_fd,
-    struct connection **out);
+/* Closes one that waits, unless a head has come: then it is served soon. */
+bool connection_shut(struct connection *);
 
-/*
- * After an event of the epoll set: true gives the connection to the caller,
- * as a request may be on it.
- */
-bool connection_take(struct connection *);
-
-/*
- * Reads the head of the request that has come on a connection, which is the
- * caller's.  Its finish() ends it, and `answered` is called.  NULL: there is
- * none, and the connection is gone.
- */
-struct request *connection_request(struct connection *);
-
-/* Closes those that had a minute to say something: when idle.timer_fd is
- * readable. */
-void connections_sweep(struct connections *);
+/* Closes it; it is spare. */
+void connection_close(struct connection *);
 
 #endif

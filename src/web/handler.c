@@ -1,9 +1,9 @@
 /*
  * One request from its first byte to its answer.
  *
- * Called by the accept loop and by plain CGI.  Owns the event until nobody
- * works on it or waits for it any more.  Whatever comes from outside ends in
- * an answer.
+ * Called by the connections of the loop and by plain CGI.  Owns the event
+ * until the relay uses it no more.  Whatever comes from outside ends in an
+ * answer.
  */
 #include "web/handler.h"
 
@@ -18,105 +18,103 @@
 #define EVENT_MORE ((size_t)8 * 1024 * 1024)
 
 struct exchange {
-	const struct relay *relay;
+	const struct env *env;
 	struct request *request;
 	struct event event;
-	struct outcome outcome;
+	struct problem problem;		/* of reading it */
 	struct sender sender;
 };
 
-/* What is done by now is the answer; the work may go on behind it. */
-static void
-answer(void *ctx)
+static struct exchange *
+of_sender(struct sender *sender)
 {
-	struct exchange *x = ctx;
-	const struct outcome *o = &x->outcome;
+	return (struct exchange *)((char *)sender - offsetof(struct exchange,
+	    sender));
+}
+
+static void
+answer(struct sender *sender, const struct outcome *o)
+{
+	struct exchange *x = of_sender(sender);
 	int status = answer_outcome(x->request, o);
 
-	log_info(x->relay->env.log, "answered", F_INT("status", status),
+	log_info(x->env->log, "answered", F_INT("status", status),
 	    F_INT("messages", o->messages),
 	    F_INT("acknowledged", o->acknowledged),
 	    F_INT("refused", o->refused));
 }
 
 static void
-refuse(const struct relay *r, struct request *request,
+refuse_request(const struct env *env, struct request *request,
     const struct problem *p)
 {
 	int status = answer_problem(request, p);
 
-	log_warning(r->env.log, "answered", F_INT("status", status),
+	log_warning(env->log, "answered", F_INT("status", status),
 	    F_STR("error", err_name(p->err)), F_STR("reason", p->text),
 	    F_INT(p->at >= 0 ? "offset" : "", p->at),
 	    F_OPT("field", p->field[0] != '\0' ? p->field : NULL));
 }
 
 static void
+refuse(struct sender *sender, const struct problem *p)
+{
+	const struct exchange *x = of_sender(sender);
+
+	refuse_request(x->env, x->request, p);
+}
+
+static void
 gone(struct sender *sender)
 {
-	struct exchange *x = (struct exchange *)((char *)sender -
-	    offsetof(struct exchange, sender));
+	struct exchange *x = of_sender(sender);
 
 	event_free(&x->event);
 	free(x);
 }
 
-/* It could not be stored, or its sender may not: known after a commit. */
-static void
-failed(struct sender *sender, const struct problem *p)
+struct exchange *
+handler_read(const struct relay *r, struct request *request)
 {
-	const struct exchange *x = (struct exchange *)((char *)sender -
-	    offsetof(struct exchange, sender));
-
-	if (!sender->patience.over)
-		refuse(x->relay, x->request, p);
-	gone(sender);
-}
-
-static struct exchange *
-exchange_new(const struct relay *r, struct request *request,
-    struct patience *thread)
-{
-	const struct config *c = r->env.config;
 	struct exchange *x = calloc(1, sizeof(*x));
+	int64_t max;
 
 	if (x == NULL)
 		return NULL;
-	x->relay = r;
+	x->env = relay_env(r);
 	x->request = request;
-	x->sender = (struct sender){
-		.patience = {
-			.until = deadline_in(r->env.clock,
-			    c->server.answer_within * 1000),
-			.run_out = answer,
-			.ctx = x,
-		},
-		.gone = gone,
-		.failed = failed,
-		.thread = thread,
-	};
-	event_init(&x->event, (size_t)c->server.body_max * 4 + EVENT_MORE);
+	x->sender = (struct sender){ .answer = answer, .refuse = refuse,
+	    .gone = gone };
+	max = x->env->config->server.body_max;
+	event_init(&x->event, (size_t)max * 4 + EVENT_MORE);
+	(void)read_event(request, max, &x->event, &x->problem);
 	return x;
 }
 
 void
-handler_serve(const struct relay *r, struct request *request,
-    struct patience *thread)
+handler_take(struct relay *r, struct request *request, struct exchange *x)
 {
-	struct exchange *x = exchange_new(r, request, thread);
-	struct problem p = { 0 };
-	enum err e;
+	const struct env *env = relay_env(r);
 
 	if (x == NULL) {
+		struct problem p = { 0 };
+
 		(void)problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
-		refuse(r, request, &p);
+		refuse_request(env, request, &p);
 		return;
 	}
-	e = read_event(request, r->env.config->server.body_max, &x->event,
-	    &p);
-	if (e == ERR_OK)
-		e = relay_take(r, &x->event, &x->sender, &x->outcome, &p);
-	if (e == ERR_OK)
-		return;		/* it may be gone by now */
-	failed(&x->sender, &p);
+	if (x->problem.err != ERR_OK) {
+		refuse(&x->sender, &x->problem);
+		gone(&x->sender);
+		return;
+	}
+	x->sender.until = deadline_in(env->clock,
+	    env->config->server.answer_within * 1000);
+	relay_take(r, &x->event, &x->sender);
+}
+
+void
+handler_serve(struct relay *r, struct request *request)
+{
+	handler_take(r, request, handler_read(r, request));
 }

@@ -4,15 +4,24 @@
 #include "relay/relay.h"
 #include "web/request.h"
 
+/* A request with its event, until nobody works on it or waits for it. */
+struct exchange;
+
 /*
- * Reads one request and works on it.  It is answered once, by its kind's
- * finish(): before this returns or, when all that is left to do is to wait
- * for Bitrix24, later and from any thread.  The work may go on behind the
- * answer: server.answer_within bounds the answer only.  `thread` ends if the
- * calling thread is kept for longer than that.  Any number of threads may
- * call with requests of their own.
+ * Reads a request's event, which takes as long as the request's read() does.
+ * In any thread; what is wrong with it is told by handler_take().  NULL: no
+ * memory, which that tells, too.
  */
-void handler_serve(const struct relay *, struct request *,
-    struct patience *thread);
+struct exchange *handler_read(const struct relay *, struct request *);
+
+/*
+ * In the loop: passes the event on.  The request is answered once, by its
+ * kind's finish(): before this returns, or later from the loop.  The work may
+ * go on behind the answer: server.answer_within bounds the answer only.
+ */
+void handler_take(struct relay *, struct request *, struct exchange *);
+
+/* Both, for a request whose read() does not wait, or may. */
+void handler_serve(struct relay *, struct request *);
 
 #endif

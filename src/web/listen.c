@@ -7,12 +7,11 @@
 #include "web/listen.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define PAUSE_MS 100
-#define FIXED 64		/* descriptors besides those of threads */
+#define FIXED 64		/* descriptors besides those that are counted */
+#define CONNECTIONS 4096	/* more than any web server keeps */
 
 /*
  * libfcgi ends the process at a broken management record: whoever can connect
@@ -44,24 +43,32 @@ listen_open(const struct log *log)
 	return true;
 }
 
-void
-listen_pause(const struct log *log, int code, int stop_fd)
+/* The soft limit, brought as near to `want` as may be. */
+static int64_t
+raise_limit(int64_t want)
 {
-	struct pollfd fd = { .fd = stop_fd, .events = POLLIN };
+	struct rlimit r;
+	rlim_t had;
 
-	/* EMFILE, ECONNABORTED: a pause lets others finish */
-	log_warning(log, "accept-failed", F_INT("code", code));
-	(void)poll(&fd, 1, PAUSE_MS);
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return want;
+	had = r.rlim_cur;
+	if (had < (rlim_t)want) {
+		r.rlim_cur = r.rlim_max < (rlim_t)want ? r.rlim_max :
+		    (rlim_t)want;
+		if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+			r.rlim_cur = had;
+	}
+	return r.rlim_cur < INT32_MAX ? (int64_t)r.rlim_cur : INT32_MAX;
 }
 
 int64_t
-listen_most(int64_t threads)
+listen_most(int64_t others)
 {
-	int64_t others = threads + FIXED, all = INT32_MAX;
-	struct rlimit r;
+	int64_t all;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < INT32_MAX)
-		all = (int64_t)r.rlim_cur;
+	others += FIXED;
+	all = raise_limit(others + CONNECTIONS);
 	/* with very few, connections get half of them */
 	return all - (others < all / 2 ? others : all / 2);
 }

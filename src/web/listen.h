@@ -12,14 +12,11 @@
  * is not private.  False with errno: it cannot. */
 bool listen_open(const struct log *);
 
-/* After an accept that failed with that errno: a pause, until stop_fd is
- * readable at the latest. */
-void listen_pause(const struct log *, int code, int stop_fd);
-
 /*
  * How many connections may be open before idle ones must go: what `ulimit -n`
- * leaves when that many threads work.
+ * leaves beside `others` descriptors.  The soft limit is raised to what all of
+ * them need, if the hard one lets it.
  */
-int64_t listen_most(int64_t threads);
+int64_t listen_most(int64_t others);
 
 #endif

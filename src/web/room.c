@@ -11,8 +11,8 @@
 void
 room_init(struct room *r)
 {
-	atomic_init(&r->own.open, 0);
-	atomic_init(&r->own.wanted, false);
+	r->own.open = 0;
+	r->own.wanted = false;
 	r->own.told_ms = INT64_MIN;
 }
 
@@ -37,21 +37,12 @@ room_make(struct room *r)
 	return true;
 }
 
-static bool
-is_free(struct room *r)
-{
-	return atomic_load(&r->own.open) < r->most || room_make(r);
-}
-
 bool
 room_is(struct room *r)
 {
-	if (is_free(r))
+	if (r->own.open < r->most || room_make(r))
 		return true;
-	atomic_store(&r->own.wanted, true);
-	/* some may have come before that was set */
-	if (is_free(r) && atomic_exchange(&r->own.wanted, false))
-		return true;
+	r->own.wanted = true;
 	tell(r, "requests have them all, new ones must wait");
 	return false;
 }
@@ -59,19 +50,21 @@ room_is(struct room *r)
 void
 room_opened(struct room *r)
 {
-	(void)atomic_fetch_add(&r->own.open, 1);
+	r->own.open++;
 }
 
 void
 room_idle(struct room *r)
 {
-	if (atomic_exchange(&r->own.wanted, false))
-		r->has_room(r->ctx);
+	if (!r->own.wanted)
+		return;
+	r->own.wanted = false;
+	r->has_room(r->ctx);
 }
 
 void
 room_closed(struct room *r)
 {
-	(void)atomic_fetch_sub(&r->own.open, 1);
+	r->own.open--;
 	room_idle(r);
 }

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,13 +11,13 @@
 struct room {
 	int64_t most;
 	bool (*make)(struct room *);	/* closes an idle one, if any is */
-	void (*has_room)(void *ctx);	/* accept again; any thread */
+	void (*has_room)(void *ctx);	/* accept again */
 	void *ctx;
 	const struct clock *clock;
 	const struct log *log;
 	struct {
-		atomic_llong open;
-		atomic_bool wanted;
+		int64_t open;
+		bool wanted;
 		int64_t told_ms;
 	} own;
 };
@@ -30,7 +29,7 @@ bool room_make(struct room *);
 
 /*
  * Whether there may be one more; an idle one may be closed for it.  If not,
- * has_room() will be called.  One thread at a time, as with room_make().
+ * has_room() will be called.
  */
 bool room_is(struct room *);
 

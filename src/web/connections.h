@@ -1,0 +1,56 @@
+#ifndef WEB_CONNECTIONS_H
+#define WEB_CONNECTIONS_H
+
+#include "base/pool.h"
+#include "relay/relay.h"
+#include "web/room.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct connection;
+TAILQ_HEAD(connection_list, connection);
+
+/* The web server's connections, in the loop.  The first part is set by the
+ * owner. */
+struct connections {
+	struct relay *relay;
+	struct pool *readers;	/* read what is large and comes slowly */
+	struct room room;	/* most, has_room, ctx */
+	struct {
+		const struct env *env;
+		int64_t silent_ms;
+		bool stopping;
+		struct connection_list waiting;	/* for a head: oldest first */
+		struct connection_list working;	/* on a request */
+		struct connection_list closing;	/* for the peer to go */
+		struct connection_list spare;	/* memory for the next one */
+	} own;
+};
+
+void connections_init(struct connections *);
+
+/*
+ * Accepts a connection, if one is there, and serves what it brought.  When
+ * descriptors run short, those that have waited longest are closed for it.
+ * Returns 0, the errno of what failed (EAGAIN: there is none), or
+ * CONNECTIONS_LATER: requests have all that there are, and has_room() will be
+ * called.
+ */
+#define CONNECTIONS_LATER (-1)
+int connections_accept(struct connections *, int listen_fd);
+
+/* No new requests: what has come is served yet, who waits is closed. */
+void connections_stop(struct connections *);
+
+/* Whether requests, or the ends of some, are on their way. */
+bool connections_busy(const struct connections *);
+
+/* Nothing more comes on any of them: helpers that wait for it come back. */
+void connections_cut(struct connections *);
+
+/* Nobody uses them any more: connections_busy() is false. */
+void connections_free(struct connections *);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The home of fcgiapp: one request, between its intake and its answer.
+ *
+ * Called by connection.c, in the loop or in a helper.  Owns libfcgi's request;
+ * descriptors are the intake's and its owner's.  A request that comes broken
+ * is none.
+ *
+ * libfcgi reads until it has what it was asked for, and an end that it finds
+ * too early ends the connection.  So it is never asked for more than is there.
+ */
+#include "web/fcgi.h"
+
+#include <fcgiapp.h>
+
+#include <stdlib.h>
+
+struct fcgi {
+	FCGX_Request rq;
+	struct intake *in;
+	uint64_t got;		/* bytes of the body */
+	bool whole;		/* it was read to its end */
+};
+
+bool
+fcgi_is_listening(void)
+{
+	return FCGX_IsCGI() == 0;
+}
+
+bool
+fcgi_library(void)
+{
+	return FCGX_Init() == 0;
+}
+
+struct fcgi *
+fcgi_new(void)
+{
+	struct fcgi *f = calloc(1, sizeof(*f));
+
+	/* with no socket to listen at: it must never accept by itself */
+	if (f != NULL && FCGX_InitRequest(&f->rq, -1,
+	    FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void
+fcgi_free(struct fcgi *f)
+{
+	if (f == NULL)
+		return;
+	FCGX_Free(&f->rq, 0);
+	free(f);
+}
+
+/* Back to where it has no connection. */
+static void
+let_go(struct fcgi *f)
+{
+	FCGX_Free(&f->rq, 0);
+	f->rq.ipcFd = -1;
+}
+
+/* libfcgi has closed what it read from. */
+static void
+forget_descriptor(struct intake *in)
+{
+	if (intake_is_fed(in))
+		in->in[0] = -1;
+	else
+		in->fd = -1;
+}
+
+/* libfcgi accepts a request whose connection broke within the parameters. */
+static bool
+is_whole(const FCGX_Request *rq)
+{
+	return FCGX_GetError(rq->in) == 0 &&
+	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
+}
+
+bool
+fcgi_begin(struct fcgi *f, struct intake *in)
+{
+	f->in = in;
+	f->got = 0;
+	f->whole = false;
+	f->rq.ipcFd = intake_open(in);
+	if (f->rq.ipcFd < 0)
+		return false;
+	while (intake_is_fed(in) && in->walk.stage < WALK_BODY &&
+	    intake_more(in))
+		;
+	/* else its next step would be to close what it has, or to linger */
+	f->rq.keepConnection = 1;
+	(void)FCGX_Detach(&f->rq);
+	if (FCGX_Accept_r(&f->rq) != 0) {
+		forget_descriptor(in);
+		return false;
+	}
+	if (is_whole(&f->rq))
+		return true;
+	let_go(f);
+	return false;
+}
+
+const char *
+fcgi_param(struct fcgi *f, const char *name)
+{
+	return FCGX_GetParam(name, f->rq.envp);
+}
+
+/* How many of `n` bytes can be read, once there are any; 0: none will be. */
+static size_t
+come(struct fcgi *f, size_t n)
+{
+	struct intake *in = f->in;
+	uint64_t there;
+
+	if (!intake_is_fed(in))
+		return n;
+	while (in->walk.body == f->got && intake_more(in))
+		;
+	there = in->walk.body - f->got;
+	return there < n ? (size_t)there : n;
+}
+
+/* The end of a body that is fed is for libfcgi to find, too. */
+static bool
+is_end(struct fcgi *f)
+{
+	char c;
+
+	if (intake_is_fed(f->in) && (f->in->walk.stage != WALK_END ||
+	    FCGX_GetStr(&c, 1, f->rq.in) != 0))
+		return false;
+	return FCGX_GetError(f->rq.in) == 0;
+}
+
+ssize_t
+fcgi_read(struct fcgi *f, char *p, size_t n)
+{
+	size_t m = come(f, n);
+	int got = m != 0 ? FCGX_GetStr(p, (int)m, f->rq.in) : 0;
+
+	if (got > 0) {
+		f->got += (uint64_t)got;
+		return got;
+	}
+	f->whole = is_end(f);
+	return f->whole ? 0 : -1;
+}
+
+bool
+fcgi_write(struct fcgi *f, const char *p, size_t n)
+{
+	/* from here on it is the peer that libfcgi talks to */
+	f->rq.ipcFd = f->in->fd;
+	return FCGX_PutStr(p, (int)n, f->rq.out) == (int)n;
+}
+
+enum fcgi_end
+fcgi_end(struct fcgi *f)
+{
+	struct intake *in = f->in;
+	bool keep = f->rq.keepConnection != 0;
+	bool sent;
+
+	f->rq.ipcFd = in->fd;
+	sent = FCGX_FClose(f->rq.err) == 0;
+	sent = FCGX_FClose(f->rq.out) == 0 && sent;
+	let_go(f);
+	if (!sent || (f->whole && !keep))
+		return FCGI_CLOSE;
+	return f->whole ? FCGI_KEEP : FCGI_LINGER;
+}
