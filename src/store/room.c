@@ -180,7 +180,7 @@ room_ask(struct store *s, struct tx *tx, struct room_ask *a)
 	int64_t level;
 
 	arena_reset(&a->arena);
-	a->granted = false;
+	a->granted = a->installed = false;
 	a->credits = a->credit_ms = 0;
 	if (!read_room(s, tx, a, &level))
 		return false;
