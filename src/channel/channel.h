@@ -43,6 +43,8 @@ struct receipt {
 	char reason[RECEIPT_REASON_MAX];	/* why not; nothing secret */
 	int64_t retry_after_s;	/* what the channel asked for, or -1 */
 	bool down;		/* no connection, or it timed out */
+	bool untold;		/* nothing was learnt about the channel: it */
+				/* did not leave, or gave its place away */
 };
 
 void receipt_init(struct receipt *);

@@ -119,6 +119,7 @@ judge(const struct http_call *call, const char *key, struct receipt *receipt)
 	receipt->retry_after_s = call->retry_after_s;
 	receipt->down = call->end == HTTP_TIMED_OUT ||
 	    call->end == HTTP_NO_CONNECTION;
+	receipt->untold = call->end == HTTP_CUT || call->end == HTTP_NOT_SENT;
 	if (took_it(call))
 		read_ids(call, key, receipt);
 	else if (call->end != HTTP_ANSWERED)
