@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALLS_MAX 5	/* of one ladder; a move to a new address, too */
+#define OWN_MAX 2	/* tokens of events that one ladder tries */
+#define CALLS_MAX 6	/* they, a newer one, the stored one, the new pair; */
+			/* and a move to a new address */
 #define BODY_MAX ((size_t)16 * 1024 * 1024)
 #define URL_MAX 4096
 #define ANSWER_MAX (256 * 1024)
@@ -37,13 +39,25 @@ env_of(const struct rest_call *c)
 	return rooms_env(room_all(c->room));
 }
 
+/* A call that did not leave, or gave its place to others, tells nothing of
+ * the portal; but a probe has to succeed. */
+static void
+tell_room(struct rest_call *c)
+{
+	bool nothing = c->http.end == HTTP_CUT || c->http.end ==
+	    HTTP_NOT_SENT;
+
+	if (c->called && (!nothing || c->probe))
+		room_was(c->room, c->v.down || nothing, c->probe,
+		    c->v.reason);
+}
+
 static void
 finish(struct rest_call *c)
 {
 	struct room *room = c->room;
 
-	if (c->called)
-		room_was(room, c->v.down, c->probe, c->v.reason);
+	tell_room(c);
 	if (c->v.kind == VERDICT_OK)
 		room_limits(room, c->v.reset_at * 1000, false);
 	if (c->v.kind == VERDICT_OK && !c->stored)
@@ -99,7 +113,7 @@ newer_token(struct rest_call *c)
 static bool
 own_token(struct rest_call *c)
 {
-	while (c->next_own < c->owns) {
+	while (c->next_own < c->owns && c->next_own < OWN_MAX) {
 		const char *token = c->own[c->next_own++];
 		const struct portal *p = room_portal(c->room);
 

@@ -40,8 +40,10 @@ rooms_busy(const struct rooms *all)
 			const struct room *r = (const struct room *)
 			    ((const char *)n - offsetof(struct room, node));
 
-			busy += r->asking || r->calls != 0 || r->noting ||
-			    r->changing || r->pump.listed;
+			/* nobody is kept for a note that is not taken */
+			busy += r->asking || r->calls != 0 || r->changing ||
+			    (r->noting && r->note_timer.place == 0) ||
+			    r->pump.listed;
 		}
 	return busy;
 }
@@ -89,12 +91,6 @@ room_is_parked(const struct room *r)
 }
 
 int64_t
-room_calls(const struct room *r)
-{
-	return r->calls;
-}
-
-int64_t
 room_reset_ms(const struct room *r)
 {
 	return r->reset_ms;
@@ -135,37 +131,55 @@ news(struct room *r, enum room_news what)
 		r->all->news(r->all->ctx, r, what);
 }
 
-/* What was granted, and how the portal stands. */
 static void
-absorb(struct room *r)
+take_credits(struct room *r)
 {
 	const struct room_ask *a = &r->ask;
-	int64_t now = now_of(r);
 
-	if (r->credit_until <= now)
+	if (r->credit_until <= now_of(r))
 		r->credits = 0;
 	r->credits += a->credits;
 	if (a->credits != 0)
 		r->credit_until = r->asked_ms + CREDIT_MS;
 	r->slots += a->granted;
 	r->others_wait = a->others_wait;
-	r->parked = a->parked;
-	r->reset_ms = a->reset_ms;
 	r->ask_at = a->credit_ms != 0 ? mono_of(r, a->credit_ms) : 0;
-	room_set_portal(r, a->installed ? &a->portal : NULL);
-	if (a->probe) {
+}
+
+/* How the portal stands; what is being written now is newer than that. */
+static void
+learn(struct room *r)
+{
+	const struct room_ask *a = &r->ask;
+	bool was_down = r->down, was_parked = r->parked;
+
+	if (!r->changing)
 		r->down = a->down_ms != 0;
-	} else if ((a->down_ms != 0) != r->down) {
-		r->down = a->down_ms != 0;
-		news(r, r->down ? ROOM_DOWN : ROOM_UP);
-	} else if (r->down) {
+	if (!room_is_parking(r))
+		r->parked = a->parked;
+	r->reset_ms = a->reset_ms;
+	if (r->down && !a->probe)
 		news(r, ROOM_DOWN);
-	}
-	if (a->slot && !a->granted && !r->down) {
-		r->ask_at = now + ASK_MS;
-		if (r->slots == 0)
-			news(r, ROOM_NO_SLOT);
-	}
+	else if ((was_down && !r->down) || (was_parked && !r->parked))
+		news(r, ROOM_UP);
+}
+
+/* What the store said. */
+static void
+absorb(struct room *r)
+{
+	const struct room_ask *a = &r->ask;
+	bool cut_short = a->down_ms != 0 && !a->probe;
+
+	take_credits(r);
+	if (!cut_short)
+		room_set_portal(r, a->installed ? &a->portal : NULL);
+	learn(r);
+	if (cut_short || !a->slot || a->granted)
+		return;
+	r->ask_at = now_of(r) + ASK_MS;
+	if (r->slots == 0 && !r->down)
+		news(r, ROOM_NO_SLOT);
 }
 
 /* How many calls to charge: unused credit is lost to the portal's bucket. */
@@ -241,12 +255,6 @@ submit_ask(struct room *r, bool probe)
 	env_submit(r->all->env, &r->work.db);
 }
 
-void
-room_ask_again(struct room *r)
-{
-	pump_soon(r);
-}
-
 /* Whether one more may call now; else it is seen to that one may. */
 static bool
 may_call(struct room *r, const struct room_want *w)
@@ -254,8 +262,6 @@ may_call(struct room *r, const struct room_want *w)
 	int64_t now = now_of(r);
 	int64_t most = r->all->env->config->portal.calls_in_flight;
 
-	if (r->down && !w->probe)
-		return false;
 	if (r->credits > 0 && r->credit_until > now && r->calls < r->slots)
 		return true;
 	if (r->calls < r->slots || r->slots < most)
@@ -294,6 +300,18 @@ let_in(struct room *r, struct room_want *w)
 	w->go(w);
 }
 
+/* The next in turn; where it is down only who probes it. */
+static struct room_want *
+next_want(const struct room *r)
+{
+	struct room_want *w;
+
+	TAILQ_FOREACH(w, &r->wants, link)
+		if (!r->down || w->probe)
+			return w;
+	return NULL;
+}
+
 static void
 pump(struct task *t)
 {
@@ -302,7 +320,7 @@ pump(struct task *t)
 	struct room_want *w;
 
 	r->users++;
-	while ((w = TAILQ_FIRST(&r->wants)) != NULL && may_call(r, w))
+	while ((w = next_want(r)) != NULL && may_call(r, w))
 		let_in(r, w);
 	/* the next call is not to wait for a commit */
 	if (w != NULL && r->calls != 0 && !r->down && r->credits < 1)
@@ -395,6 +413,7 @@ make(struct rooms *all, const char *member_id)
 	arena_init(&r->arena, PORTAL_ARENA_MAX);
 	r->pump = (struct task){ .run = pump, .name = "room" };
 	r->timer.fire = on_timer;
+	r->note_timer.fire = room_note_again;
 	return r;
 }
 
@@ -417,6 +436,7 @@ destroy(struct room *r)
 
 	loop_unready(loop, &r->pump);
 	loop_disarm(loop, &r->timer);
+	loop_disarm(loop, &r->note_timer);
 	table_remove(&r->all->table, &r->node);
 	room_ask_free(&r->ask);
 	free(r->token);
@@ -425,7 +445,7 @@ destroy(struct room *r)
 	loop_bury(loop, r);
 }
 
-/* One that is down, or waits for credit, keeps what it knows. */
+/* What it knew, the next one asks the store. */
 void
 room_leave(struct room *r)
 {

@@ -65,15 +65,14 @@ struct room_ask *room_lend(struct room *);
 void room_asked(struct room *, bool done);
 bool room_has_slot(const struct room *);
 
-/* Asks again, for somebody who waits for another process's slot. */
-void room_ask_again(struct room *);
-
 /* How it stands: down, or parked for the want of tokens. */
 bool room_is_down(const struct room *);
 bool room_is_parked(const struct room *);
 /* A call timed out or could not connect, or the portal was reached. */
 void room_was(struct room *, bool down, bool probe, const char *reason);
 void room_set_parked(struct room *, const char *reason);
+/* A look says that it is down, or else that it is not, nor parked. */
+void room_seen(struct room *, bool down);
 
 /* An event's own token that worked, for others of the portal; NULL: none.
  * It lives until the next turn at least. */
@@ -83,9 +82,6 @@ void room_set_token(struct room *, const char *);
 /* What an answer said of its limits.  reset_ms 0: nothing. */
 void room_limits(struct room *, int64_t reset_ms, bool full);
 int64_t room_reset_ms(const struct room *);
-
-/* Calls that are on their way; whether more are let in soon. */
-int64_t room_calls(const struct room *);
 
 /* What is known of its installation; texts live until the next turn. */
 const struct portal *room_portal(const struct room *);	/* NULL: none */

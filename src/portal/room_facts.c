@@ -3,8 +3,9 @@
  * known of its installation.
  *
  * Called by rest.c and the relay behind calls.  Owns what a room knows.  It
- * is written down with the next commit that comes; if that fails, the next
- * call finds it out again.
+ * is written down with the next commit that comes.  A note is written until
+ * the store takes it, for a slot that is not given back would be lost to all
+ * processes; that a portal is down or up, the next call finds out again.
  */
 #include "portal/room.h"
 
@@ -14,12 +15,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_MS 500		/* between tries of a note */
+
+static void
+submit_note(struct room *r)
+{
+	store_note_room(&r->note_work);
+	env_submit(r->all->env, &r->note_work.db);
+}
+
+void
+room_note_again(struct timer *t)
+{
+	submit_note((struct room *)((char *)t - offsetof(struct room,
+	    note_timer)));
+}
+
 static void
 on_noted(struct db_work *w)
 {
 	struct room *r = (struct room *)((char *)w - offsetof(struct room,
 	    note_work));
+	struct loop *loop = r->all->env->loop;
 
+	if (w->end != ERR_OK) {
+		loop_arm(loop, &r->note_timer, loop_now(loop) + RETRY_MS);
+		return;
+	}
 	r->noting = false;
 	if (r->due.free_slots != 0 || r->due.charge != 0 || r->due.full ||
 	    r->due.reset_ms != 0 || r->due.parked != NULL)
@@ -44,8 +66,7 @@ room_note_soon(struct room *r)
 	if (r->due.parked != NULL)
 		r->note_work.note.parked = r->note_why;
 	r->due = (struct room_note){ .member_id = NULL };
-	store_note_room(&r->note_work);
-	env_submit(r->all->env, &r->note_work.db);
+	submit_note(r);
 }
 
 void
@@ -69,6 +90,13 @@ room_set_parked(struct room *r, const char *reason)
 	(void)snprintf(r->parked_why, sizeof(r->parked_why), "%s", reason);
 	r->due.parked = r->parked_why;
 	room_note_soon(r);
+}
+
+bool
+room_is_parking(const struct room *r)
+{
+	return r->due.parked != NULL ||
+	    (r->noting && r->note_work.note.parked != NULL);
 }
 
 static void change_now(struct room *r, bool down);
@@ -153,32 +181,59 @@ room_set_token(struct room *r, const char *token)
 	r->token = token != NULL ? strdup(token) : NULL;
 }
 
+void
+room_seen(struct room *r, bool down)
+{
+	/* what is being written is newer than what was read */
+	if (r->changing || (!down && room_is_parking(r)))
+		return;
+	if (down ? r->down : !r->down && !r->parked)
+		return;
+	r->down = down;
+	r->parked = r->parked && down;
+	loop_ready(r->all->env->loop, &r->pump);
+	if (r->all->news != NULL)
+		r->all->news(r->all->ctx, r, down ? ROOM_DOWN : ROOM_UP);
+}
+
 const struct portal *
 room_portal(const struct room *r)
 {
 	return r->installed ? &r->portal : NULL;
 }
 
-/* Copied: what came with an answer of the store lives no longer than that. */
+static bool
+copy_texts(struct arena *a, struct portal *p)
+{
+	const char **texts[] = { &p->member_id, &p->application_token,
+		&p->endpoint, &p->server_endpoint, &p->access_token,
+		&p->refresh_token, &p->rejected };
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (*texts[i] != NULL) {
+			*texts[i] = arena_dup(a, *texts[i],
+			    strlen(*texts[i]));
+			ok = ok && *texts[i] != NULL;
+		}
+	return ok;
+}
+
+/*
+ * Copied: what came with an answer of the store lives no longer than that.
+ * Some of the new texts may be the old ones, so those go last.  Without
+ * memory it is as if the portal were not installed.
+ */
 void
 room_set_portal(struct room *r, const struct portal *p)
 {
-	const char **texts[] = { &r->portal.member_id,
-		&r->portal.application_token, &r->portal.endpoint,
-		&r->portal.server_endpoint, &r->portal.access_token,
-		&r->portal.refresh_token, &r->portal.rejected };
+	struct arena old = r->arena;
 
-	r->installed = false;
-	arena_reset(&r->arena);
-	if (p == NULL)
-		return;
-	r->portal = *p;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (*texts[i] != NULL) {
-			*texts[i] = arena_dup(&r->arena, *texts[i],
-			    strlen(*texts[i]));
-			if (*texts[i] == NULL)
-				return;	/* as if it were not installed */
-		}
-	r->installed = true;
+	arena_init(&r->arena, PORTAL_ARENA_MAX);
+	r->installed = p != NULL;
+	if (p != NULL) {
+		r->portal = *p;
+		r->installed = copy_texts(&r->arena, &r->portal);
+	}
+	arena_free(&old);
 }

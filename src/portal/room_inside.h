@@ -48,11 +48,16 @@ struct room {
 	bool changing, change_again;
 	char change_why[PROBLEM_TEXT_MAX];
 	struct noting_room note_work;
+	struct timer note_timer;	/* of a note that was not taken */
 	struct task pump;
 	struct timer timer;
 };
 
 /* Writes down what is due, with the next commit. */
 void room_note_soon(struct room *);
+/* That it is parked is on its way into the store. */
+bool room_is_parking(const struct room *);
+/* The same note again; a timer's. */
+void room_note_again(struct timer *);
 
 #endif

@@ -77,10 +77,18 @@ cannot_be_told(const struct line *l, const struct journey *j)
 	    room_token(l->room) == NULL && !j->own_work;
 }
 
+/* In memory nobody would find it: who may probe looks in the store. */
+static bool
+must_wait_in_store(const struct line *l, const struct journey *j)
+{
+	return l->relay->stopping || cannot_be_told(l, j) ||
+	    (room_is_down(l->room) && !j->probe);
+}
+
 void
 line_queue(struct line *l, struct journey *j)
 {
-	if (l->relay->stopping || cannot_be_told(l, j)) {
+	if (must_wait_in_store(l, j)) {
 		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
 
 		TAILQ_INSERT_TAIL(&one, j, link);
@@ -97,15 +105,15 @@ line_queue(struct line *l, struct journey *j)
 void
 line_stored(struct line *l)
 {
-	l->stored = true;
+	l->stored = l->stored_since = true;
 	pump_soon(l);
 }
 
 void
 line_serve(struct line *l, bool probe)
 {
+	room_seen(l->room, probe);
 	l->probe = probe;
-	l->want.probe = probe;
 	line_stored(l);
 }
 
@@ -142,7 +150,7 @@ on_taken(struct db_work *w)
 
 	l->taking = false;
 	r->writes--;
-	l->stored = l->stored && ok && !l->up.empty;
+	l->stored = l->stored_since || (l->stored && ok && !l->up.empty);
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("member_id",
 		    room_member(l->room)), F_STR("reason", w->problem.text));
@@ -151,15 +159,13 @@ on_taken(struct db_work *w)
 
 		if (j == NULL)
 			continue;
-		j->probe = l->probe;
+		j->probe = l->up_probes;
 		journey_go(j);
 	}
 	free(l->up.work);
 	/* nothing was left to probe it with: it is up for all we know */
-	if (l->up.n == 0 && ok && l->probe)
+	if (l->up.n == 0 && ok && l->up_probes)
 		room_was(l->room, false, true, "");
-	if (l->up.n == 0)
-		l->probe = l->want.probe = false;
 	if (l->let_in)
 		use_permission(l);
 	pump_soon(l);
@@ -175,12 +181,15 @@ take_up(struct line *l)
 	if (l->taking || l->n >= batch || l->relay->closing)
 		return;
 	l->taking = true;
+	l->stored_since = false;
+	l->up_probes = l->probe;
+	l->probe = false;
 	l->users++;
 	l->relay->writes++;
 	/* a probe goes alone: it may be in vain */
 	l->up = (struct taking_up){ .db.done = on_taken,
 	    .store = l->relay->env.store, .place = l->place.number,
-	    .kind = PLACE_TELL, .max = l->probe ? 1 : batch - l->n };
+	    .kind = PLACE_TELL, .max = l->up_probes ? 1 : batch - l->n };
 	store_take_up(&l->up);
 	env_submit(&l->relay->env, &l->up.db);
 }
@@ -224,6 +233,29 @@ reads_ahead(const struct line *l)
 	    room_token(l->room) != NULL);
 }
 
+/* What waits in the store is of no use now: a look tells when it is. */
+static bool
+leaves_it_there(const struct line *l)
+{
+	if (l->relay->closing)
+		return true;
+	return !l->probe && (room_is_down(l->room) ||
+	    (room_is_parked(l->room) && room_token(l->room) == NULL));
+}
+
+static bool
+has_business(struct line *l)
+{
+	const struct journey *first = TAILQ_FIRST(&l->waiting);
+
+	l->want.probe = l->probe || (first != NULL && first->probe);
+	if (l->stored && !l->taking && leaves_it_there(l))
+		l->stored = false;
+	if (l->relay->stopping || l->let_in)
+		return false;
+	return l->n != 0 || l->stored;
+}
+
 static void
 pump(struct task *t)
 {
@@ -233,7 +265,7 @@ pump(struct task *t)
 	l->users++;
 	if (reads_ahead(l))
 		take_up(l);
-	if (l->relay->stopping || l->let_in || (l->n == 0 && !l->stored))
+	if (!has_business(l))
 		room_unwant(l->room, &l->want);
 	else if (l->n != 0 ? leaves_now(l) : !l->taking)
 		room_want(l->room, &l->want);
@@ -282,7 +314,7 @@ give_way(struct line *l)
 {
 	put_back(l);
 	if (l->awaited == 0)
-		l->stored = false;
+		l->stored = l->stored_since = false;
 }
 
 static struct line *
@@ -305,6 +337,8 @@ lines_news(void *ctx, struct room *room, enum room_news what)
 				continue;
 			if (what != ROOM_UP)
 				give_way(l);
+			else if (l->awaited != 0)
+				l->stored = true;
 			pump_soon(l);
 		}
 }

@@ -17,8 +17,10 @@ struct line {
 	size_t most, lately;		/* how long it got, before the last */
 	int64_t took_ms;		/* call, and how long that took */
 	struct room_want want;
-	bool probe;
-	bool stored;			/* more waits in the store */
+	bool probe;			/* the next taken up is to probe it */
+	bool up_probes;			/* this one is */
+	bool stored;			/* more waits in the store; and */
+	bool stored_since;		/* since the last was taken from it */
 	bool let_in;			/* may call, once that is here */
 	size_t awaited;			/* by who waits for others to tell */
 	bool taking;
