@@ -3,7 +3,7 @@
  *
  * Called by the steps of a journey.  Owns nothing.
  */
-#include "relay/inside.h"
+#include "relay/attempt.h"
 
 #include <stdio.h>
 #include <sys/random.h>

@@ -151,8 +151,11 @@ enum err
 await_add(struct relay *r, int64_t id, struct visit *v, size_t index,
     struct line *line)
 {
-	struct await *a = malloc(sizeof(*a));
+	struct await *a;
 
+	if (r->stopping)
+		return ERR_RETRY;	/* everybody has been answered */
+	a = malloc(sizeof(*a));
 	if (a == NULL)
 		return ERR_NOMEM;
 	*a = (struct await){ .visit = v, .index = index, .line = line };

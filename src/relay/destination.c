@@ -28,9 +28,12 @@ struct destination {
 	struct journeys queue;
 	size_t queued, in_flight, reserved, users;
 	bool down;
-	bool stored;		/* more waits in the store */
+	bool stored;		/* more waits in the store; and */
+	bool stored_since;	/* since the last was taken from it */
 	bool probe;		/* the next hand-over tells whether it is up */
+	bool up_probes;		/* what is being taken up is for that */
 	bool taking, changing;
+	bool change_again;	/* it has changed since */
 	struct taking_up up;
 	struct place_change change;
 	char why[PROBLEM_TEXT_MAX];
@@ -105,7 +108,7 @@ destination_unreserve(struct destination *d, size_t n)
 void
 destination_stored(struct destination *d)
 {
-	d->stored = true;
+	d->stored = d->stored_since = true;
 	pump_soon(d);
 }
 
@@ -126,9 +129,11 @@ destination_found_down(struct destination *d)
 	if (d->down)
 		return;
 	d->down = true;
-	d->stored = false;
+	d->stored = d->stored_since = false;
 	empty_queue(d);
 }
+
+static void write_change(struct destination *, bool down);
 
 static void
 on_changed(struct db_work *w)
@@ -147,6 +152,8 @@ on_changed(struct db_work *w)
 	else if (d->change.tries == 1)
 		log_warning(env->log, "down", F_STR("place", d->name),
 		    F_STR("reason", d->why));
+	if (d->change_again)
+		write_change(d, d->down);
 	destination_leave(d);
 }
 
@@ -155,6 +162,7 @@ write_change(struct destination *d, bool down)
 {
 	const struct env *env = &d->relay->env;
 
+	d->change_again = d->changing;
 	if (d->changing)
 		return;
 	d->changing = true;
@@ -186,7 +194,7 @@ was(struct destination *d, bool down, bool probe, const char *reason)
 		destination_found_down(d);
 	} else {
 		d->down = false;
-		d->stored = true;
+		d->stored = d->stored_since = true;
 	}
 }
 
@@ -210,10 +218,12 @@ destination_queue(struct destination *d, struct journey *j)
 void
 destination_serve(struct destination *d, bool probe)
 {
+	/* what waits here would stand in the way of the probe */
+	if (probe)
+		destination_found_down(d);
 	d->down = probe;
 	d->probe = probe;
-	d->stored = true;
-	pump_soon(d);
+	destination_stored(d);
 }
 
 static void
@@ -228,7 +238,7 @@ on_taken(struct db_work *w)
 	r->writes--;
 	if (ok)
 		look_sure(r);
-	d->stored = d->stored && ok && !d->up.empty;
+	d->stored = d->stored_since || (d->stored && ok && !d->up.empty);
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("place", d->name),
 		    F_STR("reason", w->problem.text));
@@ -237,14 +247,15 @@ on_taken(struct db_work *w)
 
 		if (j == NULL)
 			continue;
-		j->probe = d->probe;
+		j->probe = d->up_probes;
 		journey_go(j);
 	}
 	free(d->up.work);
 	/* nothing was left to probe it with: it is up for all we know */
-	if (ok && d->probe && d->up.n == 0)
+	if (ok && d->up_probes && d->up.n == 0)
 		was(d, false, true, "");
-	d->probe = false;
+	if (d->up_probes)
+		d->probe = false;
 	pump_soon(d);
 	destination_leave(d);
 }
@@ -259,6 +270,8 @@ take_up(struct destination *d)
 	if (d->taking || room == 0 || d->relay->closing)
 		return;
 	d->taking = true;
+	d->stored_since = false;
+	d->up_probes = d->probe;
 	d->users++;
 	d->relay->writes++;
 	d->up = (struct taking_up){ .db.done = on_taken,

@@ -5,6 +5,7 @@
 #include "portal/install.h"
 #include "portal/room.h"
 #include "relay/relay.h"
+#include "relay/stage.h"
 #include "store/moves.h"
 #include "store/place.h"
 #include "store/take.h"
@@ -14,6 +15,7 @@
 /* What the relay's files share.  Private to relay/. */
 
 struct visit;
+struct other;
 struct journey;
 struct destination;
 struct line;
@@ -27,6 +29,7 @@ struct relay {
 	struct table lines;		/* by the number of theirs */
 	struct table awaits;		/* by a message's number */
 	TAILQ_HEAD(, visit) visits;
+	TAILQ_HEAD(, other) others;	/* events that are no visits */
 	size_t journeys;		/* on their way */
 	size_t writes;			/* of theirs, behind their end */
 	bool closing;			/* nothing more is taken up, and */
@@ -61,6 +64,8 @@ void visit_refuse(struct relay *, struct event *, struct sender *,
     const struct problem *);
 /* A message of it has come to this state; `waits`: it may go further soon. */
 void visit_state(struct visit *, size_t index, enum state, bool waits);
+/* Of that chat nothing goes further now: what is behind is not waited for. */
+void visit_chat_stops(struct visit *, int64_t chat);
 /* Somebody keeps the event, or lets it go. */
 void visit_keep(struct visit *);
 void visit_drop(struct visit *);
@@ -72,16 +77,6 @@ struct event *visit_event(const struct visit *);
 struct relay *visit_relay(const struct visit *);
 
 /* ---- journey.c: a message on its way */
-
-enum stage {
-	STAGE_QUEUED,		/* for its channel's turn */
-	STAGE_HANDING_OVER,	/* the channel has it */
-	STAGE_NOTING,		/* what the channel said is written */
-	STAGE_WAITING,		/* for its portal's turn */
-	STAGE_TELLING,		/* Bitrix24 is told */
-	STAGE_ENDED
-};
-const char *stage_name(enum stage);
 
 struct journey {
 	struct relay *relay;
@@ -117,14 +112,17 @@ struct journey *journey_of_visit(struct visit *, size_t index,
 struct journey *journey_of_work(struct relay *, struct work *);
 /* To its destination, or to its line. */
 void journey_go(struct journey *);
-/* The one door to a stage. */
-void journey_enter(struct journey *, enum stage);
 /* Its turn has come: hands it over. */
 void journey_hand_over(struct journey *);
 /* It leaves this process: told, refused, or back in the store. */
 void journey_end(struct journey *, enum state, bool waits);
 /* It is back in the store, where others may go on with it. */
 void journey_end_in_store(struct journey *);
+/* It heads for its line no longer. */
+void journey_came(struct journey *);
+
+/* ---- release.c */
+
 /* Back to the store, untried; many in one write. */
 void journeys_release(struct relay *, struct journeys *);
 
@@ -196,23 +194,5 @@ bool look_is_sure(const struct relay *);
 /* ---- stale.c: places of channels that the configuration has no more */
 
 void stale_serve(struct relay *, const struct look_place *);
-
-/* ---- attempt.c: what follows from a failure */
-
-/* Why a step did not succeed. */
-struct failure {
-	bool final;		/* it never will */
-	const char *reason;
-	int64_t wait_s;		/* at least, as the other side asked; or -1 */
-	int64_t until_ms;	/* not before this Unix time; or 0 */
-	bool held;		/* its destination is down, or parked */
-};
-
-/* Fills the move that follows; logs it.  `reason` is room for the text. */
-void attempt_gave_up(const struct relay *, const struct work *,
-    const struct moving_one *);
-void attempt_failed(const struct relay *, const struct work *, enum step,
-    const struct failure *, struct moving_one *,
-    char reason[PROBLEM_TEXT_MAX]);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "event/object.h"
+#include "relay/attempt.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -20,55 +21,6 @@
 /* The envelope's texts are capped by the grammar. */
 #define OBJECT_MORE ((size_t)64 * 1024)
 #define RETRY_MS 500		/* between tries of a write that failed */
-
-const char *
-stage_name(enum stage stage)
-{
-	switch (stage) {
-	case STAGE_QUEUED:
-		return "queued";
-	case STAGE_HANDING_OVER:
-		return "handing-over";
-	case STAGE_NOTING:
-		return "noting";
-	case STAGE_WAITING:
-		return "waiting";
-	case STAGE_TELLING:
-		return "telling";
-	case STAGE_ENDED:
-		return "ended";
-	}
-	return "unknown";
-}
-
-/* docs/INTERNALS prints the same table. */
-static bool
-may_follow(enum stage from, enum stage to)
-{
-	static const unsigned char follow[] = {
-		[STAGE_QUEUED] = 1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
-		[STAGE_HANDING_OVER] = 1 << STAGE_NOTING,
-		[STAGE_NOTING] = 1 << STAGE_WAITING | 1 << STAGE_ENDED,
-		[STAGE_WAITING] = 1 << STAGE_TELLING | 1 << STAGE_ENDED,
-		[STAGE_TELLING] = 1 << STAGE_ENDED,
-		[STAGE_ENDED] = 0,
-	};
-
-	return (follow[from] & 1 << to) != 0;
-}
-
-void
-journey_enter(struct journey *j, enum stage to)
-{
-	if (!may_follow(j->stage, to))
-		log_error(j->relay->env.log, "bug", F_STR("key",
-		    j->work->key), F_STR("from", stage_name(j->stage)),
-		    F_STR("to", stage_name(to)));
-	log_debug(j->relay->env.log, "stage", F_STR("key", j->work->key),
-	    F_STR("from", stage_name(j->stage)),
-	    F_STR("to", stage_name(to)));
-	j->stage = to;
-}
 
 static struct journey *
 journey_new(struct relay *r)
@@ -169,6 +121,8 @@ void
 journey_end(struct journey *j, enum state state, bool waits)
 {
 	journey_enter(j, STAGE_ENDED);
+	if (j->visit != NULL && state == STATE_RECEIVED)
+		visit_chat_stops(j->visit, j->work->chat_number);
 	if (j->visit != NULL)
 		visit_state(j->visit, j->index, state, waits);
 	journey_free(j);
@@ -196,16 +150,15 @@ find_destination(struct journey *j)
 
 static void submit(struct journey *);
 
-/* It heads for its line no longer. */
-static void
-came(struct journey *j)
+void
+journey_came(struct journey *j)
 {
 	if (j->comes)
 		line_came(j->line, j->bulk);
 	j->comes = false;
 }
 
-/* No room for it: it waits in the store, where a look finds it. */
+/* It waits in the store, where a look finds it. */
 static void
 put_back(struct journey *j)
 {
@@ -218,17 +171,20 @@ put_back(struct journey *j)
 void
 journey_go(struct journey *j)
 {
-	if (j->work->state == STATE_DELIVERED) {
-		j->stage = STAGE_WAITING;
-		j->delivered_at = loop_now(j->relay->env.loop);
-		if (find_line(j))
-			line_queue(j->line, j);
-		else
-			put_back(j);
+	bool received = j->work->state == STATE_RECEIVED;
+
+	j->stage = received ? STAGE_QUEUED : STAGE_WAITING;
+	/* without memory it stays claimed until the process ends */
+	if (!find_line(j) || (received && !find_destination(j))) {
+		journey_end(j, j->work->state, false);
 		return;
 	}
-	j->stage = STAGE_QUEUED;
-	if (!find_destination(j) || !find_line(j) ||
+	if (!received) {
+		j->delivered_at = loop_now(j->relay->env.loop);
+		line_queue(j->line, j);
+		return;
+	}
+	if (j->relay->stopping ||
 	    (destination_is_down(j->destination) && !j->probe)) {
 		put_back(j);
 		return;
@@ -314,6 +270,16 @@ did_not(struct journey *j, const struct receipt *receipt)
 	j->relay->failed++;
 }
 
+/* A probe has to succeed; what else tells nothing changes nothing. */
+static void
+tell_destination(struct journey *j, const struct receipt *receipt)
+{
+	bool down = receipt->untold ? j->probe ||
+	    destination_is_down(j->destination) : receipt->down;
+
+	destination_done(j->destination, down, j->probe, receipt->reason);
+}
+
 static void
 on_handed_over(struct delivery *d)
 {
@@ -331,8 +297,7 @@ on_handed_over(struct delivery *d)
 	if (receipt->err == ERR_OK && j->ids == NULL)
 		receipt_fail(receipt, ERR_RETRY, "out of memory");
 	prepare_move(j);
-	destination_done(j->destination, receipt->down, j->probe,
-	    receipt->reason);
+	tell_destination(j, receipt);
 	if (receipt->err == ERR_OK)
 		took(j);
 	else
@@ -354,6 +319,7 @@ journey_hand_over(struct journey *j)
 		receipt_init(&j->delivery.receipt);
 		receipt_fail(&j->delivery.receipt, ERR_RETRY,
 		    "out of memory");
+		j->delivery.receipt.untold = true;
 		on_handed_over(&j->delivery);
 		return;
 	}
@@ -385,13 +351,15 @@ begin_next(struct journey *j)
 void
 journey_end_in_store(struct journey *j)
 {
-	struct room *room = j->line != NULL ? line_room(j->line) : NULL;
-	bool waits = j->work->state == STATE_DELIVERED && j->visit != NULL &&
-	    room != NULL && !room_is_down(room) && !room_is_parked(room) &&
-	    await_add(j->relay, j->work->id, j->visit, j->index,
-	    j->line) == ERR_OK;
+	const struct room *room = line_room(j->line);
+	bool told = j->work->state == STATE_DELIVERED && !room_is_down(room) &&
+	    !room_is_parked(room) && !j->relay->stopping;
+	bool waits = told && j->visit != NULL &&
+	    !visit_is_answered(j->visit) && await_add(j->relay, j->work->id,
+	    j->visit, j->index, j->line) == ERR_OK;
 
-	if (j->work->state == STATE_DELIVERED && j->line != NULL)
+	/* else others have the slots, and tell it; or the next look does */
+	if (waits || (told && room_has_slot(room)))
 		line_stored(j->line);
 	journey_end(j, j->work->state, waits);
 }
@@ -458,7 +426,8 @@ on_noted(struct db_work *w)
 
 	fault_point("delivered-after-commit");
 	if (j->ask != NULL) {
-		room_asked(line_room(j->line), ok);
+		/* who has lost its claim has asked for nothing */
+		room_asked(line_room(j->line), ok && !j->one.lost);
 		j->ask = j->moving.ask = NULL;
 	}
 	if (ok)
@@ -472,7 +441,7 @@ on_noted(struct db_work *w)
 		    RETRY_MS);
 		return;
 	}
-	came(j);
+	journey_came(j);
 	begin_next(j);
 	if (j->one.lost) {
 		log_warning(r->env.log, "claim-lost", F_STR("key",
@@ -491,89 +460,4 @@ submit(struct journey *j)
 	j->moving.db = (struct db_work){ .done = on_noted };
 	store_move(&j->moving);
 	env_submit(&j->relay->env, &j->moving.db);
-}
-
-/* Several go back to the store in one write. */
-struct release {
-	struct moving moving;
-	struct relay *relay;
-	struct journeys all;
-	struct timer retry;
-	struct moving_one one[];
-};
-
-static void submit_release(struct release *);
-
-static void
-release_again(struct timer *t)
-{
-	submit_release((struct release *)((char *)t - offsetof(struct release,
-	    retry)));
-}
-
-static void
-on_released(struct db_work *w)
-{
-	struct release *v = (struct release *)w;
-	struct relay *r = v->relay;
-	struct journey *j;
-
-	if (w->end != ERR_OK) {
-		v->retry.fire = release_again;
-		loop_arm(r->env.loop, &v->retry, loop_now(r->env.loop) +
-		    RETRY_MS);
-		return;
-	}
-	while ((j = TAILQ_FIRST(&v->all)) != NULL) {
-		TAILQ_REMOVE(&v->all, j, link);
-		journey_end_in_store(j);
-	}
-	r->writes--;
-	loop_bury(r->env.loop, v);
-}
-
-static void
-submit_release(struct release *v)
-{
-	v->moving.db = (struct db_work){ .done = on_released };
-	store_move(&v->moving);
-	env_submit(&v->relay->env, &v->moving.db);
-}
-
-static void
-release_one(struct journey *j, struct moving_one *m)
-{
-	*m = (struct moving_one){ .id = j->work->id, .from = j->work->state,
-	    .move = MOVE_READY };
-	if (j->work->state == STATE_RECEIVED && j->destination != NULL) {
-		m->place = *destination_place(j->destination);
-		came(j);
-	} else if (j->line != NULL) {
-		m->place = *line_place(j->line);
-	}
-}
-
-void
-journeys_release(struct relay *r, struct journeys *all)
-{
-	struct release *v;
-	struct journey *j;
-	size_t n = 0;
-
-	TAILQ_FOREACH(j, all, link)
-		n++;
-	if (n == 0)
-		return;
-	v = calloc(1, sizeof(*v) + n * sizeof(v->one[0]));
-	if (v == NULL)		/* they stay claimed as long as we live */
-		return;
-	v->relay = r;
-	TAILQ_INIT(&v->all);
-	TAILQ_CONCAT(&v->all, all, link);
-	v->moving.store = r->env.store;
-	v->moving.one = v->one;
-	TAILQ_FOREACH(j, &v->all, link)
-		release_one(j, &v->one[v->moving.n++]);
-	r->writes++;
-	submit_release(v);
 }

@@ -65,17 +65,27 @@ struct other {
 	struct outcome outcome;
 	bool answered;
 	struct timer timer;
+	TAILQ_ENTRY(other) link;
 };
+
+static void
+other_end(struct other *o)
+{
+	struct relay *r = o->relay;
+
+	loop_disarm(r->env.loop, &o->timer);
+	TAILQ_REMOVE(&r->others, o, link);
+	r->writes--;
+	arena_free(&o->arena);
+	loop_bury(r->env.loop, o);
+}
 
 static void
 other_gone(struct other *o)
 {
 	struct sender *sender = o->sender;
 
-	loop_disarm(o->relay->env.loop, &o->timer);
-	o->relay->writes--;
-	arena_free(&o->arena);
-	loop_bury(o->relay->env.loop, o);
+	other_end(o);
 	sender->gone(sender);
 }
 
@@ -148,9 +158,7 @@ keep_refused(struct other *o)
 		refuse(o, &p);
 		return;
 	}
-	r->writes--;
-	arena_free(&o->arena);
-	loop_bury(r->env.loop, o);
+	other_end(o);
 	visit_refuse(r, ev, sender, &p);
 }
 
@@ -220,15 +228,18 @@ on_installed(struct install_take *t)
 
 /* Kept by now, or being written: a proof may take longer than an answer. */
 static void
-on_late(struct timer *t)
+late(struct other *o)
 {
-	struct other *o = (struct other *)((char *)t - offsetof(struct other,
-	    timer));
-
 	if (o->install.kept)
 		answer(o, "queued", "the installation is being proven");
 	else
 		o->install.late = true;
+}
+
+static void
+on_late(struct timer *t)
+{
+	late((struct other *)((char *)t - offsetof(struct other, timer)));
 }
 
 static void
@@ -267,6 +278,7 @@ other_new(struct relay *r, struct event *ev, struct sender *sender)
 	o->event = ev;
 	o->sender = sender;
 	arena_init(&o->arena, ARENA_MAX);
+	TAILQ_INSERT_TAIL(&r->others, o, link);
 	r->writes++;
 	return o;
 }
@@ -313,6 +325,7 @@ void
 relay_stop(struct relay *r)
 {
 	struct visit *v, *next;
+	struct other *o;
 
 	r->closing = r->stopping = true;
 	loop_disarm(r->env.loop, &r->look_timer);
@@ -320,6 +333,8 @@ relay_stop(struct relay *r)
 		next = visit_next(v);
 		visit_answer(v);
 	}
+	TAILQ_FOREACH(o, &r->others, link)
+		late(o);
 	await_drop_all(r);
 	destinations_halt(r);
 	lines_halt(r);
@@ -338,6 +353,7 @@ relay_new(struct relay **out, const struct env *env,
 	r->env = *env;
 	r->channels = channels;
 	TAILQ_INIT(&r->visits);
+	TAILQ_INIT(&r->others);
 	look_init(r);
 	e = rooms_new(&r->rooms, &r->env);
 	if (e == ERR_OK)
@@ -356,6 +372,8 @@ relay_free(struct relay *r)
 {
 	if (r == NULL)
 		return;
+	loop_disarm(r->env.loop, &r->look_timer);
+	loop_disarm(r->env.loop, &r->watch_timer);
 	await_drop_all(r);
 	table_free(&r->awaits);
 	destinations_free(r);

@@ -54,6 +54,8 @@ on_taken(struct db_work *w)
 {
 	struct stale *s = (struct stale *)w;
 
+	if (w->end == ERR_OK)
+		look_sure(s->relay);
 	for (size_t i = 0; i < s->up.n; i++) {
 		struct journey *j = journey_of_work(s->relay, s->up.work[i]);
 

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "portal/rest.h"
 #include "portal/status.h"
+#include "relay/attempt.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -169,8 +170,11 @@ on_written(struct db_work *w)
 	}
 	if (t->moving.more)
 		line_stored(t->line);
-	for (size_t i = 0; !told && i < t->n; i++)
+	for (size_t i = 0; !told && i < t->n; i++) {
+		if (t->one[i].move == MOVE_ALONE)
+			line_stored(t->line);
 		end_one(t, i);
+	}
 	r->writes--;
 	line_leave(t->line);
 	telling_free(t);
@@ -335,7 +339,6 @@ on_done(struct rest_call *rest)
 			.from = STATE_DELIVERED,
 			.place = t->line->place,
 		};
-	t->line->probe = t->line->want.probe = false;
 	judge(t);
 	write_end(t);
 }

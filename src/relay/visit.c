@@ -145,6 +145,23 @@ visit_state(struct visit *v, size_t index, enum state state, bool waits)
 		visit_answer(v);
 }
 
+void
+visit_chat_stops(struct visit *v, int64_t chat)
+{
+	size_t n = v->event->messages;
+	struct visit *who;
+	size_t at;
+
+	for (size_t i = 0; i < n && n > 1 && v->pending != 0; i++) {
+		if (!v->waits[i] || v->arrival[i].chat_number != chat ||
+		    v->state[i] != STATE_RECEIVED ||
+		    !await_take(v->relay, v->arrival[i].id, &who, &at))
+			continue;
+		visit_state(who, at, STATE_RECEIVED, false);
+		visit_drop(who);
+	}
+}
+
 static void
 log_arrival(const struct visit *v, const struct message *m,
     const struct arrival *a)
@@ -297,6 +314,7 @@ on_stored(struct db_work *w)
 	    taking));
 
 	fault_point("take-after-commit");
+	v->relay->writes--;
 	if (w->end == ERR_OK)
 		look_sure(v->relay);
 	if (v->destination != NULL)
@@ -360,6 +378,7 @@ store_it(struct visit *v)
 	v->taking.event = v->event;
 	v->taking.arrival = v->arrival;
 	store_take(&v->taking);
+	v->relay->writes++;
 	env_submit(&v->relay->env, &v->taking.db);
 }
 

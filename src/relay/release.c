@@ -1,0 +1,109 @@
+/*
+ * Journeys that end in the store: their messages wait there, untried, for
+ * whoever goes on with them.
+ *
+ * Called by journeys, destinations and lines.  Owns the journeys until that
+ * is written; a write that fails is tried again until the store is back.
+ */
+#include "relay/inside.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#define RETRY_MS 500		/* between tries of a write that failed */
+
+/* Several go back to the store in one write. */
+struct release {
+	struct moving moving;
+	struct relay *relay;
+	struct journeys all;
+	struct timer retry;
+	struct moving_one one[];
+};
+
+static void submit_release(struct release *);
+
+static void
+release_again(struct timer *t)
+{
+	submit_release((struct release *)((char *)t - offsetof(struct release,
+	    retry)));
+}
+
+static void
+on_released(struct db_work *w)
+{
+	struct release *v = (struct release *)w;
+	struct relay *r = v->relay;
+	struct journey *j;
+
+	if (w->end != ERR_OK) {
+		v->retry.fire = release_again;
+		loop_arm(r->env.loop, &v->retry, loop_now(r->env.loop) +
+		    RETRY_MS);
+		return;
+	}
+	while ((j = TAILQ_FIRST(&v->all)) != NULL) {
+		TAILQ_REMOVE(&v->all, j, link);
+		journey_end_in_store(j);
+	}
+	r->writes--;
+	loop_bury(r->env.loop, v);
+}
+
+static void
+submit_release(struct release *v)
+{
+	v->moving.db = (struct db_work){ .done = on_released };
+	store_move(&v->moving);
+	env_submit(&v->relay->env, &v->moving.db);
+}
+
+static void
+release_one(struct journey *j, struct moving_one *m)
+{
+	*m = (struct moving_one){ .id = j->work->id, .from = j->work->state,
+	    .move = MOVE_READY };
+	m->place = j->work->state == STATE_RECEIVED ?
+	    *destination_place(j->destination) : *line_place(j->line);
+	journey_came(j);
+}
+
+static void
+end_all(struct journeys *all)
+{
+	struct journey *j;
+
+	while ((j = TAILQ_FIRST(all)) != NULL) {
+		TAILQ_REMOVE(all, j, link);
+		journey_came(j);
+		journey_end(j, j->work->state, false);
+	}
+}
+
+void
+journeys_release(struct relay *r, struct journeys *all)
+{
+	struct release *v;
+	struct journey *j;
+	size_t n = 0;
+
+	TAILQ_FOREACH(j, all, link)
+		n++;
+	if (n == 0)
+		return;
+	v = calloc(1, sizeof(*v) + n * sizeof(v->one[0]));
+	if (v == NULL) {	/* they stay claimed as long as we live */
+		end_all(all);
+		return;
+	}
+	v->relay = r;
+	TAILQ_INIT(&v->all);
+	TAILQ_CONCAT(&v->all, all, link);
+	v->moving.store = r->env.store;
+	v->moving.one = v->one;
+	TAILQ_FOREACH(j, &v->all, link)
+		release_one(j, &v->one[v->moving.n++]);
+	r->writes++;
+	submit_release(v);
+}

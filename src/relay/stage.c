@@ -1,0 +1,55 @@
+/*
+ * The stages of a journey, and the one door between them.
+ *
+ * Called by whatever moves a journey on.  Owns nothing.
+ */
+#include "relay/inside.h"
+
+const char *
+stage_name(enum stage stage)
+{
+	switch (stage) {
+	case STAGE_QUEUED:
+		return "queued";
+	case STAGE_HANDING_OVER:
+		return "handing-over";
+	case STAGE_NOTING:
+		return "noting";
+	case STAGE_WAITING:
+		return "waiting";
+	case STAGE_TELLING:
+		return "telling";
+	case STAGE_ENDED:
+		return "ended";
+	}
+	return "unknown";
+}
+
+/* docs/INTERNALS prints the same table. */
+static bool
+may_follow(enum stage from, enum stage to)
+{
+	static const unsigned char follow[] = {
+		[STAGE_QUEUED] = 1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
+		[STAGE_HANDING_OVER] = 1 << STAGE_NOTING,
+		[STAGE_NOTING] = 1 << STAGE_WAITING | 1 << STAGE_ENDED,
+		[STAGE_WAITING] = 1 << STAGE_TELLING | 1 << STAGE_ENDED,
+		[STAGE_TELLING] = 1 << STAGE_ENDED,
+		[STAGE_ENDED] = 0,
+	};
+
+	return (follow[from] & 1 << to) != 0;
+}
+
+void
+journey_enter(struct journey *j, enum stage to)
+{
+	if (!may_follow(j->stage, to))
+		log_error(j->relay->env.log, "bug", F_STR("key",
+		    j->work->key), F_STR("from", stage_name(j->stage)),
+		    F_STR("to", stage_name(to)));
+	log_debug(j->relay->env.log, "stage", F_STR("key", j->work->key),
+	    F_STR("from", stage_name(j->stage)),
+	    F_STR("to", stage_name(to)));
+	j->stage = to;
+}
