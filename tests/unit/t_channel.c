@@ -4,6 +4,7 @@
  */
 #include "channel/channel.h"
 
+#include "channel_world.h"
 #include "config_files.h"
 #include "unit.h"
 
@@ -18,9 +19,9 @@ open_url(const char *url, const char *connector, int64_t line,
 {
 	char name[64], copy[256];
 	struct config_channel c[2] = { { (char []){ "" }, 0,
-	    (char []){ "null:" }, 30 }, { name, line, copy, 30 } };
+	    (char []){ "null:" }, 30, 32 }, { name, line, copy, 30, 32 } };
 	struct config config = { .channel = c, .channels = 2 };
-	const struct channel_env env = { NULL, &clock_system };
+	const struct channel_env env = { .clock = &clock_system };
 	struct channels *s = NULL;
 	enum err e;
 
@@ -112,20 +113,18 @@ files_in(const char *name)
 
 /* Sends to a connector and line; the file must appear in that spool only. */
 static void
-arrives(struct channels *s, const char *connector, int64_t line,
-    const char *spool)
+arrives(struct channel_world *w, const struct config *c,
+    const char *connector, int64_t line, const char *spool)
 {
 	static const char *const spools[] = { "default", "mine", "line" };
 	static int64_t now = 1773759161000000;
 	const struct parcel one = { "key-1", now++, "{}", 2 };
 	size_t before[COUNT(spools)];
-	struct patience patience = { .over = true };
 	struct receipt r;
 
 	for (size_t i = 0; i < COUNT(spools); i++)
 		before[i] = files_in(spools[i]);
-	receipt_init(&r);
-	channels_send(s, connector, line, &one, &patience, &r);
+	r = cw_send(w, config_channel_for(c, connector, line), &one);
 	assert_int_equal(r.err, ERR_OK);
 	assert_int_equal(strcmp(buf_str(&r.ids), "[\"key-1\"]") == 0,
 	    spool == NULL);	/* only null: gives the key */
@@ -142,9 +141,8 @@ arrives(struct channels *s, const char *connector, int64_t line,
 static void
 test_overrides(void **state)
 {
-	const struct channel_env env = { NULL, &clock_system };
+	struct channel_world w;
 	struct problem p = { 0 };
-	struct channels *s;
 	struct config *c;
 	char text[1024];
 
@@ -155,20 +153,21 @@ test_overrides(void **state)
 	    "[connector other/5]\nurl = null:\n", in_folder("default"),
 	    in_folder("line"), in_folder("mine"));
 	c = load_file(write_file("conf", text));
-	assert_int_equal(channels_open(&s, c, &env, &p), ERR_OK);
-	arrives(s, "unknown", 1, "default");
-	arrives(s, "", 107, "default");
-	arrives(s, "mine", 1, "mine");
-	arrives(s, "MINE", 1, "mine");
-	arrives(s, "mine", 107, "line");
-	arrives(s, "Mine", 107, "line");
-	arrives(s, "mine", 1070, "mine");
-	arrives(s, "mine2", 107, "default");
-	arrives(s, "min", 107, "default");
-	arrives(s, "other", 4, "default");
-	arrives(s, "other", 5, NULL);
-	arrives(s, "unknown", 5, "default");
-	channels_close(s);
+	cw_begin(&w, 0);
+	assert_int_equal(cw_open(&w, c, &p), ERR_OK);
+	arrives(&w, c, "unknown", 1, "default");
+	arrives(&w, c, "", 107, "default");
+	arrives(&w, c, "mine", 1, "mine");
+	arrives(&w, c, "MINE", 1, "mine");
+	arrives(&w, c, "mine", 107, "line");
+	arrives(&w, c, "Mine", 107, "line");
+	arrives(&w, c, "mine", 1070, "mine");
+	arrives(&w, c, "mine2", 107, "default");
+	arrives(&w, c, "min", 107, "default");
+	arrives(&w, c, "other", 4, "default");
+	arrives(&w, c, "other", 5, NULL);
+	arrives(&w, c, "unknown", 5, "default");
+	cw_end(&w);
 	config_free(c);
 }
 
@@ -198,23 +197,21 @@ static void
 test_null(void **state)
 {
 	struct config_channel c = { (char []){ "" }, 0, (char []){ "null:" },
-	    30 };
+	    30, 32 };
 	const struct config config = { .channel = &c, .channels = 1 };
-	const struct channel_env env = { NULL, &clock_system };
-	struct patience patience = { .over = true };
+	struct channel_world w;
 	struct problem p = { 0 };
-	struct channels *s;
 	struct receipt r;
 
 	(void)state;
-	assert_int_equal(channels_open(&s, &config, &env, &p), ERR_OK);
-	receipt_init(&r);
-	channels_send(s, "x", 1, &parcel, &patience, &r);
+	cw_begin(&w, 0);
+	assert_int_equal(cw_open(&w, &config, &p), ERR_OK);
+	r = cw_send(&w, &c, &parcel);
 	assert_int_equal(r.err, ERR_OK);
 	assert_string_equal(buf_str(&r.ids), "[\"key-1\"]");
 	assert_int_equal(r.retry_after_s, -1);
 	receipt_free(&r);
-	channels_close(s);
+	cw_end(&w);
 }
 
 static void

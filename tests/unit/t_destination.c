@@ -1,281 +1,339 @@
 /*
- * Destinations that are down: one probe at a time, holding and letting go.
- *
- * Run by make check.
+ * Destinations: how many hand-overs are on their way, what waits in the
+ * store, one that is down, one that the configuration names no more; and the
+ * single pass over what is due.
  */
-#include "store/destination.h"
+#include "relay_world.h"
 
-#include "claim_world.h"
+#include "unit.h"
 
-static int64_t
-until(struct world *w, struct store *s, const char *name, bool probe)
+#include <string.h>
+
+#define HOLD { .status = RW_HOLD }
+#define WELL { .status = 200 }
+
+static int
+begin_narrow(void **state)
 {
-	int64_t ms = -7;
-
-	assert_int_equal(store_down_until(s, name, probe, &ms, &w->problem),
-	    ERR_OK);
-	return ms;
+	return rw_begin_with(state, "[channel]\nurl = %hook%\n"
+	    "in_flight = 4\ntimeout = 30\n[server]\ncalls = 64\n");
 }
 
-static int64_t
-set_down(struct world *w, const char *name, int64_t wait_ms)
-{
-	int64_t tries = -1;
-
-	assert_int_equal(store_set_down(w->store, name, wait_ms, &tries,
-	    &w->problem), ERR_OK);
-	return tries;
-}
-
+/* Never more than channel.in_flight, and the others in order. */
 static void
-set_up(struct world *w, const char *name, int64_t like)
+test_in_flight(void **state)
 {
-	const struct work work = work_of(w, like);
+	struct relay_world *w = *state;
+	struct rw_sent *s;
 
-	assert_int_equal(store_set_up(w->store, name, &work, &w->problem),
-	    ERR_OK);
-}
-
-static void
-test_down_and_up(void **state)
-{
-	struct world *w = *state;
-
-	(void)take_in(w, "A", 1);
-	assert_int_equal(until(w, w->store, "p", false), 0);
-	assert_int_equal(until(w, w->store, "p", true), 0);
-	assert_int_equal(set_down(w, "p", 1000), 1);
-	assert_int_equal(until(w, w->store, "p", false), w->now_ms + 1000);
-	assert_int_equal(until(w, w->store, "p", true), w->now_ms + 1000);
-	assert_int_equal(until(w, w->store, "q", true), 0);
-	w->now_ms += 10;
-	assert_int_equal(set_down(w, "p", 2000), 2);
-	assert_int_equal(set_down(w, "q", 500), 1);
-	assert_string_equal(look(w, "SELECT name, tries,"
-	    " down_ms - 1773759162000, probe_ms - 1773759162000 FROM"
-	    " destination"), "p|2|0|2010|\nq|1|10|510|\n");
-	set_up(w, "p", 1);
-	assert_int_equal(until(w, w->store, "p", true), 0);
-	assert_int_equal(until(w, w->store, "q", false), w->now_ms + 500);
-	set_up(w, "p", 1);		/* up already */
-	/* it counts from the beginning */
-	assert_int_equal(set_down(w, "p", 1000), 1);
-}
-
-/* Somebody else probes: look again soon, but not at once. */
-static void
-expect_probed(struct world *w, struct store *s, const char *name)
-{
-	assert_in_range(until(w, s, name, true), w->now_ms + 1000,
-	    w->now_ms + 10000);
-	assert_in_range(until(w, s, name, false), w->now_ms + 1000,
-	    w->now_ms + 10000);
-}
-
-/* One at a time is the probe, among all processes and threads. */
-static void
-test_one_probe(void **state)
-{
-	struct world *w = *state;
-	struct store *other = store_of(w, 1000, true);
-
-	(void)set_down(w, "p", 1000);
-	w->now_ms += 999;
-	assert_int_equal(until(w, other, "p", true), w->now_ms + 1);
-	w->now_ms += 1;
-	/* who only asks does not become it */
-	assert_int_equal(until(w, other, "p", false), w->now_ms);
-	assert_int_equal(until(w, other, "p", true), DOWN_PROBE);
-	expect_probed(w, w->store, "p");
-	expect_probed(w, other, "p");
-	/* it failed: the next probe is after the wait */
-	assert_int_equal(set_down(w, "p", 3000), 2);
-	assert_int_equal(until(w, other, "p", true), w->now_ms + 3000);
-	w->now_ms += 3000;
-	assert_int_equal(until(w, w->store, "p", true), DOWN_PROBE);
-	/* it showed nothing: another may probe now; only he can say so */
-	assert_int_equal(store_probe_end(other, "p", &w->problem), ERR_OK);
-	expect_probed(w, other, "p");
-	assert_int_equal(store_probe_end(w->store, "q", &w->problem), ERR_OK);
-	expect_probed(w, other, "p");
-	assert_int_equal(store_probe_end(w->store, "p", &w->problem), ERR_OK);
-	assert_int_equal(until(w, other, "p", true), DOWN_PROBE);
-	/* a probe whose process is gone is none */
-	expect_probed(w, w->store, "p");
-	store_close(other);
-	assert_int_equal(until(w, w->store, "p", true), DOWN_PROBE);
-	/* and one that never ends is followed by another */
-	w->mono_ms += LEASE - 1;
-	expect_probed(w, w->store, "p");
-	w->mono_ms += 1;
-	assert_int_equal(until(w, w->store, "p", true), DOWN_PROBE);
-}
-
-/* A wait may be longer than a lease; only a clock that jumped ends it. */
-static void
-test_long_wait(void **state)
-{
-	struct world *w = *state;
-
-	assert_true(LONGEST > LEASE);
-	(void)set_down(w, "p", LONGEST);
-	assert_int_equal(until(w, w->store, "p", true), w->now_ms + LONGEST);
-	w->now_ms -= LONGEST;
-	assert_int_equal(until(w, w->store, "p", true),
-	    w->now_ms + 2 * LONGEST);
-	w->now_ms -= (int64_t)365 * 86400 * 1000;
-	assert_int_equal(until(w, w->store, "p", true), DOWN_PROBE);
-	expect_probed(w, w->store, "p");
-}
-
-/* Holding a hand-over: those for the same connector and line. */
-static void
-test_hold_channel(void **state)
-{
-	struct world *w = *state;
-	struct work work;
-
-	(void)take_in(w, "A", 1);				/* the one */
-	(void)take_in(w, "A", 2);				/* behind */
-	(void)take_in(w, "B", 3);				/* due */
-	(void)take_in(w, "C", 4);				/* claimed */
-	(void)take_opts_in(w, w->store, "108", "D", 5, 0);	/* other line */
-	(void)take_in(w, "E", 6);				/* delivered */
-	(void)take_in(w, "F", 7);				/* much later */
-	(void)take_opts_in(w, w->store, "107", "G", 8, w->now_ms + 5);
-	(void)deliver(w, 6);
-	postpone(w, 3, 0, HOLD_NONE);
-	postpone(w, 5, 0, HOLD_NONE);
-	postpone(w, 6, 0, HOLD_NONE);
-	postpone(w, 7, 9000, HOLD_NONE);
-	work = work_of(w, 1);
-	assert_int_equal(store_hold(w->store, &work, w->now_ms + 1000,
-	    &w->problem), ERR_OK);
-	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000, hold,"
-	    " owner <> 0, tries FROM message"),
-	    "1|1000|1|0|0|\n2|null|0|0|0|\n3|1000|1|0|1|\n4|0|0|1|0|\n"
-	    "5|0|0|0|1|\n6|0|0|0|1|\n7|9000|0|0|1|\n8|1000|1|0|0|\n");
-	w->now_ms += 999;
-	assert_int_equal(claim_due(w), 5);
-	assert_int_equal(claim_due(w), 6);
-	assert_int_equal(claim_due(w), 0);
-	/* it is up: the held ones are due now, and only they */
-	set_up(w, "p", 4);
-	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000, hold"
-	    " FROM message WHERE state = 1 ORDER BY id"),
-	    "1|999|0|\n2|null|0|\n3|999|0|\n4|0|0|\n5|0|0|\n7|9000|0|\n"
-	    "8|999|0|\n");
-}
-
-/* A channel may serve many lines: when it is up, all that is held is due. */
-static void
-test_up_for_all(void **state)
-{
-	struct world *w = *state;
-	int64_t held = w->now_ms + 5000;
-
-	(void)take_opts_in(w, w->store, "107", "A", 1, held);
-	(void)take_opts_in(w, w->store, "108", "A", 2, held);
-	(void)take_in(w, "B", 3);
-	(void)take_in(w, "C", 4);
-	(void)deliver(w, 4);
-	postpone(w, 3, 5000, HOLD_NONE);
-	postpone(w, 4, 5000, HOLD_DOWN);
-	w->now_ms += 7;
-	set_up(w, "p", 1);
-	/* its own wait is another thing, and so is a portal's */
-	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000, hold"
-	    " FROM message ORDER BY id"),
-	    "1|7|0|\n2|7|0|\n3|5000|0|\n4|5000|1|\n");
-}
-
-/* Holding a status call: those of the same portal. */
-static void
-test_hold_portal(void **state)
-{
-	struct world *w = *state;
-	struct arrival a;
-	struct event ev;
-	struct work work;
-
-	for (int64_t i = 1; i <= 4; i++) {
-		(void)take_opts_in(w, w->store, i == 2 ? "108" : "107",
-		    i % 2 ? "A" : "B", i, 0);
-		(void)deliver(w, i);
+	RW_SAY(w, RW_HOOK, HOLD);
+	s = RW_POST(w, .n = 20, .chats = true, .answer_ms = 600000);
+	for (size_t i = 1; i <= 20; i++) {
+		RW_UNTIL(w, w->count[RW_HOOK] >= (i + 3 < 20 ? i + 3 : 20));
+		rw_settle(w);
+		assert_true(rw_open(w, RW_HOOK) <= 4);
+		rw_release(w, RW_HOOK, NULL);
 	}
-	make_event(&ev, ADD);
-	ev.member_id = own(&ev, "another");
-	add_message(&ev, 5, "b");
-	check_event(&ev);
-	assert_int_equal(store_take(w->store, &ev, &take_plain, &a,
-	    &w->problem), ERR_OK);
-	event_free(&ev);
-	(void)deliver(w, 5);
-	(void)take_in(w, "C", 6);
-	for (int64_t i = 1; i <= 6; i++)
-		postpone(w, i, 0, i == 4 ? HOLD_PARKED : HOLD_NONE);
-	work = work_of(w, 1);
-	assert_int_equal(store_hold(w->store, &work, w->now_ms + 1000,
-	    &w->problem), ERR_OK);
-	/* 4 is parked, 5 of another portal, 6 is not delivered */
-	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000, hold"
-	    " FROM message"), "1|1000|1|\n2|1000|1|\n3|1000|1|\n4|0|2|\n"
-	    "5|0|0|\n6|0|0|\n");
-	/* held for longer, never for less */
-	assert_int_equal(store_hold(w->store, &work, w->now_ms + 2000,
-	    &w->problem), ERR_OK);
-	work = work_of(w, 2);
-	assert_int_equal(store_hold(w->store, &work, w->now_ms + 500,
-	    &w->problem), ERR_OK);
-	assert_int_equal(column(w, "next_ms - 1773759162000", 1), 2000);
-	assert_int_equal(column(w, "next_ms - 1773759162000", 3), 2000);
-	assert_int_equal(number(w, "SELECT count(*) FROM message WHERE"
-	    " hold = 1"), 2);
-	w->now_ms += 1;
-	set_up(w, "p", 3);
-	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000, hold"
-	    " FROM message WHERE id IN (1, 3, 4, 5)"),
-	    "1|1|0|\n3|1|0|\n4|0|2|\n5|0|0|\n");
+	RW_UNTIL(w, s->gone);
+	assert_int_equal(s->outcome.acknowledged, 20);
+	assert_int_equal(w->most[RW_HOOK], 4);
+	assert_int_equal(w->count[RW_HOOK], 20);
+}
+
+/* What memory should not hold waits in the store, and comes back from it by
+ * itself: no look is needed. */
+static void
+test_high_mark(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	RW_SAY(w, RW_HOOK, HOLD);
+	s = RW_POST(w, .n = 3000, .chats = true, .answer_ms = 1);
+	RW_UNTIL(w, rw_open(w, RW_HOOK) == 4);
+	RW_UNTIL(w, s->answered);
+	RW_SAY(w, RW_HOOK, WELL);
+	rw_release_all(w, RW_HOOK);
+	RW_UNTIL(w, rw_count(w, STATE_RECEIVED) == 0);
+	assert_int_equal(w->count[RW_HOOK], 3000);
+	assert_true(w->most[RW_HOOK] <= 4);
+	RW_UNTIL(w, s->gone);
+}
+
+/* A step at a time, until there is one more hand-over. */
+static bool
+next_call(struct relay_world *w, int64_t ms)
+{
+	size_t n = w->count[RW_HOOK];
+
+	for (; ms > 0 && w->count[RW_HOOK] == n; ms -= 500) {
+		rw_skip(w, 500);
+		rw_settle(w);
+	}
+	return w->count[RW_HOOK] != n;
 }
 
 static void
-test_failure(void **state)
+goes_down(struct relay_world *w)
 {
-	struct world *w = *state;
-	struct problem p = { 0 };
-	int64_t ms = 5, tries = 5;
-	sqlite3 *db;
-
-	(void)set_down(w, "p", 1);
-	w->now_ms += 1;
-	db = outside(w);
-	outside_run(db, "CREATE TRIGGER t BEFORE UPDATE ON destination BEGIN"
-	    " SELECT RAISE(ABORT, 'stop'); END");
-	/* nobody may think that he is the probe, or that it is up for sure */
-	assert_int_equal(store_down_until(w->store, "p", true, &ms, &p),
-	    ERR_DISK);
-	assert_int_equal(ms, 0);
-	assert_int_equal(store_set_down(w->store, "p", 9, &tries, &p),
-	    ERR_DISK);
-	assert_int_equal(tries, 0);
-	assert_string_equal(p.text, "the store failed: stop");
-	outside_run(db, "DROP TRIGGER t");
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(until(w, w->store, "p", true), DOWN_PROBE);
+	RW_UNTIL(w, rw_open(w, RW_HOOK) != 0);
+	rw_settle(w);
+	rw_skip(w, 30001);
+	RW_UNTIL(w, rw_open(w, RW_HOOK) == 0);
 }
+
+static void
+test_down(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	relay_start(w->relay);
+	RW_SAY(w, RW_HOOK, HOLD);
+	(void)RW_POST(w, .first = 1, .n = 10, .chats = true);
+	goes_down(w);
+	RW_UNTIL(w, rw_see(w, 10).hold == HOLD_DOWN);
+	assert_int_equal(w->count[RW_HOOK], 4);
+	/* stored, answered, left alone */
+	s = RW_POST(w, .first = 11, .chats = true);
+	RW_UNTIL(w, s->gone);
+	assert_int_equal(s->outcome.acknowledged, 0);
+	assert_int_equal(rw_see(w, 11).hold, HOLD_DOWN);
+	assert_int_equal(w->count[RW_HOOK], 4);
+	for (int probe = 0; probe < 2; probe++) {
+		assert_true(next_call(w, 30000));
+		rw_settle(w);
+		assert_int_equal(rw_open(w, RW_HOOK), 1);
+		assert_false(next_call(w, 10000));
+		goes_down(w);
+	}
+	RW_SAY(w, RW_HOOK, WELL);
+	assert_true(next_call(w, 60000));
+	RW_UNTIL(w, rw_count(w, STATE_RECEIVED) == 0 ||
+	    (rw_skip(w, 200), rw_settle(w), false));
+	RW_UNTIL(w, rw_count(w, STATE_DELIVERED) == 0);
+	assert_int_equal(w->count[RW_HOOK], 4 + 2 + 11);
+	assert_int_equal(rw_count(w, STATE_REFUSED), 0);
+}
+
+/* A line that is cut or an error is the message's own business. */
+static void
+test_an_error_is_not_down(void **state)
+{
+	struct relay_world *w = *state;
+
+	RW_SAY(w, RW_HOOK, { .status = 503 }, WELL);
+	(void)RW_POST(w, .first = 1, .n = 3, .chats = true);
+	RW_UNTIL(w, w->count[RW_HOOK] == 3);
+	rw_idle(w);
+	assert_int_equal(rw_count(w, STATE_RECEIVED), 1);
+	assert_int_equal(rw_see(w, 1).hold, HOLD_NONE);
+}
+
+/* It hangs again while the look still thinks of the first time: what waits
+ * in memory does not stand in the way of the probe. */
+static void
+test_down_again_and_again(void **state)
+{
+	struct relay_world *w = *state;
+
+	relay_start(w->relay);
+	RW_SAY(w, RW_HOOK, HOLD);
+	(void)RW_POST(w, .first = 1, .n = 50, .chats = true);
+	for (int i = 0; i < 3; i++) {
+		goes_down(w);
+		RW_SAY(w, RW_HOOK, WELL, HOLD);
+		assert_true(next_call(w, 120000));
+	}
+	goes_down(w);
+	RW_SAY(w, RW_HOOK, WELL);
+	assert_true(next_call(w, 120000));
+	for (int i = 0; i < 200 && rw_count(w, STATE_RECEIVED) != 0; i++) {
+		rw_skip(w, 500);
+		rw_settle(w);
+	}
+	assert_int_equal(rw_count(w, STATE_RECEIVED), 0);
+}
+
+static int
+begin_two(void **state)
+{
+	return rw_begin_with(state, "[channel]\nurl = %hook%\n"
+	    "[connector slow]\nurl = %hook%?slow\ntimeout = 30\n"
+	    "[connector fast]\nurl = %hook%?fast\n");
+}
+
+/* One that hangs costs the other nothing. */
+static void
+test_two_connectors(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	RW_SAY(w, RW_HOOK, HOLD);
+	(void)RW_POST(w, .connector = "slow", .n = 100, .chats = true);
+	RW_UNTIL(w, rw_open(w, RW_HOOK) == 32);
+	RW_SAY(w, RW_HOOK, WELL);
+	for (int i = 0; i < 5; i++) {
+		s = RW_POST(w, .connector = "fast", .chats = true);
+		RW_UNTIL(w, s->gone);
+		assert_int_equal(s->outcome.acknowledged, 1);
+	}
+	assert_int_equal(rw_open(w, RW_HOOK), 32);
+}
+
+/* The URL was changed: what waited for the old one goes to the new one. */
+static void
+test_changed_url(void **state)
+{
+	struct relay_world *w = *state;
+	char *old = w->config->channel[0].url;
+	char other[80];
+
+	relay_start(w->relay);
+	/* as another process with the old configuration left them */
+	(void)strcpy(other, "http://127.0.0.1:1/old");
+	w->config->channel[0].url = other;
+	(void)RW_POST(w, .first = 1, .n = 10, .chats = true);
+	RW_UNTIL(w, rw_see(w, 10).hold == HOLD_DOWN);
+	rw_idle(w);
+	assert_int_equal(w->count[RW_HOOK], 0);
+	w->config->channel[0].url = old;
+	RW_UNTIL(w, rw_count(w, STATE_RECEIVED) == 0 ||
+	    (rw_skip(w, 500), rw_settle(w), false));
+	assert_int_equal(w->count[RW_HOOK], 10);
+	RW_UNTIL(w, rw_count(w, STATE_DELIVERED) == 0);
+}
+
+/* ---- a single pass */
+
+/* Messages that a process of before has left. */
+static void
+leave(struct relay_world *w, size_t n)
+{
+	RW_SAY(w, RW_HOOK, { .status = 500 });
+	(void)RW_POST(w, .first = 1, .n = n, .chats = true);
+	RW_UNTIL(w, w->count[RW_HOOK] == n);
+	rw_idle(w);
+	rw_skip(w, 10000);
+	RW_SAY(w, RW_HOOK, WELL);
+}
+
+static struct pass
+pass(struct relay_world *w, int64_t messages, int64_t ms)
+{
+	struct pass p = { .messages = messages, .ms = ms };
+
+	assert_int_equal(relay_pass(w->relay, &p, &w->problem), ERR_OK);
+	assert_int_equal(relay_busy(w->relay), 0);
+	return p;
+}
+
+static void
+test_pass(void **state)
+{
+	struct relay_world *w = *state;
+	struct pass p;
+
+	leave(w, 300);
+	p = pass(w, 100000, 60000);
+	assert_int_equal(p.done, 300);
+	assert_int_equal(p.failed, 0);
+	assert_int_equal(rw_count(w, STATE_RECEIVED), 0);
+	assert_int_equal(rw_count(w, STATE_DELIVERED), 0);
+	p = pass(w, 100000, 60000);
+	assert_int_equal(p.done + p.failed, 0);
+}
+
+static void
+test_pass_fails(void **state)
+{
+	struct relay_world *w = *state;
+	struct pass p;
+
+	leave(w, 5);
+	RW_SAY(w, RW_HOOK, { .status = 500 });
+	p = pass(w, 100000, 60000);
+	assert_int_equal(p.done, 0);
+	assert_int_equal(p.failed, 5);
+	assert_true(rw_see(w, 1).timed);
+}
+
+/* It ends when its time is over, though more waits: also for the portal. */
+static void
+test_pass_is_bounded(void **state)
+{
+	struct relay_world *w = *state;
+	struct pass p;
+
+	leave(w, 500);
+	p = pass(w, 1, 60000);
+	assert_in_range(p.done, 1, 499);
+	assert_true(rw_count(w, STATE_RECEIVED) > 0);
+	(void)pass(w, 100000, 1);
+	(void)pass(w, 100000, 60000);
+	rw_skip(w, 2000);
+	(void)pass(w, 100000, 60000);
+	assert_int_equal(rw_count(w, STATE_RECEIVED), 0);
+	assert_int_equal(rw_count(w, STATE_DELIVERED), 0);
+}
+
+/* Delivered ones of before, more than fit into a call; the time is over
+ * while some still wait. */
+static void
+test_pass_leaves_some(void **state)
+{
+	struct relay_world *w = *state;
+
+	RW_SAY(w, RW_REST, { .status = 500,
+	    .body = "{\"error\":\"INTERNAL_SERVER_ERROR\"}" });
+	(void)RW_POST(w, .first = 1, .n = 40, .chats = true);
+	rw_idle(w);
+	assert_int_equal(rw_count(w, STATE_DELIVERED), 40);
+	rw_skip(w, 10000);
+	w->config->portal.status_batch = 2;
+	RW_SAY(w, RW_REST, WELL);
+	(void)pass(w, 3, 60000);
+	assert_true(rw_count(w, STATE_DELIVERED) > 0);
+	w->config->portal.status_batch = 100;
+	rw_skip(w, 5000);
+	(void)pass(w, 100000, 60000);
+	assert_int_equal(rw_count(w, STATE_DELIVERED), 0);
+}
+
+static void
+test_pass_without_a_store(void **state)
+{
+	struct relay_world *w = *state;
+	struct pass p = { .messages = 10, .ms = 60000 };
+	struct problem why = { .err = ERR_OK };
+
+	leave(w, 1);
+	rw_lock_store(w, true);
+	assert_int_not_equal(relay_pass(w->relay, &p, &why), ERR_OK);
+	assert_true(why.text[0] != '\0');
+	assert_int_equal(relay_busy(w->relay), 0);
+	rw_lock_store(w, false);
+}
+
+#define WITH(f, begin) cmocka_unit_test_setup_teardown(f, begin, rw_end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_down_and_up),
-		WORLD_TEST(test_one_probe),
-		WORLD_TEST(test_long_wait),
-		WORLD_TEST(test_hold_channel),
-		WORLD_TEST(test_up_for_all),
-		WORLD_TEST(test_hold_portal),
-		WORLD_TEST(test_failure),
+		WITH(test_in_flight, begin_narrow),
+		WITH(test_high_mark, begin_narrow),
+		WITH(test_down, begin_narrow),
+		WITH(test_an_error_is_not_down, begin_narrow),
+		WITH(test_down_again_and_again, begin_narrow),
+		WITH(test_two_connectors, begin_two),
+		RW_TEST(test_changed_url), RW_TEST(test_pass),
+		RW_TEST(test_pass_fails), RW_TEST(test_pass_is_bounded),
+		RW_TEST(test_pass_leaves_some),
+		RW_TEST(test_pass_without_a_store),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("relay/destination", tests, NULL,
+	    NULL);
 }

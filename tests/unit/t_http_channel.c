@@ -5,32 +5,63 @@
 #include "channel/channel.h"
 
 #include "big.h"
-#include "canned.h"
+#include "channel_world.h"
+#include "loop_peer.h"
 #include "unit.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define KEY "abcDEF-_0123456789"
 #define OBJECT "{\"key\":\"" KEY "\",\"text\":\"\xd0\x96 \\n\"}"
 
+/* One receiver, which says the same to everybody. */
 struct site {
-	struct canned canned;
+	struct channel_world world;
+	struct loop_peer peer;
 	struct config config;
 	struct config_channel channel;
-	struct channels *channels;
 	char url[256];
-	int ends;
+	int status;		/* 0: the line is cut; -1: no word */
+	const char *more;
+	const char *body;
+	struct heard *last;
+	size_t requests;
 };
+
+static void
+hear(struct loop_peer *p, struct heard *h)
+{
+	struct site *s = p->ctx;
+
+	s->last = h;
+	s->requests++;
+	if (s->status == 0)
+		heard_drop(h);
+	else if (s->status > 0)
+		heard_answer(h, s->status, s->more, s->body);
+}
+
+static void
+says(struct site *s, int status, const char *more, const char *body)
+{
+	s->status = status;
+	s->more = more;
+	s->body = body;
+}
 
 static void
 use_url(struct site *s, const char *scheme, int port, const char *path)
 {
-	const struct channel_env env = { s->canned.client, &clock_system };
 	struct problem p = { 0 };
 
-	channels_close(s->channels);
 	(void)snprintf(s->url, sizeof(s->url), "%s://127.0.0.1:%d%s", scheme,
 	    port, path);
-	assert_int_equal(channels_open(&s->channels, &s->config, &env, &p),
-	    ERR_OK);
+	assert_int_equal(cw_open(&s->world, &s->config, &p), ERR_OK);
 }
 
 static int
@@ -39,14 +70,18 @@ start(void **state)
 	static char none[] = "";
 	struct site *s = calloc(1, sizeof(*s));
 
+	*state = s;
 	if (s == NULL)
 		return -1;
-	canned_start(&s->canned);
-	s->channel = (struct config_channel){ none, 0, s->url, 20 };
+	cw_begin(&s->world, 0);
+	s->peer.hear = hear;
+	s->peer.ctx = s;
+	loop_peer_begin(&s->peer, s->world.loop);
+	says(s, 200, "", "");
+	s->channel = (struct config_channel){ none, 0, s->url, 20, 32 };
 	s->config.channel = &s->channel;
 	s->config.channels = 1;
-	use_url(s, "http", s->canned.peer->port, "/hook?a=b&c=%20d");
-	*state = s;
+	use_url(s, "http", s->peer.port, "/hook?a=b&c=%20d");
 	return 0;
 }
 
@@ -55,8 +90,8 @@ stop(void **state)
 {
 	struct site *s = *state;
 
-	channels_close(s->channels);
-	canned_stop(&s->canned);
+	loop_peer_end(&s->peer);
+	cw_end(&s->world);
 	free(s);
 	return 0;
 }
@@ -66,13 +101,8 @@ send_it(struct site *s)
 {
 	const struct parcel parcel = { KEY, 1773759161000000, OBJECT,
 		sizeof(OBJECT) - 1 };
-	struct patience patience = patience_of(20000, &s->ends);
-	struct receipt r;
+	struct receipt r = cw_send(&s->world, &s->channel, &parcel);
 
-	s->ends = 0;
-	receipt_init(&r);
-	channels_send(s->channels, "myconnector", 107, &parcel, &patience,
-	    &r);
 	assert_true((r.err == ERR_OK) == (r.reason[0] == '\0'));
 	assert_true((r.err == ERR_OK) == (r.ids.len != 0));
 	assert_null(strstr(r.reason, "hook"));	/* a URL can hold secrets */
@@ -85,31 +115,28 @@ test_request(void **state)
 {
 	struct site *s = *state;
 	struct receipt r = send_it(s);
-	const struct peer_request *rq = canned_last(&s->canned);
 	char text[512];
 
 	assert_int_equal(r.err, ERR_OK);
 	receipt_free(&r);
-	assert_memory_equal(rq->head, "POST /hook?a=b&c=%20d HTTP/1.1\r\n",
-	    32);
-	assert_string_equal(peer_header(rq, "\r\nContent-Type:", text),
-	    "application/json");
-	assert_string_equal(peer_header(rq, "\r\nwebhook-id:", text), KEY);
-	assert_int_equal(rq->body_len, sizeof(OBJECT) - 1);
-	assert_memory_equal(rq->body, OBJECT, sizeof(OBJECT) - 1);
-	assert_int_equal(s->ends, 0);
+	assert_string_equal(s->last->path, "/hook?a=b&c=%20d");
+	assert_string_equal(heard_header(s->last, "Content-Type", text,
+	    sizeof(text)), "application/json");
+	assert_string_equal(heard_header(s->last, "webhook-id", text,
+	    sizeof(text)), KEY);
+	assert_string_equal(s->last->body, OBJECT);
 }
 
 static void
-ids_are(struct site *s, struct text answer, const char *ids)
+ids_are(struct site *s, const char *answer, const char *ids)
 {
 	struct receipt r;
 
-	canned_set(&s->canned, "200 OK", "", answer);
+	says(s, 200, "", answer);
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_OK);
 	if (strcmp(buf_str(&r.ids), ids) != 0)
-		fail_msg("%.100s: %.100s", answer.p, buf_str(&r.ids));
+		fail_msg("%.100s: %.100s", answer, buf_str(&r.ids));
 	receipt_free(&r);
 }
 
@@ -117,23 +144,22 @@ static void
 test_ids(void **state)
 {
 	static const struct {
-		struct text answer;
-		const char *ids;
+		const char *answer, *ids;
 	} cases[] = {
-		{ T("{\"id\":\"a\"}"), "[\"a\"]" },
-		{ T(" { \"x\" : [1] , \"id\" : \"a\" } \n"), "[\"a\"]" },
-		{ T("{\"id\":17}"), "[\"17\"]" },
-		{ T("{\"id\":0}"), "[\"0\"]" },
-		{ T("{\"id\":-1.50e3}"), "[\"-1.50e3\"]" },
-		{ T("{\"id\":90071992547409931234567890}"),
+		{ "{\"id\":\"a\"}", "[\"a\"]" },
+		{ " { \"x\" : [1] , \"id\" : \"a\" } \n", "[\"a\"]" },
+		{ "{\"id\":17}", "[\"17\"]" },
+		{ "{\"id\":0}", "[\"0\"]" },
+		{ "{\"id\":-1.50e3}", "[\"-1.50e3\"]" },
+		{ "{\"id\":90071992547409931234567890}",
 		    "[\"90071992547409931234567890\"]" },
-		{ T("{\"ids\":[\"a\",\"b\"]}"), "[\"a\",\"b\"]" },
-		{ T("{\"ids\":[\"b\",17,\"a\"]}"), "[\"b\",\"17\",\"a\"]" },
-		{ T("{\"ids\":[\"\",null,\"b\",\"\"]}"), "[\"b\"]" },
-		{ T("{\"id\":\"a\",\"ids\":[\"b\",\"c\"]}"), "[\"b\",\"c\"]" },
-		{ T("{\"ids\":[\"b\",\"c\"],\"id\":\"a\"}"), "[\"b\",\"c\"]" },
-		{ T("{\"ids\":[],\"id\":\"a\"}"), "[\"a\"]" },
-		{ T("{\"id\":\"\\\"\\\\\\n\\u20ac\\u001b\"}"),
+		{ "{\"ids\":[\"a\",\"b\"]}", "[\"a\",\"b\"]" },
+		{ "{\"ids\":[\"b\",17,\"a\"]}", "[\"b\",\"17\",\"a\"]" },
+		{ "{\"ids\":[\"\",null,\"b\",\"\"]}", "[\"b\"]" },
+		{ "{\"id\":\"a\",\"ids\":[\"b\",\"c\"]}", "[\"b\",\"c\"]" },
+		{ "{\"ids\":[\"b\",\"c\"],\"id\":\"a\"}", "[\"b\",\"c\"]" },
+		{ "{\"ids\":[],\"id\":\"a\"}", "[\"a\"]" },
+		{ "{\"id\":\"\\\"\\\\\\n\\u20ac\\u001b\"}",
 		    "[\"\\\"\\\\\\n\xe2\x82\xac\\u001b\"]" },
 	};
 	struct site *s = *state;
@@ -146,19 +172,19 @@ test_ids(void **state)
 static void
 test_no_ids(void **state)
 {
-	static const struct text answers[] = {
-		T(""), T(" "), T("ok"), T("<html>"), T("{}"), T("[]"), T("17"),
-		T("[\"a\"]"), T("\"a\""), T("null"), T("{\"id\":\"\"}"),
-		T("{\"id\":null}"), T("{\"id\":[\"a\"]}"),
-		T("{\"id\":{\"x\":\"a\"}}"), T("{\"ids\":[]}"),
-		T("{\"ids\":[\"\"]}"), T("{\"ids\":null}"),
-		T("{\"ids\":[[\"a\"],{\"x\":\"b\"}]}"), T("{\"ids\":\"a\"}"),
-		T("{\"result\":{\"id\":\"a\",\"ids\":[\"b\"]}}"),
-		T("{\"ID\":\"a\"}"), T("{\"id \":\"a\"}"),
-		T("{\"id\":\"a\""), T("{\"id\":\"a\"} x"),
-		T("{\"id\":\"a\"}{"), T("{\"id\":\"\xff\"}"),
-		T("{\"id\":\"a\\u0000b\"}"), T("{\"id\":\"a\"}\0"),
-		T("{\"ids\":[\"a\",\"b\",]}"), T("id=a"),
+	static const char *const answers[] = {
+		"", " ", "ok", "<html>", "{}", "[]", "17",
+		"[\"a\"]", "\"a\"", "null", "{\"id\":\"\"}",
+		"{\"id\":null}", "{\"id\":[\"a\"]}",
+		"{\"id\":{\"x\":\"a\"}}", "{\"ids\":[]}",
+		"{\"ids\":[\"\"]}", "{\"ids\":null}",
+		"{\"ids\":[[\"a\"],{\"x\":\"b\"}]}", "{\"ids\":\"a\"}",
+		"{\"result\":{\"id\":\"a\",\"ids\":[\"b\"]}}",
+		"{\"ID\":\"a\"}", "{\"id \":\"a\"}",
+		"{\"id\":\"a\"", "{\"id\":\"a\"} x",
+		"{\"id\":\"a\"}{", "{\"id\":\"\xff\"}",
+		"{\"id\":\"a\\u0000b\"}",
+		"{\"ids\":[\"a\",\"b\",]}", "id=a",
 	};
 	struct site *s = *state;
 
@@ -179,13 +205,13 @@ test_large_answers(void **state)
 	struct buf want = big("[\"1\"", ",\"1\"", 10000, "]");
 	struct buf *all[] = { &fits, &over, &deep, &many, &some, &want };
 
-	ids_are(s, big_text(&fits), "[\"a\"]");
-	ids_are(s, big_text(&over), "[\"" KEY "\"]");
-	ids_are(s, big_text(&deep), "[\"" KEY "\"]");
+	ids_are(s, buf_str(&fits), "[\"a\"]");
+	ids_are(s, buf_str(&over), "[\"" KEY "\"]");
+	ids_are(s, buf_str(&deep), "[\"" KEY "\"]");
 	/* as text they are more than a receipt holds */
-	ids_are(s, big_text(&many), "[\"" KEY "\"]");
-	ids_are(s, big_text(&some), buf_str(&want));
-	canned_set(&s->canned, "200 OK", "", (struct text)T(""));
+	ids_are(s, buf_str(&many), "[\"" KEY "\"]");
+	ids_are(s, buf_str(&some), buf_str(&want));
+	says(s, 200, "", "");
 	for (size_t i = 0; i < COUNT(all); i++)
 		buf_free(all[i]);
 }
@@ -193,13 +219,12 @@ test_large_answers(void **state)
 static void
 status_is(struct site *s, int status, enum err e)
 {
-	char line[32], reason[64];
+	char reason[64];
 	struct receipt r;
 
-	(void)snprintf(line, sizeof(line), "%d Told", status);
 	(void)snprintf(reason, sizeof(reason), "channel: HTTP status %d",
 	    status);
-	canned_set(&s->canned, line, "", (struct text)T(""));
+	says(s, status, "", "");
 	r = send_it(s);
 	if (r.err != e)
 		fail_msg("%d: %s", status, err_name(r.err));
@@ -235,24 +260,22 @@ test_status_counts_first(void **state)
 	struct receipt r;
 	struct buf large = big("", "x", 70000, "");
 
-	canned_set(&s->canned, "500 No", "Retry-After: 120\r\n",
-	    (struct text)T("{\"id\":\"a\"}"));
+	says(s, 500, "Retry-After: 120\r\n", "{\"id\":\"a\"}");
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_RETRY);
 	assert_string_equal(r.reason, "channel: HTTP status 500");
 	assert_int_equal(r.retry_after_s, 120);
 	receipt_free(&r);
-	canned_set(&s->canned, "422 No", "",
-	    (struct text)T("{\"id\":\"a\"}"));
+	says(s, 422, "", "{\"id\":\"a\"}");
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_REFUSED);
 	assert_string_equal(r.reason, "channel: HTTP status 422");
 	receipt_free(&r);
-	canned_set(&s->canned, "500 No", "", big_text(&large));
+	says(s, 500, "", buf_str(&large));
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_RETRY);
 	receipt_free(&r);
-	canned_set(&s->canned, "200 OK", "", (struct text)T(""));
+	says(s, 200, "", "");
 	buf_free(&large);
 }
 
@@ -262,65 +285,53 @@ test_no_redirect(void **state)
 	struct site *s = *state;
 	struct receipt r;
 
-	canned_set(&s->canned, "307 Over there", "Location: /other\r\n",
-	    (struct text)T(""));
+	says(s, 307, "Location: /other\r\n", "");
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_RETRY);
 	receipt_free(&r);
-	assert_int_equal(canned_requests(&s->canned), 1);
+	assert_int_equal(s->requests, 1);
 }
 
+static void
+ends_as(struct site *s, bool down)
+{
+	struct receipt r = send_it(s);
+
+	assert_int_equal(r.err, ERR_RETRY);
+	assert_memory_equal(r.reason, "channel: ", 9);
+	assert_true(strlen(r.reason) > 9);
+	assert_int_equal(r.down, down);
+	receipt_free(&r);
+}
+
+/* A port where nobody listens. */
+static int
+dead_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (void *)&a, n), 0);
+	assert_int_equal(getsockname(fd, (void *)&a, &n), 0);
+	(void)close(fd);
+	return ntohs(a.sin_port);
+}
+
+/* It is down when it cannot be reached or says nothing. */
 static void
 test_dead_peers(void **state)
 {
 	struct site *s = *state;
-	struct peer *other = peer_start();
-	static const char *const paths[] = { "/nothing", "/cut", "/garbage",
-		"/silent", "/delay/10000" };
-	struct receipt r;
-	int port;
 
 	s->channel.timeout = 1;
-	for (size_t i = 0; i < COUNT(paths); i++) {
-		use_url(s, "http", other->port, paths[i]);
-		r = send_it(s);
-		assert_int_equal(r.err, ERR_RETRY);
-		assert_memory_equal(r.reason, "channel: ", 9);
-		assert_true(strlen(r.reason) > 9);
-		receipt_free(&r);
-	}
-	use_url(s, "https", other->port, "/");	/* it speaks no TLS */
-	r = send_it(s);
-	assert_int_equal(r.err, ERR_RETRY);
-	receipt_free(&r);
-	peer_stop(other);
-	(void)close(peer_listen(&port));
-	use_url(s, "http", port, "/");		/* nobody listens */
-	r = send_it(s);
-	assert_int_equal(r.err, ERR_RETRY);
-	receipt_free(&r);
-}
-
-/* When the time for the answer is over, the hand-over goes on. */
-static void
-test_impatient(void **state)
-{
-	const struct parcel parcel = { KEY, 1, OBJECT, sizeof(OBJECT) - 1 };
-	struct site *s = *state;
-	struct peer *other = peer_start();
-	int ends = 0;
-	struct patience patience = patience_of(50, &ends);
-	struct receipt r;
-
-	use_url(s, "http", other->port, "/delay/400");
-	receipt_init(&r);
-	channels_send(s->channels, "c", 1, &parcel, &patience, &r);
-	assert_int_equal(ends, 1);
-	assert_true(patience.over);
-	assert_int_equal(r.err, ERR_OK);
-	assert_string_equal(buf_str(&r.ids), "[\"" KEY "\"]");
-	receipt_free(&r);
-	peer_stop(other);
+	says(s, 0, "", "");
+	ends_as(s, false);
+	says(s, -1, "", "");
+	ends_as(s, true);
+	use_url(s, "http", dead_port(), "/");
+	ends_as(s, true);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -332,7 +343,7 @@ main(void)
 		TEST(test_request), TEST(test_ids), TEST(test_no_ids),
 		TEST(test_large_answers), TEST(test_statuses),
 		TEST(test_status_counts_first), TEST(test_no_redirect),
-		TEST(test_dead_peers), TEST(test_impatient),
+		TEST(test_dead_peers),
 	};
 
 	return cmocka_run_group_tests_name("channel/http", tests, NULL, NULL);

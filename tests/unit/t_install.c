@@ -1,378 +1,253 @@
 /*
- * An installation counts when the OAuth server says so, and never before:
- * what is missing, what proves nothing, what is kept until it can be proven.
+ * Installations: proven before they count, two at a time; what their senders
+ * are told.
  */
-#include "portal/install.h"
+#include "relay_world.h"
 
-#include "portal_world.h"
+#include "unit.h"
 
-static int
-start(void **state)
+#include <stdio.h>
+#include <string.h>
+
+#define HOLD { .status = RW_HOLD }
+#define WELL { .status = 200 }
+#define INSTALL .name = "ONAPPINSTALL", .refresh = "theirs"
+
+static struct rw_sent *
+install(struct relay_world *w, const char *member)
 {
-	*state = site_open(SITE_APP SITE_REST);
-	return 0;
+	return RW_POST(w, INSTALL, .member = member, .no_token = true);
 }
 
-static int
-stop(void **state)
+static bool
+is_installed(struct relay_world *w, const char *member)
 {
-	return site_close(*state);
-}
+	struct arena arena;
+	struct portal_reading r = { .member_id = member, .arena = &arena };
+	bool found;
 
-static void
-install_event(struct site *s, struct event *ev, const char *pair)
-{
-	char text[64];
-
-	event_init(ev, MAKE_MAX);
-	ev->name = own(ev, "ONAPPINSTALL");
-	ev->ts_text = own(ev, "1773759161");
-	ev->application_token = own(ev, APP_TOKEN);
-	(void)snprintf(text, sizeof(text), "access-%s", pair);
-	ev->access_token = own(ev, text);
-	(void)snprintf(text, sizeof(text), "rtoken-%s", pair);
-	ev->refresh_token = own(ev, text);
-	ev->member_id = own(ev, MEMBER);
-	ev->domain = own(ev, "evil.org");	/* never looked at */
-	ev->client_endpoint = own(ev, s->endpoint);
-	ev->server_endpoint = own(ev, s->server);
-	check_event(ev);
-	assert_int_equal(ev->kind, EVENT_INSTALL);
-}
-
-static enum err
-take(struct site *s, const struct event *ev, enum install_end *end)
-{
-	struct patience patience;
-	enum err e;
-	int ends;
-
-	s->problem = (struct problem){ 0 };
-	patience = site_patience(s, 60000, &ends);
-	site_listen(s);
-	e = install_take(&s->relay.env, ev, &patience, end, &s->problem);
-	site_logged(s);
-	assert_int_equal(e, s->problem.err);
-	assert_int_equal(ends, 0);
-	assert_null(strstr(s->problem.text, "rtoken-"));
-	assert_null(strstr(s->problem.text, "access-"));
-	assert_null(strstr(s->problem.text, "app-token"));
-	assert_null(strstr(s->problem.text, "s3cr"));
-	return e;
-}
-
-static int64_t
-waiting(struct site *s)
-{
-	struct stats st;
-
-	assert_int_equal(store_stats(s->store, &st, &s->problem), ERR_OK);
-	return st.installs;
+	arena_init(&arena, PORTAL_ARENA_MAX);
+	store_portal_read(&r);
+	rw_must(w->store, &r.db);
+	found = r.found;
+	arena_free(&arena);
+	return found;
 }
 
 static void
 test_proven(void **state)
 {
-	struct site *s = *state;
-	enum install_end end;
-	struct portal p;
-	struct event ev;
-	bool found;
+	struct relay_world *w = *state;
+	struct rw_sent *s = install(w, RW_MEMBER);
 
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "2"), NULL, 0 });
-	install_event(s, &ev, "1");
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_int_equal(end, INSTALL_DONE);
-	site_says(s, "event=installed member_id=" MEMBER);
-	/* the new pair: the event's own refresh token is spent */
-	assert_string_equal(site_portal(s, s->store),
-	    "access-2 rtoken-2 here " APP_TOKEN);
-	assert_int_equal(store_portal(s->store, MEMBER, &s->arena, &p, &found,
-	    &s->problem), ERR_OK);
-	assert_string_equal(p.server_endpoint, s->server);
-	assert_int_equal(p.ts, 1773759161);
-	assert_in_range(p.expires_ms - clock_wall(&s->clock), 3590000,
-	    3600000);
-	assert_int_equal(waiting(s), 0);
-	assert_non_null(strstr(s->oauth.body[0], "&refresh_token=rtoken-1"));
-	event_free(&ev);
+	RW_UNTIL(w, s->gone);
+	assert_string_equal(s->result, "installed");
+	assert_string_equal(rw_tokens(w, RW_OAUTH), "theirs");
+	assert_true(is_installed(w, RW_MEMBER));
+	/* its token serves */
+	s = RW_POST(w, .no_token = true);
+	RW_UNTIL(w, s->gone);
+	assert_string_equal(rw_tokens(w, RW_REST), "new-1");
+	/* a repeat changes nothing, and asks nobody */
+	s = install(w, RW_MEMBER);
+	RW_UNTIL(w, s->gone);
+	assert_string_equal(s->result, "installed");
+	assert_int_equal(w->count[RW_OAUTH], 1);
 }
 
-/* With the stored token, older or equal: not even a call. */
-static void
-test_replays(void **state)
-{
-	struct site *s = *state;
-	enum install_end end;
-	struct event ev;
+/* What the OAuth server says, and what follows. */
+static const struct {
+	struct rw_act act;
+	bool later;
+} oauths[] = {
+	{ { .status = 400, .body = "{\"error\":\"invalid_grant\"}" }, false },
+	{ { .status = 200, .body = "{\"error\":\"NOT_INSTALLED\"}" }, false },
+	{ { .status = 200, .body = "{\"member_id\":\"other\","
+	    "\"client_endpoint\":\"https://a/rest/\",\"access_token\":\"a\","
+	    "\"refresh_token\":\"b\"}" }, false },
+	{ { .status = 500, .body = "" }, true },
+	{ { .status = 200, .body = "<html>" }, true },
+	{ { .status = 401, .body = "{\"error\":\"invalid_client\"}" }, true },
+	{ { .status = RW_DROP }, true },
+};
 
-	site_install(s, "7");
-	install_event(s, &ev, "1");
-	for (ev.ts = 1773759161; ev.ts >= 1773759160; ev.ts--) {
-		assert_int_equal(take(s, &ev, &end), ERR_OK);
-		assert_int_equal(end, INSTALL_DONE);
+static void
+test_not_proven(void **state)
+{
+	struct relay_world *w = *state;
+	char member[32];
+
+	for (size_t i = 0; i < COUNT(oauths); i++) {
+		struct rw_sent *s;
+
+		rw_script(w, RW_OAUTH, &oauths[i].act, 1);
+		(void)snprintf(member, sizeof(member), "member-%zu", i);
+		s = install(w, member);
+		RW_UNTIL(w, s->gone);
+		assert_int_equal(s->refused, !oauths[i].later);
+		if (oauths[i].later)
+			assert_string_equal(s->result, "queued");
+		else
+			assert_int_equal(s->problem.err, ERR_DENIED);
+		assert_null(strstr(s->problem.text, "theirs"));
+		assert_false(is_installed(w, member));
 	}
-	ev.ts = -1;
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_int_equal(script_count(s, &s->oauth), 0);
-	/* a newer time or another token must be proven, and changes nothing */
-	SCRIPT(s, oauth, { "400 No", "{\"error\":\"invalid_grant\"}", NULL,
-	    0 });
-	ev.ts = 1773759162;
-	assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-	ev.ts = 1;
-	ev.application_token = own(&ev, "app-token-forged");
-	assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-	assert_int_equal(end, INSTALL_DENIED);
-	assert_int_equal(script_count(s, &s->oauth), 2);
-	assert_string_equal(site_portal(s, s->store),
-	    "access-7 rtoken-7 here " APP_TOKEN);
-	/* proven, it replaces what there was */
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "8"), NULL, 0 });
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_string_equal(site_portal(s, s->store),
-	    "access-8 rtoken-8 here app-token-forged");
-	event_free(&ev);
+	assert_int_equal(w->count[RW_OAUTH], COUNT(oauths));
 }
 
 static void
-test_missing(void **state)
+test_denied_at_once(void **state)
 {
-	static const char *const fields[] = { "auth.application_token",
-		"auth.member_id", "auth.refresh_token",
-		"auth.client_endpoint", "auth.server_endpoint" };
-	struct site *s = *state;
-
-	for (size_t i = 0; i < 2 * COUNT(fields); i++) {
-		const char *field = fields[i / 2];
-		enum install_end end;
-		struct event ev;
-		char **texts[] = { &ev.application_token, &ev.member_id,
-			&ev.refresh_token, &ev.client_endpoint,
-			&ev.server_endpoint };
-
-		install_event(s, &ev, "1");
-		*texts[i / 2] = own(&ev, i % 2 != 0 ? "" : NULL);
-		assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-		assert_string_equal(s->problem.field, field);
-		assert_non_null(strstr(s->problem.text, field));
-		event_free(&ev);
-	}
-	assert_int_equal(script_count(s, &s->oauth), 0);
-	assert_int_equal(waiting(s), 0);
-	assert_string_equal(site_portal(s, s->store), "none");
-}
-
-/* The secret does not follow an event to a host of its choice. */
-static void
-test_foreign_server(void **state)
-{
-	struct site *s = *state;
-	enum install_end end;
-	struct event ev;
-
-	install_event(s, &ev, "1");
-	ev.server_endpoint = own(&ev, s->moved);
-	assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-	assert_string_equal(s->problem.field, "auth.server_endpoint");
-	assert_int_equal(peer_count(s->peer, &s->peer->accepts), 0);
-	event_free(&ev);
-}
-
-static void
-test_no_client(void **state)
-{
-	static const char *const conf[] = {
-		"[app]\nclient_secret = x\n" SITE_REST,
-		"[app]\nclient_id = x\n" SITE_REST, SITE_REST,
+	struct relay_world *w = *state;
+	struct rw_sent *s[] = {
+		RW_POST(w, INSTALL, .server = "https://evil.example.org/"),
+		RW_POST(w, .name = "ONAPPINSTALL", .refresh = ""),
+		RW_POST(w, INSTALL, .member = ""),
+		RW_POST(w, INSTALL, .endpoint = ""),
+		RW_POST(w, INSTALL, .app_token = ""),
 	};
 
-	for (size_t i = 0; i < COUNT(conf); i++) {
-		struct site *s = site_open(conf[i]);
-		enum install_end end;
-		struct event ev;
-
-		install_event(s, &ev, "1");
-		assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-		assert_non_null(strstr(s->problem.text, "client_id"));
-		assert_int_equal(waiting(s), 0);
-		event_free(&ev);
-		assert_int_equal(site_close(s), 0);
+	for (size_t i = 0; i < COUNT(s); i++) {
+		RW_UNTIL(w, s[i]->gone);
+		assert_int_equal(s[i]->problem.err, ERR_DENIED);
 	}
-	(void)state;
+	assert_int_equal(w->calls, 0);
 }
 
+/* Two are being proven; everybody else is told as soon as it is kept. */
 static void
-test_proof_of_another(void **state)
+test_two_at_a_time(void **state)
 {
-	struct site *s = *state;
-	enum install_end end;
-	struct event ev;
+	struct relay_world *w = *state;
+	struct rw_sent *s[6];
+	char member[32];
+	size_t queued = 0;
 
-	SCRIPT(s, oauth,
-	    { "200 OK", site_pair(s, 0, "other", s->endpoint, "2"), NULL, 0 },
-	    { "200 OK", site_pair(s, 1, MEMBER, s->moved, "2"), NULL, 0 },
-	    { "200 OK", site_pair(s, 2, MEMBER "0", s->endpoint, "2"), NULL,
-	    0 }, { "400 No", "{\"error\":\"invalid_grant\"}", NULL, 0 },
-	    { "400 No", "{\"error\":\"NOT_INSTALLED\"}", NULL, 0 });
-	install_event(s, &ev, "1");
-	for (int i = 0; i < 5; i++) {
-		assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-		assert_int_equal(end, INSTALL_DENIED);
-		assert_non_null(strstr(s->problem.text, i < 3 ?
-		    "another portal or endpoint" : "HTTP status 400"));
-		site_says(s, "event=install-refused");
-		assert_int_equal(waiting(s), 0);
+	relay_start(w->relay);
+	RW_SAY(w, RW_OAUTH, HOLD);
+	for (size_t i = 0; i < COUNT(s); i++) {
+		(void)snprintf(member, sizeof(member), "member-%zu", i);
+		s[i] = install(w, member);
 	}
-	assert_int_equal(script_count(s, &s->oauth), 5);
-	assert_string_equal(site_portal(s, s->store), "none");
-	event_free(&ev);
-}
-
-static bool
-retry(struct site *s)
-{
-	bool found;
-
-	site_listen(s);
-	found = install_retry(&s->relay.env);
-	site_logged(s);
-	return found;
-}
-
-/* The OAuth server is away: kept, inert, and proven later. */
-static void
-test_later(void **state)
-{
-	struct site *s = *state;
-	enum install_end end;
-	struct event ev;
-
-	SCRIPT(s, oauth, { "503 Away", "", NULL, 0 });
-	install_event(s, &ev, "1");
-	assert_false(retry(s));
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_int_equal(end, INSTALL_LATER);
-	site_says(s, "event=install-postponed");
-	assert_int_equal(waiting(s), 1);
-	assert_string_equal(site_portal(s, s->store), "none");
-	assert_false(retry(s));		/* not yet */
-	s->ahead_ms += 31000;
-	assert_true(retry(s));
-	assert_int_equal(waiting(s), 1);
-	assert_int_equal(script_count(s, &s->oauth), 2);
-	s->ahead_ms += 31000;
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "2"), NULL, 0 });
-	assert_true(retry(s));
-	site_says(s, "event=installed");
-	assert_int_equal(waiting(s), 0);
-	assert_string_equal(site_portal(s, s->store),
-	    "access-2 rtoken-2 here " APP_TOKEN);
-	assert_non_null(strstr(s->oauth.body[0], "&refresh_token=rtoken-1"));
-	assert_false(retry(s));
-	event_free(&ev);
-}
-
-/* What is kept is proven as strictly, and for an hour at the most. */
-static void
-test_later_refused(void **state)
-{
-	struct site *s = *state;
-	enum install_end end;
-	struct event ev;
-
-	SCRIPT(s, oauth, { "503 Away", "", NULL, 0 }, { "200 OK",
-	    site_pair(s, 0, "other", s->endpoint, "2"), NULL, 0 });
-	install_event(s, &ev, "1");
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	s->ahead_ms += 31000;
-	assert_true(retry(s));
-	site_says(s, "event=install-refused");
-	assert_int_equal(waiting(s), 0);
-	SCRIPT(s, oauth, { "503 Away", "", NULL, 0 });
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_int_equal(waiting(s), 1);	/* one, however often */
-	s->ahead_ms += INSTALL_MS + 1000;
-	assert_false(retry(s));
-	assert_int_equal(waiting(s), 0);
-	assert_string_equal(site_portal(s, s->store), "none");
-	event_free(&ev);
-}
-
-/* No room: then nothing may be promised before the proof. */
-static void
-test_too_many(void **state)
-{
-	struct site *s = *state;
-	struct install in = { .application_token = APP_TOKEN,
-	    .endpoint = s->endpoint, .server_endpoint = s->server,
-	    .access_token = "", .refresh_token = "rtoken-0" };
-	struct patience patience;
-	enum install_end end;
-	struct event ev;
-	int64_t id;
-	bool kept;
-	int ends;
-
-	for (int i = 0; i < INSTALLS_MAX; i++) {
-		char member[16];
-
-		(void)snprintf(member, sizeof(member), "m%d", i);
-		in.member_id = member;
-		assert_int_equal(store_install_keep(s->store, &in,
-		    clock_wall(&s->clock), &id, &kept, &s->problem), ERR_OK);
-		assert_true(kept);
+	RW_UNTIL(w, rw_open(w, RW_OAUTH) == 2);
+	rw_settle(w);
+	assert_int_equal(w->count[RW_OAUTH], 2);
+	for (size_t i = 0; i < COUNT(s); i++)
+		queued += s[i]->gone && strcmp(s[i]->result, "queued") == 0;
+	assert_int_equal(queued, COUNT(s) - 2);
+	/* ordinary events are not held up */
+	s[2] = RW_POST(w, .first = 1);
+	RW_UNTIL(w, s[2]->gone);
+	assert_int_equal(s[2]->outcome.acknowledged, 1);
+	/* the others have their turn, never more than two */
+	for (size_t i = 3; i <= COUNT(s); i++) {
+		rw_release(w, RW_OAUTH, &(const struct rw_act){
+		    .status = 400, .body = "{\"error\":\"invalid_grant\"}" });
+		RW_UNTIL(w, w->count[RW_OAUTH] == i ||
+		    (rw_skip(w, 500), rw_settle(w), false));
 	}
-	install_event(s, &ev, "1");
-	SCRIPT(s, oauth, { "503 Away", "", NULL, 300 });
-	patience = site_patience(s, 50, &ends);
-	assert_int_equal(install_take(&s->relay.env, &ev, &patience, &end,
-	    &s->problem), ERR_DISK);
-	assert_int_equal(ends, 0);
-	assert_int_equal(waiting(s), INSTALLS_MAX);
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "2"), NULL, 0 });
-	assert_int_equal(take(s, &ev, &end), ERR_OK);
-	assert_int_equal(end, INSTALL_DONE);
-	event_free(&ev);
+	assert_int_equal(w->most[RW_OAUTH], 2);
 }
 
-/* The answer is due before the proof: it is kept by then. */
+/* Copies wait for the same proof and are told the same. */
 static void
-test_slow_proof(void **state)
+test_copies(void **state)
 {
-	struct site *s = *state;
-	struct patience patience;
-	enum install_end end;
-	struct event ev;
-	int ends;
+	struct relay_world *w = *state;
+	struct rw_sent *s[4];
 
-	install_event(s, &ev, "1");
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "2"), NULL, 300 });
-	patience = site_patience(s, 50, &ends);
-	assert_int_equal(install_take(&s->relay.env, &ev, &patience, &end,
-	    &s->problem), ERR_OK);
-	assert_int_equal(ends, 1);
-	assert_int_equal(end, INSTALL_DONE);
-	event_free(&ev);
+	RW_SAY(w, RW_OAUTH, HOLD);
+	for (size_t i = 0; i < COUNT(s); i++)
+		s[i] = install(w, RW_MEMBER);
+	RW_UNTIL(w, rw_open(w, RW_OAUTH) == 1);
+	rw_settle(w);
+	rw_release(w, RW_OAUTH, NULL);
+	for (size_t i = 0; i < COUNT(s); i++) {
+		RW_UNTIL(w, s[i]->gone);
+		assert_string_equal(s[i]->result, "installed");
+	}
+	assert_int_equal(w->count[RW_OAUTH], 1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+/* The answer does not wait for a slow proof; it counts all the same. */
+static void
+test_late(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	RW_SAY(w, RW_OAUTH, HOLD);
+	s = install(w, RW_MEMBER);
+	RW_UNTIL(w, rw_open(w, RW_OAUTH) == 1);
+	rw_skip(w, w->config->server.answer_within * 1000);
+	RW_UNTIL(w, s->answered);
+	assert_string_equal(s->result, "queued");
+	rw_release(w, RW_OAUTH, NULL);
+	RW_UNTIL(w, s->gone);
+	assert_int_equal(s->answered, 1);
+	assert_true(is_installed(w, RW_MEMBER));
+}
+
+/* A stop tells them at once, too; the proof is never cut off. */
+static void
+test_stop(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	RW_SAY(w, RW_OAUTH, HOLD);
+	s = install(w, RW_MEMBER);
+	RW_UNTIL(w, rw_open(w, RW_OAUTH) == 1);
+	relay_stop(w->relay);
+	assert_int_equal(s->answered, 1);
+	assert_string_equal(s->result, "queued");
+	assert_true(relay_busy(w->relay) > 0);
+	rw_release(w, RW_OAUTH, NULL);
+	rw_idle(w);
+	assert_true(is_installed(w, RW_MEMBER));
+}
+
+static void
+test_tried_again(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	relay_start(w->relay);
+	RW_SAY(w, RW_OAUTH, { .status = 500, .body = "" });
+	s = install(w, RW_MEMBER);
+	RW_UNTIL(w, s->gone);
+	assert_string_equal(s->result, "queued");
+	rw_settle(w);
+	assert_int_equal(w->count[RW_OAUTH], 1);
+	RW_SAY(w, RW_OAUTH, WELL);
+	RW_UNTIL(w, w->count[RW_OAUTH] == 2 ||
+	    (rw_skip(w, 1000), rw_settle(w), false));
+	RW_UNTIL(w, is_installed(w, RW_MEMBER));
+}
+
+static void
+test_store_away(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s;
+
+	rw_lock_store(w, true);
+	s = install(w, RW_MEMBER);
+	RW_UNTIL(w, s->gone);
+	assert_int_equal(s->problem.err, ERR_DISK);
+	rw_lock_store(w, false);
+	assert_int_equal(w->calls, 0);
+}
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_proven), TEST(test_replays), TEST(test_missing),
-		TEST(test_foreign_server), cmocka_unit_test(test_no_client),
-		TEST(test_proof_of_another), TEST(test_later),
-		TEST(test_later_refused), TEST(test_too_many),
-		TEST(test_slow_proof),
+		RW_TEST(test_proven), RW_TEST(test_not_proven),
+		RW_TEST(test_denied_at_once), RW_TEST(test_two_at_a_time),
+		RW_TEST(test_copies), RW_TEST(test_late), RW_TEST(test_stop),
+		RW_TEST(test_tried_again), RW_TEST(test_store_away),
 	};
 
 	return cmocka_run_group_tests_name("portal/install", tests, NULL,

@@ -4,12 +4,12 @@
  */
 #include "channel/channel.h"
 
+#include "channel_world.h"
 #include "config_files.h"
 #include "disk_faults.h"
 #include "unit.h"
 
 #include <dirent.h>
-#include <pthread.h>
 
 #define TIME INT64_C(1773759161123456)
 #define KEY "Key_-1"
@@ -19,34 +19,39 @@
 struct site {
 	struct config config;
 	struct config_channel channel;
-	struct channels *channels;
+	struct channel_world world;
 	char url[256];
 	const char *dir;	/* the part behind spool: */
 };
 
 static struct site *
-site_of(const char *name)
+site_with(const char *name, int64_t threads)
 {
 	static char none[] = "";
-	const struct channel_env env = { NULL, &clock_system };
 	struct site *s = calloc(1, sizeof(*s));
 	struct problem p = { 0 };
 
 	assert_non_null(s);
 	(void)snprintf(s->url, sizeof(s->url), "spool:%s", in_folder(name));
 	s->dir = s->url + 6;
-	s->channel = (struct config_channel){ none, 0, s->url, 30 };
+	s->channel = (struct config_channel){ none, 0, s->url, 30, 32 };
 	s->config.channel = &s->channel;
 	s->config.channels = 1;
-	assert_int_equal(channels_open(&s->channels, &s->config, &env, &p),
-	    ERR_OK);
+	cw_begin(&s->world, threads);
+	assert_int_equal(cw_open(&s->world, &s->config, &p), ERR_OK);
 	return s;
+}
+
+static struct site *
+site_of(const char *name)
+{
+	return site_with(name, 0);
 }
 
 static void
 site_free(struct site *s)
 {
-	channels_close(s->channels);
+	cw_end(&s->world);
 	free(s);
 }
 
@@ -54,11 +59,8 @@ static struct receipt
 hand_over(struct site *s, const char *key, int64_t time, const char *object)
 {
 	const struct parcel parcel = { key, time, object, strlen(object) };
-	struct patience patience = { .over = true };
-	struct receipt r;
+	struct receipt r = cw_send(&s->world, &s->channel, &parcel);
 
-	receipt_init(&r);
-	channels_send(s->channels, "c", 1, &parcel, &patience, &r);
 	assert_true((r.err == ERR_OK) == (r.ids.len != 0));
 	assert_true((r.err == ERR_OK) == (r.reason[0] == '\0'));
 	return r;
@@ -359,41 +361,41 @@ test_old_draft(void **state)
 	site_free(s);
 }
 
-static void *
-many(void *ctx)
-{
-	struct site *s = ctx;
-
-	for (int i = 0; i < 25; i++) {
-		char key[32];
-
-		taken(s, KEY, TIME, OBJECT);
-		(void)snprintf(key, sizeof(key), "t%ld-%d", (long)gettid(), i);
-		taken(s, key, TIME, OBJECT);
-	}
-	return NULL;
-}
-
+/* Many at once, half of them the same message. */
 static void
 test_threads(void **state)
 {
-	struct site *s = site_of("threads");
-	pthread_t thread[8];
-	size_t open_before, open_after;
+	struct site *s = site_with("threads", 8);
 	struct site fds = { .dir = "/proc/self/fd" };
+	struct cw_delivery *d = calloc(400, sizeof(*d));
+	char (*key)[32] = calloc(400, sizeof(*key));
+	size_t open_before;
 
 	(void)state;
+	assert_true(d != NULL && key != NULL);
+	taken(s, KEY, TIME, OBJECT);
 	open_before = entries(&fds, "");
-	for (size_t i = 0; i < COUNT(thread); i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, many, s), 0);
-	for (size_t i = 0; i < COUNT(thread); i++)
-		assert_int_equal(pthread_join(thread[i], NULL), 0);
-	open_after = entries(&fds, "");
-	assert_int_equal(open_after, open_before);
+	for (int i = 0; i < 400; i++) {
+		struct parcel parcel = { KEY, TIME, OBJECT,
+			strlen(OBJECT) };
+
+		(void)snprintf(key[i], sizeof(key[i]), "t%d", i);
+		if (i % 2 != 0)
+			parcel.key = key[i];
+		cw_start(&s->world, &s->channel, &parcel, &d[i]);
+	}
+	for (int i = 0; i < 400; i++) {
+		cw_wait(&s->world, &d[i]);
+		assert_int_equal(d[i].delivery.receipt.err, ERR_OK);
+		receipt_free(&d[i].delivery.receipt);
+	}
+	assert_int_equal(entries(&fds, ""), open_before);
 	assert_int_equal(entries(s, "tmp"), 0);
-	assert_int_equal(entries(s, "new"), 1 + 25 * COUNT(thread));
+	assert_int_equal(entries(s, "new"), 1 + 200);
 	file_is(s, NAME, OBJECT);
 	site_free(s);
+	free(key);
+	free(d);
 }
 
 static int
