@@ -15,7 +15,8 @@ struct owner;
 
 /*
  * Opens PATH.lock (with the mode of PATH and, if root makes it, its owner)
- * and takes a number that nobody has.
+ * and takes a number that nobody has.  PATH must be the file's one name: two
+ * that open it by different ones do not see each other.
  * ERR_DISK with the reason, ERR_NOMEM.
  */
 enum err owner_open(struct owner **, const char *path, struct problem *);

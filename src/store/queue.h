@@ -19,7 +19,8 @@ struct store {
 	pthread_mutex_t lock;	/* guards the rest */
 	struct sqlite *db;	/* NULL: not open now */
 	struct owner *owner;	/* from the first transaction on */
-	char *path;
+	char *path;		/* as it was given */
+	char *real;		/* without links, once it was opened */
 	struct store_opts opts;
 	const struct scan_filter *filter;	/* of the scan that runs */
 	bool scanning;		/* a thread of this process has the scan */

@@ -11,6 +11,8 @@
 
 #include "store/queue.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +103,7 @@ store_close(struct store *s)
 	owner_close(s->owner);
 	commits_free(&s->commits);
 	(void)pthread_mutex_destroy(&s->lock);
+	free(s->real);
 	free(s->path);
 	free(s);
 }
@@ -137,15 +140,34 @@ open_alone(struct store *s, const struct sqlite_opts *o, struct problem *p)
 	return e;
 }
 
+/* The one name of the file: what belongs to it stands beside that. */
+static enum err
+follow_links(struct store *s, struct problem *p)
+{
+	char real[PATH_MAX];
+
+	if (s->real != NULL)
+		return ERR_OK;
+	if (realpath(s->path, real) == NULL)
+		return problem_set(p, ERR_DISK, -1, NULL,
+		    "cannot open the store %s: %s", s->path, strerror(errno));
+	s->real = strdup(real);
+	return s->real != NULL ? ERR_OK : problem_set(p, ERR_NOMEM, -1, NULL,
+	    "out of memory");
+}
+
 static enum err
 open_db(struct store *s, bool *absent, struct problem *p)
 {
-	const struct sqlite_opts o = { s->path, (int)s->opts.busy_ms,
+	struct sqlite_opts o = { s->path, (int)s->opts.busy_ms,
 	    s->opts.create };
 	enum err e = sqlite_make(&o, absent, p);
 
+	if (e == ERR_OK)
+		e = follow_links(s, p);
+	o.path = s->real;
 	if (e == ERR_OK && s->owner == NULL)
-		e = owner_open(&s->owner, s->path, p);
+		e = owner_open(&s->owner, s->real, p);
 	return e == ERR_OK ? open_alone(s, &o, p) : e;
 }
 

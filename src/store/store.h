@@ -38,8 +38,8 @@ struct store_opts {
 
 /*
  * Makes a store.  The file is opened when it is first needed, and again
- * after a failure, so that a store that is away heals by itself.
- * ERR_CONFIG for a URL of no known kind, ERR_NOMEM.
+ * after a failure, so that a store that is away heals by itself.  Links are
+ * followed once.  ERR_CONFIG for a URL of no known kind, ERR_NOMEM.
  */
 enum err store_open(struct store **, const struct store_opts *,
     struct problem *);

@@ -1,0 +1,109 @@
+"""Several handlers with configurations of their own share one store.
+
+No process may judge another's work by its own configuration, the store is one
+whatever path leads to it, and each process takes up messages of its own
+connectors only.
+"""
+
+import json
+import os
+import time
+
+import pytest
+
+from events import message, of
+from several import SOON, post, post_all
+from site_folder import wait_until
+from standin import Receiver
+
+
+def times(receiver):
+    """{message id: how often it was handed over}"""
+    ids = [o["im"]["message_id"] for o in receiver.objects]
+    return {i: ids.count(i) for i in ids}
+
+
+def order(receiver, chat):
+    """The ids of that chat's messages, as they came."""
+    return [o["im"]["message_id"] for o in receiver.objects
+            if o["chat"]["id"] == chat]
+
+
+def settled(server, ids, deadline=30):
+    """Waits until all of these are acknowledged."""
+    wanted = dict.fromkeys(ids, "acknowledged")
+    wait_until(lambda: {i: server.site.states().get(i) for i in ids} ==
+               wanted, deadline, "all acknowledged")
+
+
+def sharing(start, first, path=None, front="fcgi", **config):
+    """One more handler, on the store of the first (by that path)."""
+    url = f"sqlite:{path or first.site.store}"
+    return start(front, **{"retry": SOON, "store": {"url": url}, **config})
+
+
+def counts_as(answer, states=(200, 202)):
+    """The answer promises that it is stored."""
+    assert answer.status in states, answer
+    return answer
+
+
+def proves_it_scans(server, portal, receiver, n, **of_event):
+    """Has that server try something again: whatever else was due, it saw."""
+    receiver.script("status:503", "status:503")
+    assert post(server, of(portal, message(n, chat=f"proof-{n}"),
+                           **of_event)).status == 202
+    wait_until(lambda: times(receiver).get(n, 0) >= 3, 30, "its retries")
+
+
+@pytest.fixture
+def slow():
+    """A channel that takes its time."""
+    with Receiver() as r:
+        r.always("slow:2")
+        yield r
+
+
+def other_paths(site):
+    """Other ways to the store: links to it, to its folder, to a link."""
+    links = {site.var / "link.db": site.store,
+             site.folder / "elsewhere": site.var,
+             site.var / "second.db": site.var / "link.db"}
+    for name, target in links.items():
+        os.symlink(target, name)
+    return [site.var / "link.db", site.folder / "elsewhere" / site.store.name,
+            site.var / "second.db",
+            site.var / ".." / site.var.name / site.store.name]
+
+
+def test_one_store_by_several_paths(start, portals, slow):
+    """Whatever path leads to it: who has a message is known to all."""
+    portal = portals()
+    config = {"channel": {"url": slow.url}, "server": {"answer_within": 1}}
+    first = start("fcgi", retry=SOON, **config)
+    counts_as(post(first, of(portal, message(1))))      # it is made now
+    servers = [first] + [sharing(start, first, path, **config)
+                         for path in other_paths(first.site)]
+    values = [of(portal, message(i, chat=f"c{i % 6}")) for i in range(2, 14)]
+    for i, value in enumerate(values):
+        counts_as(post(servers[i % len(servers)], value))
+    settled(first, range(1, 14), 60)
+    assert times(slow) == dict.fromkeys(range(1, 14), 1)
+    for c in range(6):
+        ids = order(slow, f"c{c}")
+        assert ids == sorted(ids)
+
+
+def test_the_tool_by_another_path(start, portals, slow):
+    """The operator's pass over a link leaves alone what a handler has."""
+    portal = portals()
+    first = start("fcgi", retry=SOON, channel={"url": slow.url},
+                  server={"answer_within": 1})
+    counts_as(post(first, of(portal, message(1))))
+    path = other_paths(first.site)[0]
+    tool = sharing(start, first, path, "cgi", channel={"url": slow.url})
+    counts_as(post(first, of(portal, message(2, chat="b"))), (202,))
+    done = tool.site.ctl("retry", "--json")
+    assert done.returncode == 0, done.stderr
+    settled(first, [1, 2])
+    assert times(slow) == {1: 1, 2: 1}
