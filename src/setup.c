@@ -13,6 +13,12 @@
 
 #include <string.h>
 
+static bool
+covers(void *config, const char *connector)
+{
+	return trust_connector(config, connector);
+}
+
 /*
  * Longer than the longest attempt: a hand-over, and a status with each rung
  * of its ladder and a refresh.
@@ -44,6 +50,8 @@ open_store(struct setup *s, bool create, struct problem *p)
 		.rate = s->config->portal.rate,
 		.calls_in_flight = s->config->portal.calls_in_flight,
 		.batch = s->config->portal.status_batch,
+		.covers = covers,
+		.ctx = s->config,
 	};
 
 	return store_open(&s->store, &opts, p);

@@ -72,18 +72,32 @@ sql_blocked(sqlite3_context *c, int n, sqlite3_value **v)
 	    sqlite3_value_int64(v[3])));
 }
 
-bool
-claim_add_blocked(struct store *s)
+static void
+sql_covers(sqlite3_context *c, int n, sqlite3_value **v)
 {
-	return sqlite3_create_function(sqlite_handle(s->db), "blocked", 4,
-	    SQLITE_UTF8, s, sql_blocked, NULL, NULL) == SQLITE_OK;
+	const struct store *s = sqlite3_user_data(c);
+
+	(void)n;
+	sqlite3_result_int(c, s->opts.covers == NULL || s->opts.covers(
+	    s->opts.ctx, (const char *)sqlite3_value_text(v[0])));
+}
+
+bool
+claim_add_functions(struct store *s)
+{
+	sqlite3 *db = sqlite_handle(s->db);
+
+	return sqlite3_create_function(db, "blocked", 4, SQLITE_UTF8, s,
+	    sql_blocked, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_create_function(db, "covers", 1, SQLITE_UTF8, s,
+	    sql_covers, NULL, NULL) == SQLITE_OK;
 }
 
 /*
  * Of a chat's received messages only the first may be tried, and only while
  * no other is being handed over.
  */
-#define MAY_GO " AND NOT claimed(m.owner, m.lease)" \
+#define MAY_GO " AND covers(m.connector) AND NOT claimed(m.owner, m.lease)" \
 	" AND NOT blocked(m.state, m.member_id, m.connector, m.line)" \
 	" AND (m.state = 2 OR" \
 	" NOT EXISTS (SELECT 1 FROM message e WHERE e.state = 1" \

@@ -109,8 +109,11 @@ int64_t store_lease(const struct store *);
  */
 void claim_orphan(struct store *, int64_t id);
 
-/* Makes blocked(state, member_id, connector, line) known in SQL. */
-bool claim_add_blocked(struct store *);
+/*
+ * Makes blocked(state, member_id, connector, line) and covers(connector)
+ * known in SQL.
+ */
+bool claim_add_functions(struct store *);
 
 /* Claims a message for this process.  Within a transaction. */
 bool claim_row(struct store *, int64_t id);

@@ -135,7 +135,7 @@ open_alone(struct store *s, const struct sqlite_opts *o, struct problem *p)
 	e = sqlite_open(&s->db, o, p);
 	store_end_write(s);
 	if (e == ERR_OK && !(sqlite_add_claimed(s->db, is_claimed, s) &&
-	    claim_add_blocked(s)))
+	    claim_add_functions(s)))
 		e = sqlite_fail(s->db, p);
 	return e;
 }

@@ -34,6 +34,9 @@ struct store_opts {
 	bool create;		/* make the file where there is none */
 	int64_t burst, rate, calls_in_flight;	/* what a portal bears, */
 	int64_t batch;		/* and messages in a status call */
+	/* whose messages are taken up here; NULL: all.  Must be quick. */
+	bool (*covers)(void *ctx, const char *connector);
+	void *ctx;
 };
 
 /*
@@ -112,9 +115,9 @@ struct scan_filter {
 };
 
 /*
- * Claims the message that is due for longest, if any, and reads it into
- * `work` and the arena, which is reset before.  Of received ones only the
- * first of a chat counts.  The filter may be NULL.
+ * Claims the message that is due for longest, if any, of those that we cover,
+ * and reads it into `work` and the arena, which is reset before.  Of received
+ * ones only the first of a chat counts.  The filter may be NULL.
  */
 enum err store_claim_due(struct store *, const struct scan_filter *,
     struct arena *, struct work *, bool *found, struct problem *);

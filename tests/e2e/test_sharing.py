@@ -107,3 +107,126 @@ def test_the_tool_by_another_path(start, portals, slow):
     assert done.returncode == 0, done.stderr
     settled(first, [1, 2])
     assert times(slow) == {1: 1, 2: 1}
+
+
+# -- whose messages
+
+@pytest.fixture
+def theirs():
+    """The other handler's channel."""
+    with Receiver() as r:
+        yield r
+
+
+@pytest.fixture
+def two(start, portals, channel, theirs):
+    """Two handlers for a connector each, on one store, and whom they tell:
+    (ours, theirs, our portal, their portal, more of their kind)."""
+    here, there = portals(), portals()
+
+    def config(connector, receiver, portal):
+        return {"app": {"connectors": [connector],
+                        "client_endpoint": portal.endpoint},
+                "channel": {"url": receiver.url}}
+    first = start("fcgi", retry=SOON, **config("ours", channel, here))
+
+    def more(front="fcgi", **extra):
+        return sharing(start, first, front=front,
+                       **config("theirs", theirs, there), **extra)
+    return first, more(), here, there, more
+
+
+def their_share_of_ours(theirs, there):
+    """What the other handler did with messages of ours: must be nothing."""
+    taken = [o for o in theirs.objects if o["connector"] == "ours"]
+    told = [c for c in there.deliveries if c.params["CONNECTOR"] == "ours"]
+    return taken + told
+
+
+def test_each_hands_over_its_own(two, channel, theirs):
+    """Ours fails for a while; the other one never takes it."""
+    first, second, here, there, _ = two
+    channel.always("status:503")
+    for i in range(1, 6):
+        counts_as(post(first, of(here, message(i, chat=f"c{i % 2}"),
+                                 connector="ours")), (202,))
+    proves_it_scans(second, there, theirs, 21, connector="theirs")
+    assert set(first.site.states()[i] for i in range(1, 6)) == {"received"}
+    channel.always(None)
+    settled(first, [*range(1, 6), 21])
+    assert their_share_of_ours(theirs, there) == []
+    assert all(o["connector"] == "ours" for o in channel.objects)
+
+
+def test_each_tells_its_own(two, theirs):
+    """Ours waits for our portal; the other one does not tell it."""
+    first, second, here, there, _ = two
+    here.always("status:500")
+    for i in range(1, 4):
+        counts_as(post(first, of(here, message(i, chat=f"c{i}"),
+                                 connector="ours")), (202,))
+    # the same portal for Bitrix24, by another address
+    proves_it_scans(second, there, theirs, 21, connector="theirs",
+                    member_id=here.member_id)
+    here.always(None)
+    settled(first, [1, 2, 3])
+    assert their_share_of_ours(theirs, there) == []
+
+
+def test_who_is_gone_is_waited_for(two, channel, theirs, start):
+    """What a dead process leaves waits for one with that connector."""
+    first, second, here, there, _ = two
+    channel.always("slow:5")
+    first.site.write_config({**first.site.config, "server": {
+        "answer_within": 1}})
+    counts_as(post(first, of(here, message(1), connector="ours")))
+    counts_as(post(first, of(here, message(2), connector="ours")))
+    process = first.processes.pop("handler")
+    process.kill()
+    process.wait()
+    wait_until(lambda: not first.site.handlers())
+    channel.always(None)
+    try:
+        proves_it_scans(second, there, theirs, 21, connector="theirs")
+        # neither does the timer's pass
+        done = second.site.ctl("retry", "--json")
+        assert (done.returncode, json.loads(done.stdout)["moved"]) == (0, 0)
+        assert their_share_of_ours(theirs, there) == []
+    finally:
+        first.start()
+    settled(first, [1, 2], 20)
+
+
+def test_the_share_of_plain_cgi_is_its_own(two, channel, theirs):
+    """Behind its answer it takes up what is due, of its connector."""
+    first, _, here, there, more = two
+    channel.always("status:503")
+    counts_as(post(first, of(here, message(1), connector="ours")), (202,))
+    cgi = more("cgi")
+    began = time.monotonic()
+    n = 30
+    while time.monotonic() - began < 2 * SOON["longest"]:   # it is due soon
+        n += 1
+        counts_as(post(cgi, of(there, message(n, chat=f"c{n}"),
+                               connector="theirs")))
+        cgi.settle()
+    assert their_share_of_ours(theirs, there) == []
+    channel.always(None)
+    settled(first, [1])
+
+
+def test_without_connectors_all_are_taken_up(start, portals, channel,
+                                             theirs):
+    """An empty list covers every connector, also those of a dead process."""
+    portal = portals()
+    channel.always("status:503")
+    first = start("fcgi", retry=SOON, app={"connectors": ["ours"]},
+                  channel={"url": channel.url})
+    counts_as(post(first, of(portal, message(1), connector="ours")), (202,))
+    first.processes["handler"].kill()
+    first.processes.pop("handler").wait()
+    wait_until(lambda: not first.site.handlers())
+    sharing(start, first, channel={"url": theirs.url})
+    settled(first, [1])
+    assert times(theirs) == {1: 1}
+    first.start()
