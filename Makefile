@@ -78,7 +78,8 @@ check-crash: deps-test
 	@$(MAKE) --no-print-directory FAULT=1 all
 	@IMCONNECTOR_BUILD=$B/fault PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
-	    tests/crash/test_points.py tests/crash/test_probe.py
+	    tests/crash/test_points.py tests/crash/test_probe.py \
+	    tests/crash/test_stopped.py
 
 # Load, kills and faults for a while; then the books must balance.
 SECONDS ?= 30

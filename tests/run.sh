@@ -65,7 +65,7 @@ for part in $parts; do
 		;;
 	crash)
 		python crash "$build/fault" tests/crash/test_points.py \
-		    tests/crash/test_probe.py
+		    tests/crash/test_probe.py tests/crash/test_stopped.py
 		;;
 	soak)
 		IMCONNECTOR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 \

@@ -19,6 +19,7 @@ enum err {
 	ERR_UNUSABLE,	/* authentic and well formed, but a field is no use */
 	ERR_RETRY,	/* nobody's fault: a repeat may help */
 	ERR_REFUSED,	/* the other side said no, for good */
+	ERR_LOST,	/* another process has taken over: it is its business */
 	ERR_DISK,	/* could not be made durable: promise nothing */
 	ERR_NOMEM,
 	ERR_CONFIG,	/* the administrator must mend the configuration */

@@ -61,6 +61,14 @@ fault_point(const char *name)
 	(void)kill(getpid(), SIGKILL);
 }
 
+int64_t
+fault_ms(const char *variable, int64_t ms)
+{
+	const char *want = getenv(variable);
+
+	return want != NULL ? strtol(want, NULL, 10) : ms;
+}
+
 #else
 
 /* ISO C wants a translation unit to hold something. */

@@ -2,8 +2,8 @@
  * What follows from a failed attempt: wait, hold, or give up.
  *
  * Called by the steps of the journey.  Owns nothing.  If the store fails,
- * the claim ends with its lease or with the process, and the message is
- * tried again then.
+ * the store gives the message back as soon as it can, and it is tried again
+ * then.
  */
 #include "relay/attempt.h"
 
@@ -13,11 +13,15 @@
 #include <string.h>
 #include <sys/random.h>
 
-static void
-note_disk(const struct relay *r, const char *key, const struct problem *p)
+void
+note_unmoved(const struct relay *r, const char *key, const struct problem *p)
 {
-	log_error(r->env.log, "store-failed", F_STR("key", key),
-	    F_STR("reason", p->text));
+	if (p->err == ERR_LOST)
+		log_warning(r->env.log, "claim-lost", F_STR("key", key),
+		    F_STR("reason", p->text));
+	else
+		log_error(r->env.log, "store-failed", F_STR("key", key),
+		    F_STR("reason", p->text));
 }
 
 /* retry.first, doubled with each try up to retry.longest, in ms. */
@@ -84,7 +88,7 @@ refuse(const struct relay *r, struct work *w, enum step step,
 	    F_STR("step", step_name(step)), F_STR("reason", reason));
 	if (store_refused(r->env.store, w, step, reason, next != NULL ?
 	    next : &ignored, &p) != ERR_OK)
-		note_disk(r, w->key, &p);
+		note_unmoved(r, w->key, &p);
 }
 
 void
@@ -109,7 +113,7 @@ attempt_failed(const struct relay *r, struct work *const *w, size_t n,
 	/* one wait for a batch; what was refused is left alone by the store */
 	if (next_ms != 0 && store_postponed(r->env.store, w, n, next_ms,
 	    f->hold, f->reason, &p) != ERR_OK)
-		note_disk(r, w[0]->key, &p);
+		note_unmoved(r, w[0]->key, &p);
 }
 
 void
@@ -158,7 +162,7 @@ place_was(const struct relay *r, const char *place, const struct work *w,
 		log_info(r->env.log, "up", F_STR("place", place));
 	}
 	if (p.err != ERR_OK)
-		note_disk(r, w->key, &p);
+		note_unmoved(r, w->key, &p);
 }
 
 int64_t

@@ -5,6 +5,10 @@
 #include "relay/relay.h"
 #include "store/work.h"
 
+/* A message could not be moved, or is not ours any more: for the log. */
+void note_unmoved(const struct relay *, const char *key,
+    const struct problem *);
+
 /* Why a step did not succeed. */
 struct failure {
 	bool final;		/* it never will */

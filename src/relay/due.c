@@ -100,7 +100,8 @@ try_claimed(struct trying *t)
 
 	(void)store_down_until(r->env.store, t->place, true, &until, &p);
 	if (until > 0) {
-		(void)store_hold(r->env.store, &t->first, until, &p);
+		if (store_hold(r->env.store, &t->first, until, &p) != ERR_OK)
+			note_unmoved(r, t->first.key, &p);
 		return DUE_HELD;
 	}
 	counted = late_begin(r->late, t->place, DUE_PER_PLACE);

@@ -1,7 +1,8 @@
 /*
  * received -> delivered: a message to its channel.
  *
- * Called by the relay for new messages and by the retry.  Owns nothing.  The
+ * Called by the relay for new messages and by the retry.  Owns nothing.  What
+ * another process has taken over meanwhile is left to that one.  The
  * ids that the channel gave are durable before Bitrix24 is told; if that
  * fails, the message is handed over again, with the same key.
  */
@@ -45,8 +46,7 @@ log_end(const struct relay *r, const struct work *w, enum err e,
     const struct problem *p)
 {
 	if (e != ERR_OK)
-		log_error(r->env.log, "store-failed", F_STR("key", w->key),
-		    F_STR("reason", p->text));
+		note_unmoved(r, w->key, p);
 	else
 		log_info(r->env.log, "delivered", F_STR("key", w->key));
 	if (e == ERR_OK && w->state == STATE_ACKNOWLEDGED)
@@ -90,6 +90,18 @@ send_object(const struct relay *r, struct work *w, const struct buf *object,
 	late_watch_end(&watch);
 }
 
+static bool
+still_ours(const struct relay *r, struct work *w)
+{
+	struct problem p = { 0 };
+	size_t n = 1;
+
+	if (store_still_ours(r->env.store, &w, &n, &p) == ERR_OK)
+		return true;
+	note_unmoved(r, w->key, &p);
+	return false;
+}
+
 /* Hands over, and notes a failure.  The ids, or NULL: it was not taken. */
 static const char *
 attempt(const struct relay *r, struct work *w, bool probe,
@@ -101,6 +113,8 @@ attempt(const struct relay *r, struct work *w, bool probe,
 	struct failure f;
 
 	*next = 0;
+	if (!still_ours(r, w))
+		return NULL;
 	place_of_channel(r, w->connector, w->line, place);
 	buf_init(&object, w->body_len + OBJECT_MORE);
 	if (render(w, &object) == ERR_OK)
@@ -163,8 +177,10 @@ hand_over_end(const struct relay *r, struct delivering *d)
 {
 	struct problem p = { 0 };
 
-	if (store_delivered_end(d, &p) != ERR_OK)
+	enum err e = store_delivered_end(d, &p);
+
+	if (e != ERR_OK && e != ERR_LOST)
 		took_it(r, d->work, d->ids, &d->next, d->call);
 	else
-		log_end(r, d->work, ERR_OK, &p);
+		log_end(r, d->work, e, &p);
 }

@@ -232,13 +232,29 @@ mono(const struct telling *t)
 	return t->r->env.clock->mono_ms(t->r->env.clock->ctx);
 }
 
+/*
+ * Before each call: what another process has taken over goes without us.
+ * False: all of it.
+ */
+static bool
+still_ours(struct telling *t)
+{
+	struct problem p = { 0 };
+
+	if (store_still_ours(t->r->env.store, t->call->work, &t->call->n, &p)
+	    == ERR_OK)
+		return true;
+	note_unmoved(t->r, t->call->work[0]->key, &p);
+	return false;
+}
+
 /* Calls until Bitrix24 accepts or no rung is left. */
 static void
 climb(struct telling *t, struct status_item *item)
 {
 	bool again = true;
 
-	for (int i = 0; again && i < CALLS_MAX; i++) {
+	for (int i = 0; again && i < CALLS_MAX && still_ours(t); i++) {
 		t->end->more_calls += i != 0;
 		t->took_ms = mono(t);
 		call(t, item);
@@ -283,8 +299,7 @@ one_by_one(struct telling *t)
 	    F_STR("reason", t->v.reason));
 	if (store_alone(t->r->env.store, t->call->work, t->call->n, &p) !=
 	    ERR_OK)
-		log_error(t->r->env.log, "store-failed",
-		    F_STR("reason", p.text));
+		note_unmoved(t->r, t->call->work[0]->key, &p);
 }
 
 /* Whether some message came with a token of its own that was not tried. */
@@ -384,9 +399,11 @@ tell(const struct relay *r, struct call *c, bool probe,
 	*end = (struct call_end){ .acknowledged = false };
 	if (item == NULL) {
 		fail(&t, false, HOLD_NONE, "out of memory");
-	} else if (prepare(&t)) {
+	} else if (still_ours(&t) && prepare(&t)) {
 		place_of_portal(member_of(&t), place);
 		climb(&t, item);
+		if (c->n == 0)
+			return;
 		place_was(r, place, c->work[0], t.v.down, probe);
 		judge(&t);
 	}
@@ -468,8 +485,7 @@ tell_on(const struct relay *r, struct call *c, bool probe,
 		    waiting_count(r->waiting) <= c->n;
 		if (store_call_end(r->env.store, c, &end, &line, more ?
 		    &next : NULL, &p) != ERR_OK)
-			log_error(r->env.log, "store-failed", F_STR("key",
-			    c->work[0]->key), F_STR("reason", p.text));
+			note_unmoved(r, c->work[0]->key, &p);
 		call_free(c);
 		*c = next;
 	}

@@ -20,8 +20,11 @@ travel_one(const struct relay *r, int64_t id, struct arena *a, int64_t *next)
 	*next = 0;
 	call_init(&call);
 	if (store_load(r->env.store, id, a, &w, &p) != ERR_OK) {
-		log_error(r->env.log, "store-failed", F_INT("id", id),
-		    F_STR("reason", p.text));
+		if (p.err == ERR_LOST)
+			log_warning(r->env.log, "claim-lost", F_INT("id", id));
+		else
+			log_error(r->env.log, "store-failed", F_INT("id", id),
+			    F_STR("reason", p.text));
 		return;
 	}
 	if (w.state == STATE_RECEIVED)

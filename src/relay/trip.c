@@ -157,6 +157,8 @@ add_work(struct trip *t, size_t i)
 		.body_len = m->body_len,
 		.endpoint = ev->client_endpoint,
 		.token = ev->access_token,
+		.claimed_ms = t->arrival[i].claimed ?
+		    t->arrival[i].claimed_ms : 0,
 	};
 	memcpy(w->key, t->arrival[i].key, sizeof(w->key));
 }
@@ -186,8 +188,9 @@ is_held(struct trip *t, struct work *w)
 
 	place_of(t->r, w, place);
 	until = place_down_until(t->r, place);
-	return until != 0 && store_hold(t->r->env.store, w, until, &p) ==
-	    ERR_OK;
+	if (until != 0 && store_hold(t->r->env.store, w, until, &p) != ERR_OK)
+		note_unmoved(t->r, w->key, &p);
+	return until != 0;
 }
 
 /*

@@ -17,6 +17,7 @@ struct ending {
 	const struct call_end *end;
 	const struct line *line;
 	struct call *next;	/* or NULL */
+	bool lost;		/* a message was not ours any more */
 };
 
 static bool
@@ -70,34 +71,37 @@ note_limits(struct store *s, const struct ending *e)
 }
 
 static bool
-acknowledge_one(struct store *s, const struct work *w)
+acknowledge_one(struct store *s, struct ending *e, const struct work *w)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "UPDATE message SET state = 3, body = NULL, token = NULL,"
 	    " endpoint = NULL, reason = NULL, changed_ms = ?2, hold = 0,"
-	    " next_ms = NULL, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 2");
+	    " next_ms = NULL, owner = 0"
+	    " WHERE id = ?1 AND state = 2 AND owner = ?9");
 
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, w->id);
 	bind_int(st, 2, store_now(s));
-	return sqlite_done(s->db, st);
+	return claim_move(s, st, &e->lost);
 }
 
 static bool
 end_call(struct store *s, void *ctx)
 {
 	struct ending *e = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, "DELETE FROM call WHERE id = ?1");
+	sqlite3_stmt *st = sqlite_stmt(s->db, "DELETE FROM call"
+	    " WHERE id = ?1 AND owner = ?2");
 	bool ok = st != NULL;
 
+	e->lost = false;
 	if (ok) {
 		bind_int(st, 1, e->call->id);
+		bind_int(st, 2, owner_number(s->owner));
 		ok = sqlite_done(s->db, st) && note_limits(s, e);
 	}
 	for (size_t i = 0; ok && e->end->acknowledged && i < e->call->n; i++)
-		ok = acknowledge_one(s, e->call->work[i]);
+		ok = acknowledge_one(s, e, e->call->work[i]);
 	if (ok && e->next != NULL)
 		ok = call_begin(s, e->line, NULL, e->next);
 	fault_point("acknowledged-before-commit");
@@ -109,14 +113,14 @@ store_call_end(struct store *s, const struct call *c,
     const struct call_end *end, const struct line *line, struct call *next,
     struct problem *p)
 {
-	struct ending ending = { c, end, line, next };
+	struct ending ending = { c, end, line, next, false };
 	enum err e = store_transact_with(s, end_call, &ending,
 	    end->at_leisure ? LEISURE_MS : 0, end->queued.call != NULL ?
 	    &end->queued : NULL, p);
 
 	fault_point("acknowledged-after-commit");
 	if (e == ERR_OK)
-		return e;
+		return ending.lost ? claim_lost(p) : e;
 	if (next != NULL)
 		next->leave = LEAVE_NOTHING;
 	if (c->id != 0)

@@ -204,6 +204,18 @@ read_group(struct store *s, struct asking *a, enum group group, size_t max)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
+static bool
+claim_from(struct store *s, struct call *c, size_t i)
+{
+	bool ok = true;
+
+	for (; ok && i < c->n; i++) {
+		ok = claim_row(s, c->work[i]->id);
+		c->work[i]->claimed_ms = store_mono(s);
+	}
+	return ok;
+}
+
 /*
  * The messages of the call, `first` in front; those that it claims now.  A
  * probe goes alone, as what must: it may be in vain.  Parked ones go with
@@ -226,9 +238,7 @@ gather(struct store *s, struct asking *a)
 		ok = read_group(s, a, GROUP_PARKED, max - c->n);
 	if (ok && c->n == 0)
 		ok = read_group(s, a, GROUP_ALONE, 1);
-	for (size_t i = own; ok && i < c->n; i++)
-		ok = claim_row(s, c->work[i]->id);
-	return ok;
+	return ok && claim_from(s, c, own);
 }
 
 static bool
@@ -250,7 +260,8 @@ static bool
 release_first(struct store *s, const struct asking *a, int64_t next_ms)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message SET owner = 0,"
-	    " lease = 0, hold = 0, next_ms = ?2 WHERE id = ?1");
+	    " hold = 0, next_ms = ?2 WHERE id = ?1 AND owner = ?9");
+	bool lost = false;
 
 	if (a->first == NULL)
 		return true;
@@ -258,7 +269,7 @@ release_first(struct store *s, const struct asking *a, int64_t next_ms)
 		return false;
 	bind_int(st, 1, a->first->id);
 	bind_int(st, 2, next_ms);
-	return sqlite_done(s->db, st);
+	return claim_move(s, st, &lost);
 }
 
 /*
@@ -353,9 +364,7 @@ take_more(struct store *s, void *ctx)
 
 	c->n = n;
 	ok = c->n >= max || read_group(s, a, GROUP_READY, max - c->n);
-	for (size_t i = n; ok && i < c->n; i++)
-		ok = claim_row(s, c->work[i]->id);
-	return ok;
+	return ok && claim_from(s, c, n);
 }
 
 enum err

@@ -79,7 +79,8 @@ struct call_end {
 
 /*
  * Ends a call.  `next`, unless NULL, is begun for the line in the same
- * transaction.  At leisure, it may wait some ms to share a commit.
+ * transaction.  At leisure, it may wait some ms to share a commit.  ERR_LOST:
+ * all that is said here was done, but for messages that are not ours any more.
  */
 enum err store_call_end(struct store *, const struct call *,
     const struct call_end *, const struct line *, struct call *next,

@@ -2,8 +2,9 @@
  * Claims: who works on which message next.
  *
  * Called by the relay and by its retry.  Owns nothing.  A claim is a row's
- * owner and lease; that the owner lives is asked of the kernel, so what a
- * dead process had claimed is free at once.
+ * owner; that it lives and goes on is asked of the kernel, so what a dead
+ * process had claimed is free at once.  A living one keeps its claims: if it
+ * cannot move a message, it gives it back.
  */
 #include "store/store.h"
 
@@ -11,22 +12,41 @@
 #include "store/queue.h"
 #include "store/row.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define ORPHANS_AT_ONCE 1024	/* given back in one transaction */
 
 bool
 claim_row(struct store *s, int64_t id)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET owner = ?2, lease = ?3, hold = 0,"
-	    " next_ms = coalesce(next_ms, ?4) WHERE id = ?1");
+	    "UPDATE message SET owner = ?2, lease = 0, hold = 0,"
+	    " next_ms = coalesce(next_ms, ?3) WHERE id = ?1");
 
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, id);
 	bind_int(st, 2, owner_number(s->owner));
-	bind_int(st, 3, store_lease(s));
-	bind_int(st, 4, store_now(s));
+	bind_int(st, 3, store_now(s));
 	return sqlite_done(s->db, st);
+}
+
+bool
+claim_move(struct store *s, sqlite3_stmt *st, bool *lost)
+{
+	bind_int(st, 9, owner_number(s->owner));
+	if (!sqlite_done(s->db, st))
+		return false;
+	*lost = *lost || sqlite_changes(s->db) == 0;
+	return true;
+}
+
+enum err
+claim_lost(struct problem *p)
+{
+	return problem_set(p, ERR_LOST, -1, NULL,
+	    "another process has taken the message over");
 }
 
 bool
@@ -149,24 +169,39 @@ look(struct store *s, void *ctx)
 	return ok;
 }
 
+/* Under the lock. */
+static bool
+make_room(struct store *s)
+{
+	size_t room = s->orphan_room != 0 ? 2 * s->orphan_room : 64;
+	int64_t *more = room <= ORPHANS_MAX ?
+	    realloc(s->orphan, room * sizeof(*more)) : NULL;
+
+	if (more == NULL)
+		return false;
+	s->orphan = more;
+	s->orphan_room = room;
+	return true;
+}
+
 void
 claim_orphan(struct store *s, int64_t id)
 {
 	(void)pthread_mutex_lock(&s->lock);
-	if (s->orphans < ORPHANS_MAX)
+	if (s->orphans < s->orphan_room || make_room(s))
 		s->orphan[s->orphans++] = id;
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
 /* What was taken off the list, to put it back if the commit fails. */
 struct given {
-	int64_t id[ORPHANS_MAX];
+	int64_t id[ORPHANS_AT_ONCE];
 	size_t n;
 };
 
 /*
- * The list is emptied under the lock: nobody gives a claim back twice.  On a
- * further run it is in our hands already.
+ * They leave the list under the lock: nobody gives a claim back twice.  On a
+ * further run they are in our hands already.
  */
 static bool
 give_back(struct store *s, void *ctx)
@@ -175,9 +210,11 @@ give_back(struct store *s, void *ctx)
 	bool ok = true;
 
 	if (g->n == 0) {
-		memcpy(g->id, s->orphan, s->orphans * sizeof(g->id[0]));
-		g->n = s->orphans;
-		s->orphans = 0;
+		g->n = s->orphans < ORPHANS_AT_ONCE ? s->orphans :
+		    ORPHANS_AT_ONCE;
+		s->orphans -= g->n;
+		memcpy(g->id, s->orphan + s->orphans, g->n *
+		    sizeof(g->id[0]));
 	}
 	for (size_t i = 0; ok && i < g->n; i++) {
 		sqlite3_stmt *st = sqlite_stmt(s->db, g->id[i] < 0 ?
@@ -220,6 +257,8 @@ claim_due(struct store *s, void *ctx)
 	struct pick *p = ctx;
 	bool ok = look(s, p);
 
+	if (ok && p->found)
+		p->work->claimed_ms = store_mono(s);
 	return ok && (!p->found || claim_row(s, p->work->id));
 }
 
@@ -245,13 +284,18 @@ static bool
 load(struct store *s, void *ctx)
 {
 	struct pick *p = ctx;
+	bool ok;
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "SELECT " ROW_COLUMNS " FROM message WHERE id = ?1");
+	    "SELECT " ROW_COLUMNS " FROM message WHERE id = ?1"
+	    " AND owner = ?2");
 
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, p->id);
-	return row_read_one(st, p->arena, p->work, &p->found);
+	bind_int(st, 2, owner_number(s->owner));
+	ok = row_read_one(st, p->arena, p->work, &p->found);
+	p->work->claimed_ms = store_mono(s);
+	return ok;
 }
 
 enum err
@@ -259,10 +303,77 @@ store_load(struct store *s, int64_t id, struct arena *a, struct work *w,
     struct problem *problem)
 {
 	struct pick p = { .arena = a, .work = w, .id = id };
-	enum err e = store_read(s, load, &p, problem);
+	enum err e = store_transact(s, load, &p, problem);
 
-	return e != ERR_OK || p.found ? e : problem_set(problem, ERR_DISK, -1,
-	    NULL, "the message is gone");
+	if (e != ERR_OK)
+		claim_orphan(s, id);
+	return e != ERR_OK || p.found ? e : claim_lost(problem);
+}
+
+struct ours {
+	struct work **work;
+	size_t n;
+};
+
+/*
+ * As a write, though it changes nothing: between others' writes nobody can be
+ * about to take a claim.
+ */
+static bool
+look_at_all(struct store *s, void *ctx)
+{
+	const struct ours *o = ctx;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < o->n; i++) {
+		sqlite3_stmt *st = sqlite_stmt(s->db,
+		    "SELECT 1 FROM message WHERE id = ?1 AND owner = ?2");
+		int64_t found;
+
+		if (st == NULL)
+			return false;
+		bind_int(st, 1, o->work[i]->id);
+		bind_int(st, 2, owner_number(s->owner));
+		ok = ask_int(s, st, &found);
+		o->work[i]->claimed_ms = found != 0 ? store_mono(s) : -1;
+	}
+	return ok;
+}
+
+/* Keeps the order of those that are ours. */
+static size_t
+sort_out(struct work **w, size_t n)
+{
+	size_t ours = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (w[i]->claimed_ms >= 0) {
+			struct work *mine = w[i];
+
+			w[i] = w[ours];
+			w[ours++] = mine;
+		}
+	return ours;
+}
+
+enum err
+store_still_ours(struct store *s, struct work **w, size_t *n,
+    struct problem *p)
+{
+	struct ours o = { w, *n };
+	bool young = s->owner != NULL;
+	enum err e;
+
+	for (size_t i = 0; young && i < *n; i++)
+		young = owner_is_young(s->owner, w[i]->claimed_ms,
+		    store_mono(s));
+	if (young)
+		return ERR_OK;
+	e = store_transact(s, look_at_all, &o, p);
+	for (size_t i = 0; e != ERR_OK && i < o.n; i++)
+		claim_orphan(s, w[i]->id);
+	*n = e == ERR_OK ? sort_out(w, o.n) : 0;
+	return e == ERR_OK && *n == 0 ? claim_lost(p) : e;
 }
 
 struct states {

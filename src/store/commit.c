@@ -119,6 +119,7 @@ try_all(struct store *s, const struct writes *all, bool *fault,
 		e = problem_set(p, ERR_DISK, -1, NULL,
 		    "another process keeps the store locked");
 	} else if (e == ERR_OK) {
+		owner_beat(s->owner, true);
 		e = transact(s, all, fault, p);
 		store_end_write(s);
 	}

@@ -2,7 +2,8 @@
  * Destinations that are down, known to all processes.
  *
  * Called by the relay around its calls.  Owns nothing.  The right to probe
- * one is a claim as that of a message: it ends with its process.
+ * one is a claim as that of a message: it ends with its process.  What this
+ * process lost track of, a lease ends.
  */
 #include "store/destination.h"
 
@@ -15,6 +16,7 @@ struct place {
 	const struct work *like;
 	int64_t ms;		/* in: how long to wait; out: until when */
 	int64_t tries;
+	bool lost;		/* `like` was not ours any more */
 };
 
 bool
@@ -192,14 +194,16 @@ store_set_up(struct store *s, const char *name, const struct work *like,
 static bool
 hold(struct store *s, void *ctx)
 {
-	const struct place *d = ctx;
+	struct place *d = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "UPDATE message SET owner = 0, lease = 0, hold = 0 WHERE id = ?1");
+	    "UPDATE message SET owner = 0, hold = 0"
+	    " WHERE id = ?1 AND owner = ?9");
 
+	d->lost = false;
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, d->like->id);
-	return sqlite_done(s->db, st) &&
+	return claim_move(s, st, &d->lost) &&
 	    destination_wait(s, d->like, d->ms, HOLD_NONE, HOLD_DOWN) &&
 	    destination_wait(s, d->like, d->ms, HOLD_DOWN, HOLD_DOWN);
 }
@@ -209,6 +213,9 @@ store_hold(struct store *s, struct work *like, int64_t until_ms,
     struct problem *p)
 {
 	struct place d = { .like = like, .ms = until_ms };
+	enum err e = store_transact(s, hold, &d, p);
 
-	return store_transact(s, hold, &d, p);
+	if (e != ERR_OK)
+		claim_orphan(s, like->id);
+	return e == ERR_OK && d.lost ? claim_lost(p) : e;
 }

@@ -20,7 +20,7 @@ struct keep {
 };
 
 static bool
-run(struct store *s, const char *sql, int64_t a, int64_t b)
+run(struct store *s, const char *sql, int64_t a, int64_t b, int64_t c)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
 
@@ -28,6 +28,7 @@ run(struct store *s, const char *sql, int64_t a, int64_t b)
 		return false;
 	bind_int(st, 1, a);
 	bind_int(st, 2, b);
+	bind_int(st, 3, c);
 	return sqlite_done(s->db, st);
 }
 
@@ -36,7 +37,7 @@ remove_old(struct store *s)
 {
 	return run(s, "DELETE FROM install WHERE received_ms < ?1"
 	    " OR received_ms > ?2", store_now(s) - INSTALL_MS,
-	    store_now(s) + INSTALL_MS);
+	    store_now(s) + INSTALL_MS, 0);
 }
 
 static bool
@@ -202,7 +203,8 @@ again(struct store *s, void *ctx)
 	const int64_t *v = ctx;
 
 	return run(s, "UPDATE install SET next_ms = ?2, owner = 0, lease = 0"
-	    " WHERE id = ?1", v[0], v[1]);
+	    " WHERE id = ?1 AND owner = ?3", v[0], v[1],
+	    owner_number(s->owner));
 }
 
 enum err
@@ -219,7 +221,7 @@ done(struct store *s, void *ctx)
 {
 	const int64_t *id = ctx;
 
-	return run(s, "DELETE FROM install WHERE id = ?1", *id, 0);
+	return run(s, "DELETE FROM install WHERE id = ?1", *id, 0, 0);
 }
 
 enum err

@@ -2,8 +2,9 @@
  * The moves of a message from state to state, each one durable.
  *
  * Called by the relay with messages that this process has claimed.  Owns
- * nothing.  Every statement names the states that it may leave, so a move
- * that is not in the table changes nothing.
+ * nothing.  Every statement names the states that it may leave and the owner
+ * that it moves for, so a move that is not in the table, or of one that has
+ * lost its claim, changes nothing.
  */
 #include "store/store.h"
 
@@ -29,6 +30,7 @@ struct move {
 	int64_t *next;		/* where the chat's next goes, or NULL */
 	const struct line *line;
 	struct call *call;	/* that is asked for, or NULL */
+	bool lost;		/* one of them was not ours any more */
 };
 
 static bool
@@ -38,16 +40,19 @@ begin_next(struct store *s, const struct move *m)
 }
 
 static bool
-note_delivery(struct store *s, const struct move *m, const char *sql)
+note_delivery(struct store *s, struct move *m, const char *sql)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db, sql);
 	bool ok = st != NULL;
 
+	m->lost = false;
+	*m->next = 0;
 	if (ok) {
 		bind_int(st, 1, m->work->id);
 		bind_text(st, 2, m->text);
 		bind_int(st, 3, m->now_ms);
-		ok = sqlite_done(s->db, st) && begin_next(s, m);
+		ok = claim_move(s, st, &m->lost) &&
+		    (m->lost || begin_next(s, m));
 	}
 	fault_point("delivered-before-commit");
 	return ok;
@@ -60,26 +65,28 @@ delivered(struct store *s, void *ctx)
 	return note_delivery(s, ctx,
 	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0, next_ms = ?3 + 1000, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 1");
+	    " hold = 0, next_ms = ?3 + 1000, owner = 0"
+	    " WHERE id = ?1 AND state = 1 AND owner = ?9");
 }
 
 /* If it may be told now, it stays claimed. */
 static bool
 delivered_and_called(struct store *s, void *ctx)
 {
-	const struct move *m = ctx;
+	struct move *m = ctx;
 	struct work told = *m->work;
 
 	told.state = STATE_DELIVERED;
 	told.ids = m->text;
 	told.delivered_ms = m->now_ms;
 	told.tries = told.first_ms = 0;
+	told.claimed_ms = store_mono(s);
+	m->call->leave = LEAVE_NOTHING;
 	return note_delivery(s, m,
 	    "UPDATE message SET state = 2, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, tries = 0, first_ms = NULL,"
-	    " hold = 0 WHERE id = ?1 AND state = 1") &&
-	    call_begin(s, m->line, &told, m->call);
+	    " hold = 0 WHERE id = ?1 AND state = 1 AND owner = ?9") &&
+	    (m->lost || call_begin(s, m->line, &told, m->call));
 }
 
 /* Of an event that needs no status: done as soon as the channel took it. */
@@ -89,27 +96,26 @@ delivered_and_done(struct store *s, void *ctx)
 	return note_delivery(s, ctx,
 	    "UPDATE message SET state = 3, ids = ?2, delivered_ms = ?3,"
 	    " changed_ms = ?3, reason = NULL, body = NULL, token = NULL,"
-	    " endpoint = NULL, hold = 0, next_ms = NULL, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state = 1");
+	    " endpoint = NULL, hold = 0, next_ms = NULL, owner = 0"
+	    " WHERE id = ?1 AND state = 1 AND owner = ?9");
 }
 
 /* What has happened outside is not given up at the first try: if it is not
  * written down, the message is handed over once more. */
 static enum err
 record(struct store *s, bool (*work)(struct store *, void *),
-    const struct move *m, struct problem *p)
+    struct move *m, struct problem *p)
 {
 	static const struct timespec pause = { 0, RECORD_PAUSE_MS * 1000000 };
-	struct move copy = *m;
 	enum err e = ERR_DISK;
 
 	for (int i = 0; e != ERR_OK && i < RECORD_TRIES; i++) {
 		if (i != 0)
 			(void)nanosleep(&pause, NULL);
 		*p = (struct problem){ 0 };
-		e = store_transact(s, work, &copy, p);
+		e = store_transact(s, work, m, p);
 	}
-	return e;
+	return e == ERR_OK && m->lost ? claim_lost(p) : e;
 }
 
 static enum err
@@ -129,8 +135,9 @@ move_on(struct store *s, bool (*work)(struct store *, void *),
 		w->tries = w->first_ms = 0;
 	} else {
 		*m->next = 0;
-		claim_orphan(s, w->id);
 	}
+	if (e != ERR_OK && e != ERR_LOST)
+		claim_orphan(s, w->id);
 	return e;
 }
 
@@ -153,12 +160,13 @@ static bool
 delivering(struct store *s, void *ctx)
 {
 	struct delivering *d = ctx;
-	const struct move m = { .work = d->work, .text = d->ids,
+	struct move m = { .work = d->work, .text = d->ids,
 	    .now_ms = d->now_ms, .next = &d->next, .line = d->line,
 	    .call = d->call };
+	bool ok = delivered_and_called(s, &m);
 
-	d->next = 0;
-	return delivered_and_called(s, (void *)(uintptr_t)&m);
+	d->lost = m.lost;
+	return ok;
 }
 
 bool
@@ -180,6 +188,8 @@ store_delivered_end(struct delivering *d, struct problem *p)
 		*p = d->problem;
 		return d->write.end;
 	}
+	if (d->lost)
+		return claim_lost(p);
 	d->work->state = STATE_DELIVERED;
 	d->work->delivered_ms = d->now_ms;
 	d->work->tries = d->work->first_ms = 0;
@@ -198,12 +208,13 @@ store_done(struct store *s, struct work *w, const char *ids, int64_t *next,
 static bool
 refused(struct store *s, void *ctx)
 {
-	const struct move *m = ctx;
+	struct move *m = ctx;
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "UPDATE message SET state = 4, step = ?2, reason = ?3,"
 	    " tries = tries + 1, changed_ms = ?4, next_ms = NULL, hold = 0,"
-	    " owner = 0, lease = 0 WHERE id = ?1 AND state IN (1, 2)");
+	    " owner = 0 WHERE id = ?1 AND state IN (1, 2) AND owner = ?9");
 
+	m->lost = false;
 	if (st == NULL)
 		return false;
 	bind_int(st, 1, m->work->id);
@@ -211,7 +222,7 @@ refused(struct store *s, void *ctx)
 	bind_text(st, 3, m->text);
 	bind_int(st, 4, m->now_ms);
 	/* a refused message holds nobody back */
-	return sqlite_done(s->db, st) && begin_next(s, m);
+	return claim_move(s, st, &m->lost) && (m->lost || begin_next(s, m));
 }
 
 enum err
@@ -225,24 +236,26 @@ store_refused(struct store *s, struct work *w, enum step step,
 
 	*next = 0;
 	e = store_transact(s, refused, &m, p);
-	if (e == ERR_OK) {
-		w->state = STATE_REFUSED;
-	} else {
+	if (e != ERR_OK) {
 		*next = 0;
 		claim_orphan(s, w->id);
+		return e;
 	}
-	return e;
+	if (m.lost)
+		return claim_lost(p);
+	w->state = STATE_REFUSED;
+	return ERR_OK;
 }
 
 static bool
-postpone_one(struct store *s, const struct move *m, const struct work *w)
+postpone_one(struct store *s, struct move *m, const struct work *w)
 {
 	sqlite3_stmt *st = sqlite_stmt(s->db,
 	    "UPDATE message SET reason = ?2, tries = tries + (?5 <> 1),"
 	    " changed_ms = ?3, first_ms = CASE WHEN ?5 = 1 THEN first_ms"
 	    " ELSE coalesce(first_ms, ?3) END,"
-	    " next_ms = ?4, hold = ?5, owner = 0, lease = 0"
-	    " WHERE id = ?1 AND state IN (1, 2)");
+	    " next_ms = ?4, hold = ?5, owner = 0"
+	    " WHERE id = ?1 AND state IN (1, 2) AND owner = ?9");
 
 	if (st == NULL)
 		return false;
@@ -251,17 +264,20 @@ postpone_one(struct store *s, const struct move *m, const struct work *w)
 	bind_int(st, 3, m->now_ms);
 	bind_int(st, 4, m->next_ms);
 	bind_int(st, 5, m->hold);
-	return sqlite_done(s->db, st);
+	return claim_move(s, st, &m->lost);
 }
 
+/* What was refused already is no business of it. */
 static bool
 postponed(struct store *s, void *ctx)
 {
-	const struct move *m = ctx;
+	struct move *m = ctx;
 	bool ok = true;
 
+	m->lost = false;
 	for (size_t i = 0; ok && i < m->n; i++)
-		ok = postpone_one(s, m, m->all[i]);
+		if (m->all[i]->state != STATE_REFUSED)
+			ok = postpone_one(s, m, m->all[i]);
 	return ok;
 }
 
@@ -275,25 +291,26 @@ store_postponed(struct store *s, struct work *const *w, size_t n,
 
 	for (size_t i = 0; e != ERR_OK && i < n; i++)
 		claim_orphan(s, w[i]->id);
-	return e;
+	return e == ERR_OK && m.lost ? claim_lost(p) : e;
 }
 
 static bool
 set_alone(struct store *s, void *ctx)
 {
-	const struct move *m = ctx;
+	struct move *m = ctx;
 	bool ok = true;
 
+	m->lost = false;
 	for (size_t i = 0; ok && i < m->n; i++) {
 		sqlite3_stmt *st = sqlite_stmt(s->db, "UPDATE message"
-		    " SET alone = 1, owner = 0, lease = 0, hold = 0,"
-		    " next_ms = ?2 WHERE id = ?1 AND state = 2");
+		    " SET alone = 1, owner = 0, hold = 0, next_ms = ?2"
+		    " WHERE id = ?1 AND state = 2 AND owner = ?9");
 
 		if (st == NULL)
 			return false;
 		bind_int(st, 1, m->all[i]->id);
 		bind_int(st, 2, m->now_ms);
-		ok = sqlite_done(s->db, st);
+		ok = claim_move(s, st, &m->lost);
 	}
 	return ok;
 }
@@ -307,5 +324,5 @@ store_alone(struct store *s, struct work *const *w, size_t n,
 
 	for (size_t i = 0; e != ERR_OK && i < n; i++)
 		claim_orphan(s, w[i]->id);
-	return e;
+	return e == ERR_OK && m.lost ? claim_lost(p) : e;
 }

@@ -8,8 +8,12 @@
 
 /*
  * This process as an owner of claims: a number of its own and a kernel lock
- * on the byte of that number in the file beside the store.  The lock dies
+ * at the place of that number in the file beside the store.  The lock dies
  * with the process, however that ends, and every claim with it.
+ *
+ * It also shows that the process goes on: a thread moves it each second.  Who
+ * has watched another's stand still for thirty may take what that one has
+ * claimed.
  */
 struct owner;
 
@@ -24,8 +28,30 @@ void owner_close(struct owner *);	/* NULL is fine; the claims end */
 
 int64_t owner_number(const struct owner *);
 
-/* Whether the process with that number lives, this one included. */
-bool owner_lives(const struct owner *, int64_t number);
+/*
+ * Whether the claims of that number count: its process lives and was not seen
+ * without a heartbeat for too long.  This one's own do.  `now_ms` is
+ * monotonic.  One thread at a time, also for owner_watch().
+ */
+bool owner_lives(struct owner *, int64_t number, int64_t now_ms);
+
+/*
+ * A look at all that were asked about, so that looks come often enough.
+ */
+void owner_watch(struct owner *, int64_t now_ms);
+
+/*
+ * One heartbeat; `if_late`: only if the thread was kept from it.  Whoever
+ * claims or looks at its claims does so first: a process that was stopped
+ * must not be taken for dead behind that.
+ */
+void owner_beat(struct owner *, bool if_late);
+
+/*
+ * Whether a claim is so young that nobody can have taken it: it was made, or
+ * seen, at `claimed_ms`.
+ */
+bool owner_is_young(const struct owner *, int64_t claimed_ms, int64_t now_ms);
 
 /*
  * The one place at the scan for due work, among all processes of the store.

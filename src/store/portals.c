@@ -164,7 +164,7 @@ struct change {
 	const char *text;
 };
 
-/* Runs one of the small changes: ?1 is the portal, ?2 a text, ?3 now. */
+/* Runs one of the small changes: ?1 is the portal, ?2 a text, ?3 now, ?4 we. */
 static bool
 change(struct store *s, const struct change *c, const char *sql)
 {
@@ -175,6 +175,7 @@ change(struct store *s, const struct change *c, const char *sql)
 	bind_text(st, 1, c->member_id);
 	bind_text(st, 2, c->text);
 	bind_int(st, 3, store_now(s));
+	bind_int(st, 4, owner_number(s->owner));
 	return sqlite_done(s->db, st);
 }
 
@@ -182,7 +183,8 @@ static bool
 reject(struct store *s, void *ctx)
 {
 	return change(s, ctx, "UPDATE portal SET rejected = ?2,"
-	    " changed_ms = ?3, owner = 0, lease = 0 WHERE member_id = ?1");
+	    " changed_ms = ?3, owner = 0, lease = 0"
+	    " WHERE member_id = ?1 AND owner = ?4");
 }
 
 enum err
@@ -231,7 +233,7 @@ static bool
 end_refresh(struct store *s, void *ctx)
 {
 	return change(s, ctx, "UPDATE portal SET owner = 0, lease = 0"
-	    " WHERE member_id = ?1");
+	    " WHERE member_id = ?1 AND owner = ?4");
 }
 
 enum err

@@ -28,7 +28,10 @@ enum err store_portal(struct store *, const char *member_id,
 enum err store_portal_save(struct store *, const struct portal *,
     struct problem *);
 
-/* Its OAuth server refuses to refresh: a person must install again. */
+/*
+ * Its OAuth server refuses to refresh: a person must install again.  Nothing,
+ * if the refresh is not ours any more: another may have a good pair.
+ */
 enum err store_portal_rejected(struct store *, const char *member_id,
     const char *reason, struct problem *);
 

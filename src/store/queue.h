@@ -1,6 +1,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include "store/claim.h"
 #include "store/commit.h"
 #include "store/owner.h"
 #include "store/sqlite.h"
@@ -8,8 +9,6 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
-
-#define ORPHANS_MAX 1024
 
 /*
  * What the files of the store share.  Private to store/.
@@ -24,8 +23,9 @@ struct store {
 	struct store_opts opts;
 	const struct scan_filter *filter;	/* of the scan that runs */
 	bool scanning;		/* a thread of this process has the scan */
-	int64_t orphan[ORPHANS_MAX];	/* claimed, but nobody works on it */
-	size_t orphans;
+	int64_t refused_ms;	/* it is refused since (monotonic), or 0 */
+	int64_t *orphan;	/* claimed, but nobody works on it */
+	size_t orphans, orphan_room;
 	int64_t written_ms;	/* Unix time of the last commit */
 };
 
@@ -97,32 +97,13 @@ void bind_int(sqlite3_stmt *, int i, int64_t value);
 /* Runs a statement for its one number; 0 if it gives no row. */
 bool ask_int(struct store *, sqlite3_stmt *, int64_t *out);
 
-/* Unix time; the end of a claim that begins now, on the monotonic clock. */
+/*
+ * Unix time; monotonic time; the end, on that clock, of a right that begins
+ * now (store_opts.lease_ms).
+ */
 int64_t store_now(const struct store *);
+int64_t store_mono(const struct store *);
 int64_t store_lease(const struct store *);
-
-/*
- * A move could not be written: the message (or, if negative, the call) is
- * claimed and nobody works on it any more.  The claim is given back as soon
- * as the store can be written; of more than ORPHANS_MAX, the lease ends the
- * rest.
- */
-void claim_orphan(struct store *, int64_t id);
-
-/*
- * Makes blocked(state, member_id, connector, line) and covers(connector)
- * known in SQL.
- */
-bool claim_add_functions(struct store *);
-
-/* Claims a message for this process.  Within a transaction. */
-bool claim_row(struct store *, int64_t id);
-
-/*
- * The first of a chat may go on: claims it if it is free and not postponed
- * to later.  *next gets its id, or 0.  Within a transaction.
- */
-bool claim_next_of_chat(struct store *, const struct work *of, int64_t *next);
 
 /* store_call_begin() for what was delivered in this transaction. */
 struct call;

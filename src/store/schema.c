@@ -13,9 +13,12 @@
  *   next_ms                  when it is due; NULL: it waits behind its
  *                            chat's first, or nothing is left to do
  *   hold                     0, or why it is not tried (store/work.h)
- *   owner, lease             the claim (store/owner.h; monotonic ms)
+ *   owner                    the claim (store/owner.h); lease is 0
  *   alone                    1: told by a call of its own, for a batch with
  *                            it was refused
+ *
+ * The other tables' leases: until when a right counts for its own process
+ * (monotonic ms).
  *
  * portal: what an installation gave (contract, section 6).
  * install: installations that could not be proven yet, inert.

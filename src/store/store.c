@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SCAN_PATIENCE_MS 3000
+
 const char *
 state_name(enum state state)
 {
@@ -90,6 +92,8 @@ store_tidy(struct store *s)
 	/* a second without a write: nobody is held up */
 	if (store_now(s) - s->written_ms >= 1000)
 		empty_log(s);
+	if (s->owner != NULL)
+		owner_watch(s->owner, store_mono(s));
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -103,25 +107,26 @@ store_close(struct store *s)
 	owner_close(s->owner);
 	commits_free(&s->commits);
 	(void)pthread_mutex_destroy(&s->lock);
+	free(s->orphan);
 	free(s->real);
 	free(s->path);
 	free(s);
 }
 
 /*
- * A claim is void when its owner is gone.  The lease only ends claims of the
- * living; it runs on the monotonic clock, and one further ahead than any
- * lease can be is void, too.
+ * Others' claims are judged by their owners' heartbeat alone.  Only what this
+ * process itself has lost track of, a lease ends: 0 for messages, which it
+ * never does.
  */
 static bool
 is_claimed(void *ctx, int64_t number, int64_t lease)
 {
 	const struct store *s = ctx;
-	const struct clock *c = s->opts.clock;
-	int64_t left = lease - c->mono_ms(c->ctx);
+	int64_t now = store_mono(s);
 
-	return left > 0 && left <= s->opts.lease_ms &&
-	    (s->owner == NULL || owner_lives(s->owner, number));
+	if (number == owner_number(s->owner))
+		return lease == 0 || lease > now;
+	return owner_lives(s->owner, number, now);
 }
 
 static enum err
@@ -254,11 +259,28 @@ store_now(const struct store *s)
 }
 
 int64_t
+store_mono(const struct store *s)
+{
+	return s->opts.clock->mono_ms(s->opts.clock->ctx);
+}
+
+int64_t
 store_lease(const struct store *s)
 {
-	const struct clock *c = s->opts.clock;
+	return store_mono(s) + s->opts.lease_ms;
+}
 
-	return c->mono_ms(c->ctx) + s->opts.lease_ms;
+/* Under the lock.  Two at once only do in vain what one would. */
+static bool
+may_scan(struct store *s)
+{
+	if (owner_begin_scan(s->owner)) {
+		s->refused_ms = 0;
+		return true;
+	}
+	if (s->refused_ms == 0)
+		s->refused_ms = store_mono(s);
+	return store_mono(s) - s->refused_ms >= SCAN_PATIENCE_MS;
 }
 
 bool
@@ -266,7 +288,7 @@ store_begin_scan(struct store *s)
 {
 	struct problem p = { 0 };
 	bool ok = store_lock(s, NULL, &p) == ERR_OK && !s->scanning &&
-	    owner_begin_scan(s->owner);
+	    may_scan(s);
 
 	s->scanning = s->scanning || ok;
 	(void)store_unlock(s, p.err);

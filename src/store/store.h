@@ -19,8 +19,9 @@
  * means that nothing of it can be relied on; the reason is in the problem.
  * Any thread may call; nothing slow happens inside a transaction.
  *
- * Work is claimed: one process works on a message at a time, and a claim is
- * void as soon as its process is gone.
+ * Work is claimed: one process works on a message at a time.  A claim is void
+ * as soon as its process is gone, or was seen to stand still (store/owner.h).
+ * One that has lost its claim changes nothing, and is told so by ERR_LOST.
  */
 struct store;
 
@@ -28,7 +29,8 @@ struct store_opts {
 	const char *url;	/* sqlite:PATH */
 	const struct clock *clock;
 	int64_t busy_ms;	/* how long a call may wait for another */
-	int64_t lease_ms;	/* of a claim; longer than any attempt */
+	int64_t lease_ms;	/* of rights that we may lose track of: */
+				/* longer than any attempt */
 	int64_t longest_ms;	/* no try is further ahead than this, */
 	int64_t give_up_ms;	/* and of a parked message than this */
 	bool create;		/* make the file where there is none */
@@ -54,7 +56,8 @@ struct arrival {
 	char key[KEY_MAX];
 	enum state state;
 	bool fresh;		/* stored now; else it was there already */
-	bool claimed;		/* fresh, and ours to hand over now */
+	bool claimed;		/* fresh, and ours to hand over now, */
+	int64_t claimed_ms;	/* as in struct work */
 	int64_t received_us;	/* Unix time of its first arrival */
 };
 
@@ -86,6 +89,7 @@ enum err store_take(struct store *, const struct event *,
 /*
  * The moves of a claimed message.  `next`, where it is asked for, gets the
  * id of the chat's next message, claimed in the same transaction, or 0.
+ * ERR_LOST: it is ours no more and stays as it is; others of several moved.
  *
  * store_delivered: the channel took it; `ids` is the JSON list of external
  * ids.  With a `call` (store/calls.h) one for its line is asked for in the
@@ -122,13 +126,22 @@ struct scan_filter {
 enum err store_claim_due(struct store *, const struct scan_filter *,
     struct arena *, struct work *, bool *found, struct problem *);
 
-/* Reads a message that this process has claimed. */
+/* Reads a message that this process has claimed.  ERR_LOST: not any more. */
 enum err store_load(struct store *, int64_t id, struct arena *,
     struct work *, struct problem *);
 
 /*
+ * A look before something is done outside with claimed messages: those that
+ * are claimed no more go to the end, *n gets how many are ours.  Costs nothing
+ * while nobody can have taken them.  ERR_LOST: none is.  ERR_DISK: nobody
+ * knows; all are given back.
+ */
+enum err store_still_ours(struct store *, struct work **, size_t *n,
+    struct problem *);
+
+/*
  * The destination of `like` is down: it and all that are due for the same
- * step and destination are held until `until_ms`.
+ * step and destination are held until `until_ms`.  It is claimed no more.
  */
 enum err store_hold(struct store *, struct work *like, int64_t until_ms,
     struct problem *);
@@ -139,7 +152,8 @@ enum err store_hold(struct store *, struct work *like, int64_t until_ms,
  */
 void store_tidy(struct store *);
 
-/* One scanner among all processes; false: somebody else scans. */
+/* One scanner among all processes; false: somebody else scans.  Who was sent
+ * away for seconds scans all the same: the other may have been stopped. */
 bool store_begin_scan(struct store *);
 void store_end_scan(struct store *);
 

@@ -32,7 +32,8 @@ enum err store_take_end(struct taking *, struct problem *);
 
 /*
  * store_delivered() without a thread that waits, as store_take_begin().  If
- * it fails, store_delivered() is to follow: it does not give up at once.
+ * it fails, but for ERR_LOST, store_delivered() is to follow: it does not give
+ * up at once.
  */
 struct delivering {
 	struct store *store;
@@ -46,6 +47,7 @@ struct delivering {
 	/* its own */
 	struct problem problem;
 	int64_t now_ms;
+	bool lost;
 };
 
 bool store_delivered_begin(struct delivering *);

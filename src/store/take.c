@@ -146,7 +146,7 @@ bind_place(struct store *s, sqlite3_stmt *st, const struct taking *t,
 		bind_int(st, 22, held ? t->hold_ms : t->now_ms);
 	bind_int(st, 23, held ? HOLD_DOWN : HOLD_NONE);
 	bind_int(st, 24, a->claimed ? owner_number(s->owner) : 0);
-	bind_int(st, 25, a->claimed ? store_lease(s) : 0);
+	a->claimed_ms = store_mono(s);
 }
 
 static bool
@@ -157,9 +157,9 @@ insert(struct store *s, const struct taking *t, const struct message *m,
 	    "INSERT INTO message(key, base, revision, content, state,"
 	    " step, reason, event, member_id, domain, connector, line, chat,"
 	    " chat_id, message_id, ts, body, endpoint, token, received_us,"
-	    " changed_ms, next_ms, hold, owner, lease)"
+	    " changed_ms, next_ms, hold, owner)"
 	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-	    " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)"
+	    " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
 	    " RETURNING id");
 	char why[PROBLEM_TEXT_MAX];
 	enum place place = NOWHERE;

@@ -36,6 +36,7 @@ struct work {
 	int64_t tries;		/* of this step that failed */
 	int64_t first_ms;	/* of its own first attempt; 0: none yet */
 	bool alone;		/* told by a call of its own */
+	int64_t claimed_ms;	/* when it was surely ours; monotonic */
 };
 
 #endif

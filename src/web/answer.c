@@ -35,6 +35,7 @@ static const struct status statuses[ERR__MAX] = {
 	/* nothing was accepted, and a repeat may help */
 	[ERR_RETRY] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 	[ERR_REFUSED] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
+	[ERR_LOST] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 	[ERR_DISK] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 	[ERR_NOMEM] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 };

@@ -64,6 +64,47 @@ def slow():
         yield r
 
 
+def test_a_shorter_timeout_elsewhere_voids_no_claim(start, portals, slow,
+                                                    channel):
+    """The second process would have given up on such calls long ago."""
+    portal = portals()
+    quick = {"connector quick": {"url": channel.url}}
+    first = start("fcgi", retry=SOON, channel={"url": slow.url},
+                  server={"answer_within": 1}, **quick)
+    second = sharing(start, first, channel={"url": slow.url, "timeout": 15},
+                     portal={"timeout": 3}, **quick)
+    values = [of(portal, message(i, chat=f"c{i}")) for i in range(1, 6)]
+    # and one chat whose order must be kept
+    values += [of(portal, message(i, chat="one")) for i in (11, 12, 13)]
+    for answer in post_all(first, values, 8):
+        counts_as(answer.response)
+    proves_it_scans(second, portal, channel, 21, connector="quick")
+    settled(first, [*range(1, 6), 11, 12, 13, 21])
+    assert set(times(slow).values()) == {1}, times(slow)
+
+
+def test_a_shorter_timeout_elsewhere_and_a_slow_portal(start, portals,
+                                                       channel):
+    """A status call on its way, with its slot: the second calls no more than
+    the portal bears, and tells nothing twice."""
+    portal = portals()
+    portal.always("slow:2")
+    limits = {"calls_in_flight": 1, "status_batch": 100}
+    first = start("fcgi", retry=SOON, channel={"url": channel.url},
+                  server={"answer_within": 1}, portal=limits)
+    second = sharing(start, first, channel={"url": channel.url, "timeout": 10},
+                     portal={**limits, "timeout": 8},
+                     server={"answer_within": 1})
+    counts_as(post(first, of(portal, message(1, chat="a"))))
+    portal.wait(lambda: portal.deliveries or portal.calls, 10)
+    counts_as(post(second, of(portal, message(2, chat="b"))))
+    settled(first, [1, 2], 40)
+    told = [m["im"]["message_id"] for c in portal.deliveries
+            for m in c.params["MESSAGES"]]
+    assert sorted(told) == ["1", "2"] or sorted(told) == [1, 2], told
+    assert set(times(channel).values()) == {1}
+
+
 def other_paths(site):
     """Other ways to the store: links to it, to its folder, to a link."""
     links = {site.var / "link.db": site.store,
