@@ -6,6 +6,8 @@
 
 #include "store/calls.h"
 
+#include "become_ours.h"
+
 /* The end of a call of no slot that told these, as Bitrix24 accepted it. */
 static inline enum err
 acknowledge_all(struct store *s, struct work **all, size_t n,
@@ -15,6 +17,8 @@ acknowledge_all(struct store *s, struct work **all, size_t n,
 	    .n = n };
 	const struct call_end end = { .acknowledged = true };
 
+	for (size_t i = 0; i < n; i++)
+		(void)become_ours(s, all[i]->id);
 	return store_call_end(s, &call, &end, NULL, NULL, p);
 }
 

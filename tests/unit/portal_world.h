@@ -388,7 +388,7 @@ site_message(struct site *s, const char *name, int64_t id, const char *chat,
 	check_event(&ev);
 	assert_int_equal(store_take(s->store, &ev, &opts, &a, &s->problem),
 	    ERR_OK);
-	assert_int_equal(store_load(s->store, a.id, &s->arena, &w,
+	assert_int_equal(load_any(s->store, a.id, &s->arena, &w,
 	    &s->problem), ERR_OK);
 	event_free(&ev);
 	return w;
@@ -404,6 +404,7 @@ site_delivered(struct site *s, int64_t id, const char *token)
 
 	(void)snprintf(chat, sizeof(chat), "chat-%lld", (long long)id);
 	w = site_message(s, ADD, id, chat, token);
+	(void)become_ours(s->store, w.id);
 	assert_int_equal(store_delivered(s->store, &w, "[\"ext\"]", &next,
 	    NULL, NULL, &s->problem), ERR_OK);
 	w.ids = "[\"ext\"]";

@@ -203,7 +203,7 @@ work_of(struct world *w, int64_t id)
 	struct work work = { .id = id, .state = STATE_RECEIVED };
 	struct problem p = { 0 };
 
-	if (store_load(w->store, id, &w->arena, &work, &p) != ERR_OK)
+	if (load_any(w->store, id, &w->arena, &work, &p) != ERR_OK)
 		work = (struct work){ .id = id, .state = STATE_RECEIVED };
 	return work;
 }
@@ -215,6 +215,7 @@ deliver(struct world *w, int64_t id)
 	struct work work = work_of(w, id);
 	int64_t next = -1;
 
+	(void)become_ours(w->store, id);
 	assert_int_equal(store_delivered(w->store, &work, "[\"x\"]", &next,
 	    NULL, NULL, &w->problem), ERR_OK);
 	assert_int_equal(work.state, STATE_DELIVERED);
@@ -227,6 +228,7 @@ refuse(struct world *w, int64_t id, enum step step, const char *reason)
 	struct work work = work_of(w, id);
 	int64_t next = -1;
 
+	(void)become_ours(w->store, id);
 	assert_int_equal(store_refused(w->store, &work, step, reason, &next,
 	    &w->problem), ERR_OK);
 	assert_int_equal(work.state, STATE_REFUSED);
@@ -238,6 +240,7 @@ postpone(struct world *w, int64_t id, int64_t ms, enum hold hold)
 {
 	struct work work = work_of(w, id), *all = &work;
 
+	(void)become_ours(w->store, id);
 	assert_int_equal(store_postponed(w->store, &all, 1, w->now_ms + ms,
 	    hold, "later", &w->problem), ERR_OK);
 }

@@ -260,7 +260,7 @@ test_stats(void **state)
 {
 	const struct portal portal = { .member_id = "m",
 	    .application_token = "", .endpoint = "", .server_endpoint = "",
-	    .access_token = "", .refresh_token = "" };
+	    .access_token = "", .refresh_token = "r" };
 	const struct install in = { .member_id = "m",
 	    .application_token = "", .endpoint = "", .server_endpoint = "",
 	    .access_token = "", .refresh_token = "" };
@@ -292,8 +292,7 @@ test_stats(void **state)
 	other.member_id = "n";
 	assert_int_equal(store_portal_save(w->store, &portal, p), ERR_OK);
 	assert_int_equal(store_portal_save(w->store, &other, p), ERR_OK);
-	assert_int_equal(store_portal_rejected(w->store, "n", "r", p),
-	    ERR_OK);
+	assert_int_equal(reject_portal(w->store, "n", "", "r", p), ERR_OK);
 	assert_int_equal(store_install_keep(w->store, &in, 0, &id, &kept, p),
 	    ERR_OK);
 	assert_int_equal(store_set_down(w->store, "d", 1, &tries, p), ERR_OK);

@@ -45,6 +45,7 @@ failed(struct site *s, struct work *w, const struct failure *f)
 	struct row r;
 
 	site_listen(s);
+	(void)become_ours(s->store, w->id);
 	attempt_failed(&s->relay, &w, 1, STEP_HAND_OVER, f, &next);
 	site_logged(s);
 	r = site_row(s, w->id);
@@ -154,6 +155,7 @@ test_give_up(void **state)
 	r = failed(s, &w, &plain_failure);
 	waits(&r, 1500, 2500);
 	w.first_ms = NOW - GIVE_UP;
+	(void)become_ours(s->store, w.id);
 	attempt_failed(&s->relay, &one, 1, STEP_HAND_OVER, &plain_failure,
 	    &next);
 	r = site_row(s, w.id);
@@ -188,12 +190,14 @@ test_parked(void **state)
 	struct work w = site_delivered(s, 1, NULL), *one = &w;
 	struct row r;
 
+	(void)become_ours(s->store, w.id);
 	attempt_failed(&s->relay, &one, 1, STEP_STATUS, &f, NULL);
 	r = site_row(s, w.id);
 	assert_int_equal(r.state, STATE_DELIVERED);
 	assert_int_equal(r.hold, HOLD_PARKED);
 	assert_int_equal(r.in_ms, GIVE_UP);
 	w.first_ms = NOW - 1000;
+	(void)become_ours(s->store, w.id);
 	attempt_failed(&s->relay, &one, 1, STEP_STATUS, &f, NULL);
 	assert_int_equal(site_row(s, w.id).in_ms, GIVE_UP - 1000);
 	/* new tokens: at once */
@@ -214,6 +218,8 @@ test_batch(void **state)
 	struct row r;
 
 	w[2].first_ms = NOW - GIVE_UP;
+	for (size_t i = 0; i < 3; i++)
+		(void)become_ours(s->store, w[i].id);
 	attempt_failed(&s->relay, all, 3, STEP_STATUS, &plain_failure, NULL);
 	for (size_t i = 0; i < 2; i++) {
 		r = site_row(s, w[i].id);
@@ -225,6 +231,8 @@ test_batch(void **state)
 	assert_int_equal(r.step, STEP_STATUS);
 	/* all over: no wait is written */
 	w[0].first_ms = w[1].first_ms = NOW - GIVE_UP;
+	for (size_t i = 0; i < 2; i++)
+		(void)become_ours(s->store, w[i].id);
 	attempt_failed(&s->relay, all, 3, STEP_STATUS, &plain_failure, NULL);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(site_row(s, w[i].id).state, STATE_REFUSED);

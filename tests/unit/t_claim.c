@@ -21,8 +21,8 @@ test_first_only(void **state)
 	assert_int_equal(claim_due(w), 0);
 	assert_string_equal(look(w, "SELECT id, next_ms - 1773759162000,"
 	    " owner <> 0, lease, hold FROM message"),
-	    "1|0|1|5200000|0|\n2|null|0|0|0|\n3|null|0|0|0|\n"
-	    "4|0|1|5200000|0|\n5|null|0|0|0|\n");
+	    "1|0|1|0|0|\n2|null|0|0|0|\n3|null|0|0|0|\n"
+	    "4|0|1|0|0|\n5|null|0|0|0|\n");
 }
 
 /* A chat is one of a line of a connector of a portal. */
@@ -76,7 +76,7 @@ test_next(void **state)
 	assert_int_equal(claim_by(w, other, NULL), 0);
 	assert_string_equal(look(w, "SELECT lease, owner = (SELECT owner FROM"
 	    " message WHERE id = 5), next_ms, hold FROM message WHERE id = 2"),
-	    "5201000|1|1773759162000|0|\n");
+	    "0|1|1773759162000|0|\n");
 	/* where no status is wanted, too */
 	work = work_of(w, 2);
 	assert_int_equal(store_done(w->store, &work, "[]", &next,
@@ -204,12 +204,13 @@ test_equal_ids(void **state)
 	assert_int_equal(claim_due(w), 6);
 }
 
-/* An end that comes twice, after the lease, starts the next but once. */
+/* Who does not have it, or has it no more, ends nothing and starts nothing. */
 static void
 test_late_end(void **state)
 {
 	struct world *w = *state;
 	struct store *other = store_of(w, 1000, true);
+	struct problem p = { 0 };
 	struct work late;
 	int64_t next = -1;
 
@@ -217,11 +218,13 @@ test_late_end(void **state)
 	(void)take_in(w, "A", 2);
 	(void)take_in(w, "A", 3);
 	late = work_of(w, 1);
-	w->mono_ms += LEASE;
-	assert_int_equal(claim_by(w, other, NULL), 1);
+	assert_int_equal(store_delivered(other, &late, "[]", &next, NULL,
+	    NULL, &p), ERR_LOST);
+	assert_int_equal(next, 0);
+	assert_int_equal(late.state, STATE_RECEIVED);
 	assert_int_equal(deliver(w, 1), 2);
 	assert_int_equal(store_delivered(other, &late, "[]", &next, NULL,
-	    NULL, &w->problem), ERR_OK);
+	    NULL, &p), ERR_LOST);
 	assert_int_equal(next, 0);
 	assert_string_equal(look(w, "SELECT state, ids FROM message WHERE"
 	    " id = 1"), "2|[\"x\"]|\n");

@@ -101,7 +101,7 @@ test_absent(void **state)
 	assert_int_equal(work.body_len, 0);
 	assert_int_equal(work.first_ms, 0);
 	assert_int_equal(store_load(w->store, 99, &w->arena, &work, &p),
-	    ERR_DISK);
+	    ERR_LOST);
 }
 
 /* No room for the texts: an error, nothing is claimed, and no nonsense. */

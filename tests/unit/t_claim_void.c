@@ -1,6 +1,5 @@
 /*
- * When a claim is void: its process is gone, its lease is over, or its lease
- * is longer than any lease can be.
+ * When a claim is void: its process is gone, or stands still for too long.
  *
  * Run by make check.
  */
@@ -128,39 +127,83 @@ test_arrival_after_death(void **state)
 	assert_int_equal(deliver(w, 6), 3);
 }
 
-/* The lease is the end of a living one's claim, and not a moment before. */
+/* Looks a second apart, until they have seen so many claims. */
+static int
+looks_until(struct world *w, int claims, int at_most)
+{
+	int n = 0;
+
+	while (claims > 0 && n++ < at_most) {
+		claims -= claim_due(w) != 0;
+		w->mono_ms += 1000;
+	}
+	return n;
+}
+
+/* One that was stopped has its claims until nobody can believe in it. */
 static void
-test_lease(void **state)
+test_stopped(void **state)
 {
 	struct world *w = *state;
+	struct problem p = { 0 };
 	pid_t pid = owner_start(w);
+	struct work work = { .id = 1 }, *one = &work;
+	size_t n = 1;
+	int status;
 
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	w->now_ms += (int64_t)365 * 86400 * 1000;	/* not its clock */
-	w->mono_ms += LEASE - 1;
 	assert_int_equal(claim_due(w), 0);
-	w->mono_ms += 1;
-	assert_int_equal(claim_due(w), 1);
-	assert_int_equal(claim_due(w), 3);
+	/* who looks seldom has not seen it stand still for all that time */
+	w->mono_ms += 29000;
 	assert_int_equal(claim_due(w), 0);
+	w->mono_ms += 1000;
+	assert_in_range(looks_until(w, 2, 60), 25, 31);
+	assert_int_equal(claim_due(w), 0);
+	/* ours now: it is told so, and its end frees nothing */
+	assert_int_equal(store_still_ours(w->store, &one, &n, &p), ERR_OK);
+	assert_int_equal(n, 1);
 	owner_kill(pid);
-	/* ours now, so his end frees nothing */
 	assert_int_equal(claim_due(w), 0);
 }
 
-/* As after a reboot: the monotonic clock began anew. */
+/* One that goes on keeps them for as long as it does. */
 static void
-test_lease_too_long(void **state)
+test_goes_on(void **state)
 {
 	struct world *w = *state;
-	pid_t pid = owner_start(w);
+	struct store *other = store_of(w, 5000, true);
+	struct problem p = { 0 };
+	struct work work, *one = &work;
+	size_t n = 1;
 
+	(void)take_opts_in(w, other, "107", "A", 1, 0);
+	for (int i = 0; i < 100; i++) {
+		owner_beat(other->owner, false);
+		assert_int_equal(claim_due(w), 0);
+		w->mono_ms += 1000;
+	}
+	work = work_of(w, 1);
+	work.claimed_ms = 0;
+	assert_int_equal(store_still_ours(w->store, &one, &n, &p), ERR_LOST);
+	assert_int_equal(n, 0);
+	n = 1;
+	p = (struct problem){ 0 };
+	assert_int_equal(store_still_ours(other, &one, &n, &p), ERR_OK);
+	assert_int_equal(n, 1);
+	store_close(other);
+}
+
+/* However long this process is at it: it does not take from itself. */
+static void
+test_own(void **state)
+{
+	struct world *w = *state;
+
+	(void)take_in(w, "A", 1);
+	w->mono_ms += 1000 * LEASE;
 	assert_int_equal(claim_due(w), 0);
-	w->mono_ms -= 1;
-	assert_int_equal(claim_due(w), 1);
-	w->mono_ms = 0;
-	assert_int_equal(claim_due(w), 1);
-	assert_int_equal(claim_due(w), 3);
-	owner_kill(pid);
 }
 
 /* A call and the next of a chat leave alone what a living one has. */
@@ -168,7 +211,7 @@ static void
 test_living(void **state)
 {
 	struct world *w = *state;
-	struct store *other = store_of(w, 5000, true);
+	struct store *other = store_of(w, 5000, true), *mine = w->store;
 	const struct line line = { "bac1cd5c8940947a75e0d71b1a84e348",
 		"myconnector", 107, "portal" };
 	struct call call;
@@ -176,7 +219,9 @@ test_living(void **state)
 	(void)take_opts_in(w, other, "107", "A", 1, 0);
 	(void)take_opts_in(w, other, "107", "A", 2, 0);
 	(void)take_opts_in(w, other, "107", "B", 3, 0);
+	w->store = other;
 	(void)deliver(w, 3);
+	w->store = mine;
 	w->now_ms += 1000;
 	assert_int_equal(claim_by(w, other, NULL), 3);
 	call_init(&call);
@@ -203,8 +248,9 @@ main(void)
 		WORLD_TEST(test_exited),
 		WORLD_TEST(test_closed),
 		WORLD_TEST(test_arrival_after_death),
-		WORLD_TEST(test_lease),
-		WORLD_TEST(test_lease_too_long),
+		WORLD_TEST(test_stopped),
+		WORLD_TEST(test_goes_on),
+		WORLD_TEST(test_own),
 		WORLD_TEST(test_living),
 	};
 

@@ -215,6 +215,7 @@ test_hold_portal(void **state)
 	for (int64_t i = 1; i <= 6; i++)
 		postpone(w, i, 0, i == 4 ? HOLD_PARKED : HOLD_NONE);
 	work = work_of(w, 1);
+	(void)become_ours(w->store, 1);
 	assert_int_equal(store_hold(w->store, &work, w->now_ms + 1000,
 	    &w->problem), ERR_OK);
 	/* 4 is parked, 5 of another portal, 6 is not delivered */
@@ -222,9 +223,11 @@ test_hold_portal(void **state)
 	    " FROM message"), "1|1000|1|\n2|1000|1|\n3|1000|1|\n4|0|2|\n"
 	    "5|0|0|\n6|0|0|\n");
 	/* held for longer, never for less */
+	(void)become_ours(w->store, 1);
 	assert_int_equal(store_hold(w->store, &work, w->now_ms + 2000,
 	    &w->problem), ERR_OK);
 	work = work_of(w, 2);
+	(void)become_ours(w->store, 2);
 	assert_int_equal(store_hold(w->store, &work, w->now_ms + 500,
 	    &w->problem), ERR_OK);
 	assert_int_equal(column(w, "next_ms - 1773759162000", 1), 2000);

@@ -23,6 +23,7 @@ put_back(struct site *s, struct work *w, int64_t in_ms, enum hold hold)
 {
 	struct work *one = w;
 
+	(void)become_ours(s->store, w->id);
 	assert_int_equal(store_postponed(s->store, &one, 1,
 	    clock_wall(&s->clock) + in_ms, hold, "later", &s->problem),
 	    ERR_OK);

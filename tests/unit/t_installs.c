@@ -108,10 +108,10 @@ test_due(void **state)
 	again(w, a, 0);
 	assert_int_equal(due(w), a);
 	/* a wait beyond an hour is a clock that jumped */
-	again(w, a, INSTALL_MS);
-	assert_int_equal(due(w), 0);
 	again(w, a, INSTALL_MS + 1);
 	assert_int_equal(due(w), a);
+	again(w, a, INSTALL_MS);
+	assert_int_equal(due(w), 0);
 }
 
 /* At most a hundred; what is kept already may come again. */
@@ -206,8 +206,6 @@ test_claims(void **state)
 	w->mono_ms += LEASE - 1;
 	assert_int_equal(due(w), 0);
 	w->mono_ms += 1;
-	assert_int_equal(due(w), id);
-	w->mono_ms -= 1;
 	assert_int_equal(due(w), id);
 }
 

@@ -13,18 +13,30 @@
 
 enum move { DELIVERED, ACKNOWLEDGED, REFUSED, POSTPONED, MOVES };
 
+/* A move that changes nothing says so. */
+static enum err
+try_move(struct world *w, struct store *s, enum move what, int64_t id)
+{
+	struct work work = work_of(w, id), *all = &work;
+	struct problem p = { 0 };
+	int64_t next;
+
+	(void)become_ours(w->store, id);
+	if (what == DELIVERED)
+		return store_delivered(s, &work, "[\"x\"]", &next, NULL, NULL,
+		    &p);
+	if (what == ACKNOWLEDGED)
+		return acknowledge_all(s, &all, 1, &p);
+	if (what == REFUSED)
+		return store_refused(s, &work, STEP_STATUS, "no", &next, &p);
+	return store_postponed(s, &all, 1, w->now_ms + 1000, HOLD_NONE,
+	    "later", &p);
+}
+
 static void
 move(struct world *w, enum move what, int64_t id)
 {
-	if (what == DELIVERED)
-		(void)deliver(w, id);
-	else if (what == ACKNOWLEDGED)
-		acknowledge(w, id);
-	else if (what == REFUSED)
-		(void)refuse(w, id, STEP_STATUS, "no");
-	else
-		postpone(w, id, 1000, HOLD_NONE);
-	assert_int_equal(w->problem.err, ERR_OK);
+	assert_int_equal(try_move(w, w->store, what, id), ERR_OK);
 }
 
 static void
@@ -80,6 +92,7 @@ test_transitions(void **state)
 		[STATE_DELIVERED] = { false, true, true, true },
 	};
 	struct world *w = *state;
+	struct store *other = store_of(w, 1000, true);
 	int64_t n = 0;
 
 	for (int from = STATE_RECEIVED; from <= STATE_REFUSED; from++) {
@@ -96,10 +109,15 @@ test_transitions(void **state)
 				move(w, ACKNOWLEDGED, id);
 			(void)snprintf(sql, sizeof(sql), "SELECT * FROM"
 			    " message WHERE id = %" PRId64, id);
+			(void)become_ours(w->store, id);
 			(void)snprintf(before, sizeof(before), "%s",
 			    look(w, sql));
 			w->now_ms++;
-			move(w, (enum move)what, id);
+			/* another process has nothing to say */
+			assert_int_equal(try_move(w, other, (enum move)what,
+			    id), ERR_LOST);
+			assert_int_equal(try_move(w, w->store, (enum move)what,
+			    id), changes[from][what] ? ERR_OK : ERR_LOST);
 			assert_int_equal(strcmp(look(w, sql), before) != 0,
 			    changes[from][what]);
 			(void)snprintf(sql, sizeof(sql), "SELECT state FROM"
@@ -108,6 +126,7 @@ test_transitions(void **state)
 			    after[from][what][0]);
 		}
 	}
+	store_close(other);
 }
 
 static void
@@ -137,7 +156,8 @@ test_others_stay(void **state)
 	for (int64_t i = 0; i < 3; i++)
 		ids[i] = take_message(w, ADD, i + 1, "b").id;
 	for (int what = 0; what < MOVES; what++)
-		move(w, (enum move)what, 999);
+		assert_int_equal(try_move(w, w->store, (enum move)what, 999),
+		    ERR_LOST);
 	assert_string_equal(look(w, "SELECT state, reason FROM message"),
 	    "1|null|\n1|null|\n1|null|\n");
 	move(w, DELIVERED, ids[0]);
@@ -192,7 +212,7 @@ test_acknowledged_together(void **state)
 		all[i] = &work[i];
 	}
 	assert_int_equal(acknowledge_all(w->store, all, 5, &w->problem),
-	    ERR_OK);
+	    ERR_LOST);
 	assert_string_equal(look(w, "SELECT state, body FROM message"),
 	    "3|null|\n3|null|\n1|b|\n3|null|\n");
 }
@@ -283,6 +303,7 @@ test_failure(void **state)
 
 		move(w, DELIVERED, id);
 		work[i] = work_of(w, id);
+		(void)become_ours(w->store, id);
 	}
 	db = outside(w);
 	outside_run(db, "CREATE TRIGGER t BEFORE UPDATE ON message WHEN"

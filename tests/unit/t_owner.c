@@ -37,17 +37,17 @@ test_numbers(void **state)
 	}
 	for (size_t i = 0; i < COUNT(o); i++)
 		for (size_t k = 0; k < COUNT(o); k++)
-			assert_true(owner_lives(o[i], owner_number(o[k])));
+			assert_true(owner_lives(o[i], owner_number(o[k]), 0));
 	for (size_t i = 1; i < COUNT(o); i++) {
 		int64_t number = owner_number(o[i]);
 
 		owner_close(o[i]);
-		assert_false(owner_lives(o[0], number));
+		assert_false(owner_lives(o[0], number, 0));
 	}
-	assert_true(owner_lives(o[0], owner_number(o[0])));
-	assert_false(owner_lives(o[0], 12345));
+	assert_true(owner_lives(o[0], owner_number(o[0]), 0));
+	assert_false(owner_lives(o[0], 12345, 0));
 	/* what cannot be asked is taken for alive */
-	assert_true(owner_lives(o[0], -12345));
+	assert_true(owner_lives(o[0], -12345, 0));
 	owner_close(o[0]);
 	owner_close(NULL);
 }
@@ -92,11 +92,11 @@ test_processes(void **state)
 		assert_int_equal(read(fd[0], &number, sizeof(number)),
 		    sizeof(number));
 		(void)close(fd[0]);
-		assert_true(owner_lives(o, number));
+		assert_true(owner_lives(o, number, 0));
 		assert_false(owner_begin_scan(o));
 		assert_int_equal(kill(pid, ends[i]), 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_false(owner_lives(o, number));
+		assert_false(owner_lives(o, number, 0));
 		assert_true(owner_begin_scan(o));
 		owner_end_scan(o);
 	}
@@ -149,7 +149,7 @@ test_scan(void **state)
 	owner_close(b);
 	assert_true(owner_begin_scan(a));
 	/* the scan is no number */
-	assert_true(owner_lives(a, owner_number(a)));
+	assert_true(owner_lives(a, owner_number(a), 0));
 	owner_close(a);
 }
 

@@ -172,6 +172,7 @@ test_forgotten(void **state)
 	(void)take_in(w, "A", 1);
 	(void)deliver(w, 1);
 	work = work_of(w, 1);
+	(void)become_ours(w->store, 1);
 	assert_int_equal(store_call_end(w->store, &call, &end, NULL, NULL,
 	    &w->problem), ERR_OK);
 	for (size_t i = 0; i < COUNT(members); i++) {
@@ -248,8 +249,23 @@ test_refresh_void(void **state)
 	assert_int_equal(begin(w, w->store, "access"), REFRESH_BUSY);
 	w->mono_ms += 1;
 	assert_int_equal(begin(w, w->store, "access"), REFRESH_YOURS);
-	w->mono_ms -= 1;
+}
+
+/* Who has lost the right to refresh cannot say that it was in vain. */
+static void
+test_reject_of_a_loser(void **state)
+{
+	struct world *w = *state;
+	struct store *other = store_of(w, 1000, true);
+
+	save(w, MEMBER, "access");
 	assert_int_equal(begin(w, w->store, "access"), REFRESH_YOURS);
+	assert_int_equal(store_portal_rejected(other, MEMBER, "over",
+	    &w->problem), ERR_OK);
+	assert_int_equal(store_refresh_end(other, MEMBER, &w->problem),
+	    ERR_OK);
+	assert_int_equal(begin(w, other, "access"), REFRESH_BUSY);
+	store_close(other);
 }
 
 /* New tokens: what was parked for the want of them is due now. */
@@ -309,7 +325,7 @@ test_each(void **state)
 	save(w, "c", "three");
 	save(w, "a", "one");
 	save(w, "b", "two");
-	assert_int_equal(store_portal_rejected(w->store, "b", "over",
+	assert_int_equal(reject_portal(w->store, "b", "two", "over",
 	    &w->problem), ERR_OK);
 	for (int i = 0; i < 3; i++) {
 		struct list l = { .stop_at = i };
@@ -356,6 +372,7 @@ main(void)
 		WORLD_TEST(test_forgotten),
 		WORLD_TEST(test_refresh),
 		WORLD_TEST(test_refresh_void),
+		WORLD_TEST(test_reject_of_a_loser),
 		WORLD_TEST(test_unparked),
 		WORLD_TEST(test_each),
 		WORLD_TEST(test_failure),

@@ -25,6 +25,7 @@ due_message(struct site *s, int64_t id)
 
 	(void)snprintf(chat, sizeof(chat), "c%lld", (long long)id);
 	w = site_message(s, DELETE, id, chat, NULL);
+	(void)become_ours(s->store, w.id);
 	assert_int_equal(store_postponed(s->store, &one, 1,
 	    clock_wall(&s->clock) - 1, HOLD_NONE, "later", &s->problem),
 	    ERR_OK);
@@ -118,6 +119,7 @@ test_one_hangs(void **state)
 	for (int i = 1; i <= 20; i++) {
 		struct work w = site_delivered(s, i, NULL), *one = &w;
 
+		(void)become_ours(s->store, w.id);
 		assert_int_equal(store_postponed(s->store, &one, 1,
 		    clock_wall(&s->clock) - 1, HOLD_NONE, "x", &s->problem),
 		    ERR_OK);

@@ -112,7 +112,7 @@ test_batch_rejected_pair(void **state)
 	    site_delivered(s, 2, "access-b") };
 
 	site_install(s, "1");
-	assert_int_equal(store_portal_rejected(s->store, MEMBER, "gone",
+	assert_int_equal(reject_portal(s->store, MEMBER, "access-1", "gone",
 	    &s->problem), ERR_OK);
 	SCRIPT(s, rest, ACCEPTED);
 	assert_true(told(s, w, 2).acknowledged);

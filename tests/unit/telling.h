@@ -41,6 +41,8 @@ site_call(struct site *s, struct work *w, size_t n, struct call *c)
 	assert_true(c->work != NULL && n <= CALL_MAX);
 	for (size_t i = 0; i < n; i++)
 		c->work[i] = &w[i];
+	for (size_t i = 0; i < n; i++)
+		(void)become_ours(s->store, w[i].id);
 	assert_int_equal(store_portal(s->store, MEMBER, &c->arena,
 	    &c->portal, &c->installed, &s->problem), ERR_OK);
 }
