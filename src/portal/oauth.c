@@ -33,7 +33,7 @@ may_have_secret(const struct config *c, const char *endpoint, struct url *url)
 	    (!url->https && !c->app.insecure_http))
 		return false;
 	for (size_t i = 0; i < list->n; i++)
-		if (url_host_matches(url->host, list->item[i]))
+		if (url_is_at(url, list->item[i]))
 			return true;
 	return false;
 }
@@ -197,8 +197,7 @@ oauth_refresh(const struct env *env, const char *server_endpoint,
 	buf_init(&body, BODY_MAX);
 	if (!may_have_secret(env->config, server_endpoint, &url))
 		(void)snprintf(out->reason, sizeof(out->reason),
-		    "the host of server_endpoint is none of "
-		    "app.oauth_servers");
+		    "server_endpoint is none of app.oauth_servers");
 	else if (render(env, refresh_token, &body) != ERR_OK)
 		(void)snprintf(out->reason, sizeof(out->reason),
 		    "the refresh token is too long");

@@ -28,8 +28,8 @@ struct oauth {
 };
 
 /*
- * Whether our client_secret may go to the host of that server_endpoint
- * (app.oauth_servers; https unless app.insecure_http).
+ * Whether our client_secret may go to that server_endpoint: its host and port
+ * are in app.oauth_servers, and it is https, unless app.insecure_http.
  */
 bool oauth_is_trusted(const struct config *, const char *server_endpoint);
 

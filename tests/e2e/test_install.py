@@ -89,6 +89,24 @@ def test_the_secret_goes_to_known_hosts_only(server, portals, host):
     assert portal.calls == [] and attacker.calls == []
 
 
+def test_the_secret_goes_to_named_ports_only(start, portals):
+    """HOST is the scheme's own port, HOST:PORT that one."""
+    portal, other = portals(), portals()
+    for servers, answers in (
+            (["127.0.0.1"], [403, 403]),
+            ([f"127.0.0.1:{other.port}", "127.0.0.1"], [403, 200])):
+        server = start("fcgi", app={**APP, **UNKNOWN,
+                                    "oauth_servers": servers})
+        assert [post(server, install(p)).status
+                for p in (portal, other)] == answers
+    assert portal.calls == [] and len(other.refreshes) == 1
+    done = server.site.ctl("check")
+    assert f"oauth_servers = 127.0.0.1:{other.port} 127.0.0.1\n" in \
+        done.stdout, done
+    server.site.write_config({"app": {"oauth_servers": ["127.0.0.1:0"]}})
+    assert server.site.ctl("check").returncode != 0
+
+
 def test_replayed(server, portals):
     portal = portals()
     value = install(portal)

@@ -199,7 +199,7 @@ site_store(struct site *s)
 
 #define SITE_APP "[app]\nclient_id = local.1\nclient_secret = " \
 	CLIENT_SECRET "\ninsecure_http = yes\nportals = 127.0.0.1 " \
-	"localhost\noauth_servers = 127.0.0.1\n"
+	"localhost\noauth_servers = 127.0.0.1:%d\n"
 #define SITE_REST "[channel]\nurl = null:\n[portal]\ntimeout = 5\n"
 
 /* Opens a site with that configuration; `%d` in it is the peer's port. */
@@ -224,7 +224,8 @@ site_open(const char *format)
 	    "http://localhost:%d/rest/", s->peer->port);
 	(void)snprintf(s->server, sizeof(s->server),
 	    "http://127.0.0.1:%d/", s->peer->port);
-	(void)snprintf(text, sizeof(text), format, s->peer->port);
+	(void)snprintf(text, sizeof(text), format, s->peer->port,
+	    s->peer->port, s->peer->port);
 	s->config = load_file(write_file("conf", text));
 	s->clock = (struct clock){ site_wall, site_mono, s };
 	s->store = site_store(s);

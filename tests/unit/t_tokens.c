@@ -162,16 +162,17 @@ static void
 test_server_endpoint(void **state)
 {
 	static const char *const servers[] = { "http://evil.org/",
-		"https://user@127.0.0.1/", "undefined" };
+		"https://user@127.0.0.1/", "undefined",
+		"http://127.0.0.1:1/", "http://127.0.0.1/" };
 	struct site *s = *state;
 	struct portal p;
-	char text[512], token[16];
+	char text[512], token[16], another[100];
 	bool found;
 
 	site_install(s, "0");
+	(void)snprintf(another, sizeof(another), "%srest/", s->server);
 	for (size_t i = 0; i < COUNT(servers) + 1; i++) {
-		const char *server = i < COUNT(servers) ? servers[i] :
-		    "http://127.0.0.1:1/";
+		const char *server = i < COUNT(servers) ? servers[i] : another;
 
 		(void)snprintf(text, sizeof(text), "{\"access_token\":"
 		    "\"access-%zu\",\"refresh_token\":\"rtoken-x\","
