@@ -8,6 +8,7 @@
 
 #include "portal/trust.h"
 #include "relay/late.h"
+#include "relay/proofs.h"
 #include "relay/ready.h"
 #include "relay/waiting.h"
 
@@ -85,6 +86,8 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 	if (e == ERR_OK && waiting_new(&s->waiting, s->store,
 	    &clock_system) != ERR_OK)
 		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e == ERR_OK && proofs_new(&s->proofs, &s->relay.env) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	s->relay = (struct relay){
 		.env = {
 			.config = s->config,
@@ -97,6 +100,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 		.late = s->late,
 		.waiting = s->waiting,
 		.ready = s->ready,
+		.proofs = s->proofs,
 		.one_shot = o->one_shot,
 	};
 	return e;
@@ -105,6 +109,7 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 void
 setup_free(struct setup *s)
 {
+	proofs_free(s->proofs);
 	waiting_free(s->waiting);
 	ready_free(s->ready);
 	late_free(s->late);

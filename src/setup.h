@@ -15,6 +15,7 @@ struct setup {
 	struct late *late;
 	struct waiting *waiting;
 	struct ready *ready;
+	struct proofs *proofs;
 	struct relay relay;
 };
 

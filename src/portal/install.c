@@ -1,21 +1,22 @@
 /*
  * Installation of the application on a portal, proven before it counts.
  *
- * Called by the relay for ONAPPINSTALL and by the retry.  Owns nothing.
- * Anybody can post an installation; only our client_secret can make the
- * OAuth server say whose refresh token came along.
+ * Called by relay/proofs.c.  Owns nothing.  Anybody can post an installation;
+ * only our client_secret can make the OAuth server say whose refresh token
+ * came along.
  */
 #include "portal/install.h"
 
 #include "codec/digest.h"
-#include "portal/oauth.h"
-#include "portal/tokens.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define ARENA_MAX ((size_t)1024 * 1024)
 #define AGAIN_S 30		/* or retry.longest, if that is less */
+#define SAVE_TRIES 20		/* of a pair that is lost if it cannot be */
+#define SAVE_MS 250		/* stored, and the pause between two */
 
 static enum err
 deny(struct problem *p, const char *field, const char *why)
@@ -73,6 +74,58 @@ is_known(const struct env *env, const struct event *ev, bool *known,
 	return e;
 }
 
+enum err
+install_check(const struct env *env, const struct event *ev, bool *known,
+    struct problem *p)
+{
+	enum err e = check(env, ev, p);
+
+	*known = false;
+	return e == ERR_OK ? is_known(env, ev, known, p) : e;
+}
+
+struct install
+install_of(const struct event *ev)
+{
+	return (struct install){
+		.member_id = ev->member_id,
+		.application_token = ev->application_token,
+		.endpoint = ev->client_endpoint,
+		.server_endpoint = ev->server_endpoint,
+		.access_token = ev->access_token != NULL ?
+		    ev->access_token : "",
+		.refresh_token = ev->refresh_token,
+		.ts = ev->ts,
+	};
+}
+
+bool
+install_copy(struct install *in, struct arena *a)
+{
+	const char **texts[] = { &in->member_id, &in->application_token,
+		&in->endpoint, &in->server_endpoint, &in->access_token,
+		&in->refresh_token };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		*texts[i] = arena_dup(a, *texts[i], strlen(*texts[i]));
+		if (*texts[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+put_off(const struct env *env, const struct install *in)
+{
+	int64_t longest = env->config->retry.longest;
+	int64_t wait_s = longest < AGAIN_S ? longest : AGAIN_S;
+	struct problem p = { 0 };
+
+	if (in->id != 0)
+		(void)store_install_again(env->store, in->id,
+		    clock_wall(env->clock) + wait_s * 1000, &p);
+}
+
 static enum install_end
 refuse(const struct env *env, const struct install *in, const char *why)
 {
@@ -85,9 +138,29 @@ refuse(const struct env *env, const struct install *in, const char *why)
 	return INSTALL_DENIED;
 }
 
+/* The old pair is spent: a store that is away for a moment is asked again. */
+static enum err
+save(const struct env *env, const struct portal *portal,
+    struct patience *patience, struct problem *p)
+{
+	const struct timespec pause = { 0, SAVE_MS * 1000000L };
+	enum err e = ERR_DISK;
+
+	for (int i = 0; e != ERR_OK && i < SAVE_TRIES; i++) {
+		if (i != 0)
+			(void)nanosleep(&pause, NULL);
+		if (!patience->over && deadline_left(&patience->until) == 0)
+			patience_end(patience);
+		*p = (struct problem){ 0 };
+		e = store_portal_save(env->store, portal, p);
+	}
+	return e;
+}
+
 static enum install_end
 accept_it(const struct env *env, const struct install *in,
-    const struct oauth *o)
+    const struct oauth *o, struct patience *patience,
+    char why[OAUTH_REASON_MAX])
 {
 	const struct portal portal = {
 		.member_id = in->member_id,
@@ -101,115 +174,39 @@ accept_it(const struct env *env, const struct install *in,
 	};
 	struct problem p = { 0 };
 
-	if (tokens_save(env, &portal, &p) != ERR_OK) {
-		log_error(env->log, "tokens-lost", F_STR("member_id",
-		    in->member_id), F_STR("reason", p.text));
-		return INSTALL_LATER;
+	if (save(env, &portal, patience, &p) == ERR_OK) {
+		log_info(env->log, "installed", F_STR("member_id",
+		    in->member_id));
+		return INSTALL_DONE;
 	}
-	log_info(env->log, "installed", F_STR("member_id", in->member_id));
-	if (in->id != 0)
-		(void)store_install_done(env->store, in->id, &p);
-	return INSTALL_DONE;
+	log_error(env->log, "tokens-lost", F_STR("member_id", in->member_id),
+	    F_STR("reason", p.text));
+	(void)snprintf(why, OAUTH_REASON_MAX, "%.*s", OAUTH_REASON_MAX - 1,
+	    p.text);
+	put_off(env, in);
+	return INSTALL_LATER;
 }
 
-static enum install_end
-prove(const struct env *env, const struct install *in, struct arena *a,
-    struct patience *patience, char *why, size_t size)
+enum install_end
+install_prove(const struct env *env, const struct install *in,
+    struct arena *a, struct patience *patience, char why[OAUTH_REASON_MAX])
 {
-	int64_t longest = env->config->retry.longest;
-	int64_t wait_s = longest < AGAIN_S ? longest : AGAIN_S;
-	struct problem p = { 0 };
 	struct oauth o;
 
 	oauth_refresh(env, in->server_endpoint, in->refresh_token, a,
 	    patience, &o);
-	(void)snprintf(why, size, "%s", o.reason);
+	(void)snprintf(why, OAUTH_REASON_MAX, "%s", o.reason);
 	if (o.end == OAUTH_OK) {
 		if (strcmp(o.member_id, in->member_id) == 0 &&
 		    strcmp(o.client_endpoint, in->endpoint) == 0)
-			return accept_it(env, in, &o);
-		(void)snprintf(why, size, "the OAuth server names another "
-		    "portal or endpoint than the event");
+			return accept_it(env, in, &o, patience, why);
+		(void)snprintf(why, OAUTH_REASON_MAX, "the OAuth server "
+		    "names another portal or endpoint than the event");
 	}
 	if (o.end != OAUTH_AGAIN)
 		return refuse(env, in, why);
 	log_warning(env->log, "install-postponed", F_STR("member_id",
 	    in->member_id), F_STR("reason", why));
-	if (in->id != 0)
-		(void)store_install_again(env->store, in->id,
-		    clock_wall(env->clock) + wait_s * 1000, &p);
+	put_off(env, in);
 	return INSTALL_LATER;
-}
-
-/*
- * Kept before it is proven: if we must answer before the OAuth server does,
- * the 202 stands for something that survives.
- */
-static enum err
-keep(const struct env *env, const struct event *ev, struct install *in,
-    bool *kept, struct problem *p)
-{
-	*in = (struct install){
-		.member_id = ev->member_id,
-		.application_token = ev->application_token,
-		.endpoint = ev->client_endpoint,
-		.server_endpoint = ev->server_endpoint,
-		.access_token = ev->access_token != NULL ?
-		    ev->access_token : "",
-		.refresh_token = ev->refresh_token,
-		.ts = ev->ts,
-	};
-	/* claimed by us: due for others as soon as this process is gone */
-	return store_install_keep(env->store, in, clock_wall(env->clock),
-	    &in->id, kept, p);
-}
-
-enum err
-install_take(const struct env *env, const struct event *ev,
-    struct patience *patience, enum install_end *end, struct problem *p)
-{
-	struct patience forever = patience_none();
-	char why[OAUTH_REASON_MAX];
-	struct install in;
-	struct arena a;
-	bool known = false, kept = false;
-	enum err e = check(env, ev, p);
-
-	*end = INSTALL_DONE;
-	if (e == ERR_OK)
-		e = is_known(env, ev, &known, p);
-	if (e != ERR_OK || known)
-		return e;
-	e = keep(env, ev, &in, &kept, p);
-	if (e != ERR_OK)
-		return e;
-	arena_init(&a, ARENA_MAX);
-	/* a 202 before its end would stand for nothing if it is not kept */
-	*end = prove(env, &in, &a, kept ? patience : &forever, why,
-	    sizeof(why));
-	arena_free(&a);
-	if (*end == INSTALL_DENIED)
-		return deny(p, "auth.refresh_token", why);
-	if (*end == INSTALL_LATER && !kept)
-		return problem_set(p, ERR_DISK, -1, NULL,
-		    "too many installations wait for their proof");
-	return ERR_OK;
-}
-
-bool
-install_retry(const struct env *env)
-{
-	struct patience patience = patience_none();
-	char why[OAUTH_REASON_MAX];
-	struct problem p = { 0 };
-	struct install in;
-	struct arena a;
-	bool found;
-
-	arena_init(&a, ARENA_MAX);
-	(void)store_install_due(env->store, &a, &in, &found, &p);
-	if (found)
-		(void)prove(env, &in, &a, &patience, why, sizeof(why));
-	arena_free(&a);
-	return found;
 }

@@ -6,7 +6,6 @@
  */
 #include "relay/due.h"
 
-#include "portal/install.h"
 #include "relay/attempt.h"
 #include "relay/journey.h"
 #include "store/destination.h"
@@ -122,9 +121,6 @@ due_try_one(const struct relay *r, bool scan, struct problem *p)
 	struct trying t = { .r = r };
 	enum due end = DUE_NONE;
 
-	/* first: a long queue must not outlive an installation's hour */
-	if (install_retry(&r->env))
-		return DUE_DONE;
 	arena_init(&t.arena, ARENA_MAX);
 	if (claim(&t, scan, p)) {
 		place_of(r, &t.first, t.place);

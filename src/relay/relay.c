@@ -2,12 +2,12 @@
  * What an event is, and who sent it: what is to be done with it.
  *
  * Called by web/handler.c with an event that was read completely.  Owns
- * nothing.  Its messages are trip.c's.
+ * nothing.  Its messages are trip.c's, its installation proofs.c's.
  */
 #include "relay/relay.h"
 
-#include "portal/install.h"
 #include "portal/trust.h"
+#include "relay/proofs.h"
 #include "relay/trip.h"
 #include "store/portals.h"
 
@@ -78,24 +78,6 @@ check_sender(const struct relay *r, struct event *ev, struct problem *p)
 }
 
 static enum err
-take_install(const struct relay *r, const struct event *ev,
-    struct patience *patience, struct outcome *out, struct problem *p)
-{
-	enum install_end end;
-	enum err e;
-
-	/* what the answer says if it must be given before the proof */
-	out->result = "queued";
-	out->reason = "the installation is being proven";
-	e = install_take(&r->env, ev, patience, &end, p);
-	if (e == ERR_OK && end == INSTALL_DONE) {
-		out->result = "installed";
-		out->reason = NULL;
-	}
-	return e;
-}
-
-static enum err
 take_uninstall(const struct relay *r, const struct event *ev,
     struct outcome *out, struct problem *p)
 {
@@ -150,10 +132,8 @@ relay_take(const struct relay *r, struct event *ev, struct sender *sender,
 	enum err e = event_check(ev, &unusable);
 
 	*out = (struct outcome){ .result = NULL };
-	if (ev->kind == EVENT_INSTALL) {
-		e = take_install(r, ev, &sender->patience, out, p);
-		return e == ERR_OK ? finish(sender) : e;
-	}
+	if (ev->kind == EVENT_INSTALL)
+		return proofs_take(r->proofs, ev, sender, out, p);
 	if (e == ERR_OK && ev->kind != EVENT_UNINSTALL &&
 	    no_business(r, ev) == NULL)
 		e = all_bad(ev, &unusable);

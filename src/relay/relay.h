@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct late;
+struct proofs;
 struct ready;
 struct waiting;
 
@@ -21,6 +22,7 @@ struct relay {
 	struct late *late;	/* relay/late.h */
 	struct waiting *waiting;	/* relay/waiting.h */
 	struct ready *ready;	/* relay/ready.h */
+	struct proofs *proofs;	/* relay/proofs.h */
 	bool one_shot;		/* plain CGI: nobody else brings work */
 };
 

@@ -8,7 +8,9 @@
 #include "relay/retry.h"
 
 #include "relay/due.h"
+#include "relay/proofs.h"
 #include "store/admin.h"
+#include "store/portals.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #define IDLE_MS 500		/* between looks when nothing is due */
 #define PURGE_MS 600000		/* between removals of what is long done */
 #define PURGE_ROWS 1000
+#define AWAY_MAX 2		/* proofs that a pass begins in vain */
 
 struct retry {
 	const struct relay *relay;
@@ -109,8 +112,10 @@ work(void *ctx)
 			(void)pthread_cond_signal(&r->wake);
 		else
 			purge(r);
-		if (end == DUE_NONE)
+		if (end == DUE_NONE) {
+			store_refresh_settle(r->relay->env.store);
 			store_tidy(r->relay->env.store);
+		}
 	}
 	/* under the lock to the end: whoever sees zero may free it */
 	(void)pthread_mutex_lock(&r->lock);
@@ -198,6 +203,26 @@ retry_stop(struct retry *r, int64_t ms)
 	return gone;
 }
 
+/*
+ * Installations come last, and some of them in any case: a long queue must not
+ * outlive their hour, nor may they hold it up.  Behind each may be a server
+ * that never answers.
+ */
+static void
+prove(const struct relay *r, struct pass *pass, const struct deadline *until)
+{
+	enum install_end end;
+	int away = 0;
+
+	do {
+		if (!proofs_try_one(r->proofs, &end))
+			return;
+		away += end == INSTALL_LATER;
+		pass->failed += end == INSTALL_LATER;
+		pass->done += end != INSTALL_LATER;
+	} while (away < AWAY_MAX && deadline_left(until) > 0);
+}
+
 enum err
 retry_pass(const struct relay *r, struct pass *pass, struct problem *p)
 {
@@ -213,5 +238,6 @@ retry_pass(const struct relay *r, struct pass *pass, struct problem *p)
 		if (pass->progress != NULL)
 			pass->progress(pass->ctx, pass);
 	}
+	prove(r, pass, &until);
 	return p->err;
 }

@@ -122,28 +122,58 @@ unpark(struct store *s, const char *member_id)
 }
 
 static bool
+unpark_changed(struct store *s, const struct portal *p)
+{
+	return sqlite_changes(s->db) == 0 || unpark(s, p->member_id);
+}
+
+/* Its kept installations up to this one: nobody need prove them. */
+static bool
+settle_installs(struct store *s, const struct portal *p)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "DELETE FROM install WHERE member_id = ?1 AND ts <= ?2");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, p->member_id);
+	bind_int(st, 2, p->ts);
+	return sqlite_done(s->db, st);
+}
+
+static bool
+put(struct store *s, const struct portal *p)
+{
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "INSERT INTO portal(member_id, application_token,"
+	    " endpoint, server_endpoint, access_token, refresh_token,"
+	    " expires_ms, ts, changed_ms)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+	    " ON CONFLICT(member_id) DO UPDATE SET application_token = ?2,"
+	    " endpoint = ?3, server_endpoint = ?4, access_token = ?5,"
+	    " refresh_token = ?6, expires_ms = ?7, ts = ?8, changed_ms = ?9,"
+	    " rejected = NULL, owner = 0, lease = 0 WHERE ts <= ?8");
+
+	if (st == NULL)
+		return false;
+	bind_text(st, 1, p->member_id);
+	bind_text(st, 2, p->application_token);
+	bind_text(st, 3, p->endpoint);
+	bind_text(st, 4, p->server_endpoint);
+	bind_text(st, 5, p->access_token);
+	bind_text(st, 6, p->refresh_token);
+	bind_int(st, 7, p->expires_ms);
+	bind_int(st, 8, p->ts);
+	bind_int(st, 9, store_now(s));
+	return sqlite_done(s->db, st) && unpark_changed(s, p);
+}
+
+static bool
 save(struct store *s, void *ctx)
 {
 	const struct portal *p = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db,
-	    "INSERT OR REPLACE INTO portal(member_id, application_token,"
-	    " endpoint, server_endpoint, access_token, refresh_token,"
-	    " expires_ms, ts, changed_ms)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-	bool ok = st != NULL;
+	bool ok = put(s, p) && settle_installs(s, p);
 
-	if (ok) {
-		bind_text(st, 1, p->member_id);
-		bind_text(st, 2, p->application_token);
-		bind_text(st, 3, p->endpoint);
-		bind_text(st, 4, p->server_endpoint);
-		bind_text(st, 5, p->access_token);
-		bind_text(st, 6, p->refresh_token);
-		bind_int(st, 7, p->expires_ms);
-		bind_int(st, 8, p->ts);
-		bind_int(st, 9, store_now(s));
-		ok = sqlite_done(s->db, st) && unpark(s, p->member_id);
-	}
 	fault_point("tokens-before-commit");
 	return ok;
 }
@@ -154,6 +184,48 @@ store_portal_save(struct store *s, const struct portal *portal,
 {
 	struct portal copy = *portal;
 	enum err e = store_transact(s, save, &copy, p);
+
+	fault_point("tokens-after-commit");
+	return e;
+}
+
+struct renewal {
+	struct portal portal;
+	const char *spent;
+};
+
+static bool
+renew(struct store *s, void *ctx)
+{
+	const struct renewal *r = ctx;
+	const struct portal *p = &r->portal;
+	sqlite3_stmt *st = sqlite_stmt(s->db,
+	    "UPDATE portal SET server_endpoint = ?3, access_token = ?4,"
+	    " refresh_token = ?5, expires_ms = ?6, changed_ms = ?7,"
+	    " rejected = NULL, owner = 0, lease = 0"
+	    " WHERE member_id = ?1 AND refresh_token = ?2");
+	bool ok = st != NULL;
+
+	if (ok) {
+		bind_text(st, 1, p->member_id);
+		bind_text(st, 2, r->spent);
+		bind_text(st, 3, p->server_endpoint);
+		bind_text(st, 4, p->access_token);
+		bind_text(st, 5, p->refresh_token);
+		bind_int(st, 6, p->expires_ms);
+		bind_int(st, 7, store_now(s));
+		ok = sqlite_done(s->db, st) && unpark_changed(s, p);
+	}
+	fault_point("tokens-before-commit");
+	return ok;
+}
+
+enum err
+store_portal_renew(struct store *s, const struct portal *portal,
+    const char *spent, struct problem *p)
+{
+	struct renewal r = { *portal, spent };
+	enum err e = store_transact(s, renew, &r, p);
 
 	fault_point("tokens-after-commit");
 	return e;
@@ -225,72 +297,6 @@ store_portal_forget(struct store *s, const char *member_id,
 	struct change c = { member_id, NULL };
 
 	return store_transact(s, forget, &c, p);
-}
-
-static bool
-end_refresh(struct store *s, void *ctx)
-{
-	return change(s, ctx, "UPDATE portal SET owner = 0, lease = 0"
-	    " WHERE member_id = ?1");
-}
-
-enum err
-store_refresh_end(struct store *s, const char *member_id, struct problem *p)
-{
-	struct change c = { member_id, NULL };
-
-	return store_transact(s, end_refresh, &c, p);
-}
-
-struct asking {
-	const char *member_id;
-	const char *failed;
-	enum refresh answer;
-};
-
-static bool
-begin_refresh(struct store *s, void *ctx)
-{
-	struct asking *a = ctx;
-	sqlite3_stmt *st = sqlite_stmt(s->db, "SELECT CASE"
-	    " WHEN rejected IS NOT NULL OR refresh_token = '' THEN ?3"
-	    " WHEN access_token <> ?2 THEN ?4"
-	    " WHEN claimed(owner, lease) THEN ?5 ELSE ?6 END + 1"
-	    " FROM portal WHERE member_id = ?1");
-	int64_t answer;
-
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, a->member_id);
-	bind_text(st, 2, a->failed);
-	bind_int(st, 3, REFRESH_NONE);
-	bind_int(st, 4, REFRESH_NEWER);
-	bind_int(st, 5, REFRESH_BUSY);
-	bind_int(st, 6, REFRESH_YOURS);
-	if (!ask_int(s, st, &answer))
-		return false;
-	a->answer = answer == 0 ? REFRESH_NONE : (enum refresh)(answer - 1);
-	if (a->answer != REFRESH_YOURS)
-		return true;
-	st = sqlite_stmt(s->db, "UPDATE portal SET owner = ?2, lease = ?3"
-	    " WHERE member_id = ?1");
-	if (st == NULL)
-		return false;
-	bind_text(st, 1, a->member_id);
-	bind_int(st, 2, owner_number(s->owner));
-	bind_int(st, 3, store_lease(s));
-	return sqlite_done(s->db, st);
-}
-
-enum err
-store_refresh_begin(struct store *s, const char *member_id,
-    const char *failed_token, enum refresh *out, struct problem *p)
-{
-	struct asking a = { member_id, failed_token, REFRESH_NONE };
-	enum err e = store_transact(s, begin_refresh, &a, p);
-
-	*out = e == ERR_OK ? a.answer : REFRESH_NONE;
-	return e;
 }
 
 struct each {

@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #define ORPHANS_MAX 1024
+#define DEBTS_MAX 64
 
 /*
  * What the files of the store share.  Private to store/.
@@ -25,6 +26,8 @@ struct store {
 	bool scanning;		/* a thread of this process has the scan */
 	int64_t orphan[ORPHANS_MAX];	/* claimed, but nobody works on it */
 	size_t orphans;
+	char *debt[DEBTS_MAX];	/* portals whose refresh claim is to be */
+	size_t debts;		/* given back (store/refresh.c) */
 	int64_t written_ms;	/* Unix time of the last commit */
 };
 

@@ -1,5 +1,5 @@
 /*
- * The schema of the store, version 2, and the way there from version 1.
+ * The schema of the store, version 3, and the way there from 1 and 2.
  *
  * Run by store/sqlite.c in the transaction that makes the file.
  */
@@ -18,7 +18,8 @@
  *                            it was refused
  *
  * portal: what an installation gave (contract, section 6).
- * install: installations that could not be proven yet, inert.
+ * install: installations that could not be proven yet, inert, one for each
+ *   portal; tries: how often somebody began to prove it.
  * destination: channels and portals that are down.
  * meter: what a portal's limits said last, and how full its bucket of calls
  *   was at level_ms (Unix time): level is in thousandths of a call; took_ms
@@ -73,7 +74,8 @@ const char schema_sql[] =
     " access_token TEXT NOT NULL, refresh_token TEXT NOT NULL,"
     " expires_in INTEGER NOT NULL, ts INTEGER NOT NULL,"
     " received_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
-    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);"
+    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
+    " tries INTEGER NOT NULL DEFAULT 0);"
 
     "CREATE TABLE destination("
     " name TEXT PRIMARY KEY, tries INTEGER NOT NULL,"
@@ -97,5 +99,11 @@ const char schema_from_1[] =
     "ALTER TABLE meter ADD COLUMN level INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE meter ADD COLUMN level_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE meter ADD COLUMN took_ms INTEGER NOT NULL DEFAULT 0;"
-    CALL_TABLE
+    CALL_TABLE;
+
+/* Of several installations of a portal the one that came last is kept. */
+const char schema_from_2[] =
+    "ALTER TABLE install ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+    "DELETE FROM install WHERE id NOT IN"
+    " (SELECT max(id) FROM install GROUP BY member_id);"
     "PRAGMA user_version = " SCHEMA_VERSION ";";

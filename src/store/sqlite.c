@@ -110,18 +110,28 @@ set_durability(struct sqlite *s, struct problem *p)
 	return e;
 }
 
-static enum err
-make_schema(struct sqlite *s, struct problem *p)
+/* From any version that we know to this one. */
+static bool
+bring_up(struct sqlite *s)
 {
 	char version[16];
 
+	if (!ask(s, "PRAGMA user_version", version, sizeof(version)))
+		return false;
+	if (strcmp(version, "0") == 0)
+		return run(s, schema_sql);
+	if (strcmp(version, "1") == 0)
+		return run(s, schema_from_1) && run(s, schema_from_2);
+	/* another process may have made it while we waited for the lock */
+	return strcmp(version, "2") != 0 || run(s, schema_from_2);
+}
+
+static enum err
+make_schema(struct sqlite *s, struct problem *p)
+{
 	if (!sqlite_begin(s))
 		return sqlite_fail(s, p);
-	/* another process may have made it while we waited for the lock */
-	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
-	    (strcmp(version, "0") != 0 || run(s, schema_sql)) &&
-	    (strcmp(version, "1") != 0 || run(s, schema_from_1)) &&
-	    sqlite_commit(s))
+	if (bring_up(s) && sqlite_commit(s))
 		return ERR_OK;
 	(void)sqlite_fail(s, p);
 	sqlite_rollback(s);
@@ -200,7 +210,7 @@ check_schema(struct sqlite *s, bool *old, struct problem *p)
 	    sizeof(tables)) ||
 	    !ask(s, "PRAGMA user_version", version, sizeof(version)))
 		return sqlite_fail(s, p);
-	*old = strcmp(version, "1") == 0 ||
+	*old = strcmp(version, "1") == 0 || strcmp(version, "2") == 0 ||
 	    (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0);
 	if (*old || strcmp(version, SCHEMA_VERSION) == 0)
 		return ERR_OK;

@@ -99,6 +99,8 @@ store_close(struct store *s)
 	empty_log(s);
 	sqlite_close(s->db);
 	owner_close(s->owner);
+	while (s->debts != 0)
+		free(s->debt[--s->debts]);
 	commits_free(&s->commits);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s->path);

@@ -12,6 +12,7 @@
  */
 #include "web/accept.h"
 
+#include "relay/proofs.h"
 #include "relay/ready.h"
 #include "relay/retry.h"
 #include "relay/waiting.h"
@@ -414,6 +415,36 @@ free_pool(struct pool *p)
 	free(p);
 }
 
+/* The workers last: they find the rest there. */
+static enum err
+start_all(struct pool *p, struct retry **retry, struct problem *problem)
+{
+	if (proofs_start(p->relay->proofs) == ERR_OK &&
+	    waiting_start(p->relay->waiting) == ERR_OK &&
+	    retry_start(retry, p->relay) == ERR_OK)
+		return start_workers(p, problem);
+	return problem_set(problem, ERR_RETRY, -1, NULL,
+	    "cannot start the retry: too many threads");
+}
+
+/* False: some still work, and use the pool and more. */
+static bool
+stop_all(struct pool *p, struct retry *retry)
+{
+	struct deadline until = deadline_in(p->relay->env.clock,
+	    STOP_SECONDS * 1000);
+	bool idle;
+
+	/* from here on it begins nothing more */
+	if (retry_stop(retry, 0))
+		retry = NULL;
+	proofs_stop(p->relay->proofs);
+	idle = stop_workers(p);
+	/* what a proof is told must not be lost */
+	idle = proofs_join(p->relay->proofs, deadline_left(&until)) && idle;
+	return retry_stop(retry, RETRY_STOP_MS) && idle;
+}
+
 /* Serves until a signal; the pool is open.  Frees it if nobody uses it. */
 static enum err
 serve(struct pool *p, bool *busy, struct problem *problem)
@@ -421,27 +452,16 @@ serve(struct pool *p, bool *busy, struct problem *problem)
 	struct retry *retry = NULL;
 	sigset_t stops;
 	enum err e;
-	bool idle;
 
 	(void)sigemptyset(&stops);
 	(void)sigaddset(&stops, SIGTERM);
 	(void)sigaddset(&stops, SIGUSR1);
 	(void)sigaddset(&stops, SIGINT);
-	e = start_workers(p, problem);
-	if (e == ERR_OK && waiting_start(p->relay->waiting) != ERR_OK)
-		e = problem_set(problem, ERR_RETRY, -1, NULL,
-		    "cannot start: too many threads");
-	if (e == ERR_OK && retry_start(&retry, p->relay) != ERR_OK)
-		e = problem_set(problem, ERR_RETRY, -1, NULL,
-		    "cannot start the retry: too many threads");
+	e = start_all(p, &retry, problem);
 	if (e == ERR_OK)
 		wait_for_signal(p->relay, &stops);
-	/* from here on it begins nothing more */
-	if (retry_stop(retry, 0))
-		retry = NULL;
-	idle = stop_workers(p);
-	*busy = !retry_stop(retry, RETRY_STOP_MS) || !idle;
-	if (idle)
+	*busy = !stop_all(p, retry);
+	if (!*busy)
 		free_pool(p);
 	return e;
 }

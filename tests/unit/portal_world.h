@@ -14,6 +14,7 @@
 #include "event_make.h"
 #include "http_peer.h"
 #include "relay/late.h"
+#include "relay/proofs.h"
 #include "relay/ready.h"
 #include "relay/relay.h"
 #include "relay/waiting.h"
@@ -55,6 +56,7 @@ struct site {
 	struct late *late;
 	struct waiting *waiting;
 	struct ready *ready;
+	struct proofs *proofs;
 	struct clock clock;
 	_Atomic int64_t ahead_ms;
 	struct relay relay;
@@ -231,7 +233,8 @@ site_open(const char *format)
 	s->store = site_store(s);
 	if (http_client_new(&s->http, &clock_system, false) != ERR_OK ||
 	    late_new(&s->late) != ERR_OK || ready_new(&s->ready) != ERR_OK ||
-	    waiting_new(&s->waiting, s->store, &s->clock) != ERR_OK)
+	    waiting_new(&s->waiting, s->store, &s->clock) != ERR_OK ||
+	    proofs_new(&s->proofs, &s->relay.env) != ERR_OK)
 		abort();
 	env = (struct channel_env){ s->http, &clock_system };
 	if (channels_open(&s->channels, s->config, &env, &s->problem) !=
@@ -244,6 +247,7 @@ site_open(const char *format)
 		.late = s->late,
 		.waiting = s->waiting,
 		.ready = s->ready,
+		.proofs = s->proofs,
 	};
 	arena_init(&s->arena, 1 << 24);
 	return s;
@@ -255,6 +259,7 @@ site_close(struct site *s)
 	int rc;
 
 	channels_close(s->channels);
+	proofs_free(s->proofs);
 	waiting_free(s->waiting);
 	ready_free(s->ready);
 	late_free(s->late);

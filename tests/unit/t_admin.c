@@ -261,15 +261,15 @@ test_stats(void **state)
 	const struct portal portal = { .member_id = "m",
 	    .application_token = "", .endpoint = "", .server_endpoint = "",
 	    .access_token = "", .refresh_token = "" };
-	const struct install in = { .member_id = "m",
+	struct install in = { .member_id = "m",
 	    .application_token = "", .endpoint = "", .server_endpoint = "",
 	    .access_token = "", .refresh_token = "" };
 	struct world *w = *state;
 	struct portal other = portal;
 	struct stats st = stats(w);
 	struct problem *p = &w->problem;
-	int64_t tries, id;
-	bool kept;
+	int64_t tries;
+	enum kept kept;
 
 	for (int i = 0; i <= STATE_REFUSED; i++)
 		assert_int_equal(st.state[i], 0);
@@ -294,7 +294,7 @@ test_stats(void **state)
 	assert_int_equal(store_portal_save(w->store, &other, p), ERR_OK);
 	assert_int_equal(store_portal_rejected(w->store, "n", "r", p),
 	    ERR_OK);
-	assert_int_equal(store_install_keep(w->store, &in, 0, &id, &kept, p),
+	assert_int_equal(store_install_keep(w->store, &in, 1, &kept, p),
 	    ERR_OK);
 	assert_int_equal(store_set_down(w->store, "d", 1, &tries, p), ERR_OK);
 	st = stats(w);

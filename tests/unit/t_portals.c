@@ -175,17 +175,16 @@ test_forgotten(void **state)
 	assert_int_equal(store_call_end(w->store, &call, &end, NULL, NULL,
 	    &w->problem), ERR_OK);
 	for (size_t i = 0; i < COUNT(members); i++) {
-		const struct install in = { .member_id = members[i],
+		struct install in = { .member_id = members[i],
 		    .application_token = "", .endpoint = "",
 		    .server_endpoint = "", .access_token = "",
-		    .refresh_token = "" };
-		int64_t id;
-		bool kept;
+		    .refresh_token = "", .ts = 78 };
+		enum kept kept;
 
 		save(w, members[i], "access");
-		assert_int_equal(store_install_keep(w->store, &in, 0, &id,
-		    &kept, &w->problem), ERR_OK);
-		assert_true(kept);
+		assert_int_equal(store_install_keep(w->store, &in, 1, &kept,
+		    &w->problem), ERR_OK);
+		assert_int_equal(kept, i == 0 ? KEPT_CLAIMED : KEPT_WAITING);
 	}
 	assert_int_equal(store_reset_ms(w->store, MEMBER), 123);
 	assert_int_equal(store_portal_forget(w->store, MEMBER, &w->problem),
@@ -230,6 +229,39 @@ test_refresh(void **state)
 	assert_int_equal(store_portal_save(other, &p, &w->problem), ERR_OK);
 	assert_int_equal(begin(w, w->store, "second"), REFRESH_NONE);
 	store_close(other);
+}
+
+/* The older never replaces the newer; a renewal only what it spent. */
+static void
+test_newest(void **state)
+{
+	struct world *w = *state;
+	struct portal p = portal_of(MEMBER, "old"), now;
+
+	save(w, MEMBER, "first");
+	p.ts = 76;
+	assert_int_equal(store_portal_save(w->store, &p, &w->problem),
+	    ERR_OK);
+	assert_true(find(w, MEMBER, &now));
+	assert_string_equal(now.access_token, "first");
+	p.access_token = "renewed";
+	p.refresh_token = "refresh-2";
+	assert_int_equal(store_portal_renew(w->store, &p, "another",
+	    &w->problem), ERR_OK);
+	assert_true(find(w, MEMBER, &now));
+	assert_string_equal(now.access_token, "first");
+	assert_int_equal(begin(w, w->store, "first"), REFRESH_YOURS);
+	assert_int_equal(store_portal_renew(w->store, &p, "refresh",
+	    &w->problem), ERR_OK);
+	assert_true(find(w, MEMBER, &now));
+	assert_string_equal(now.access_token, "renewed");
+	assert_int_equal(now.ts, 77);
+	assert_int_equal(begin(w, w->store, "renewed"), REFRESH_YOURS);
+	assert_int_equal(store_portal_forget(w->store, MEMBER, &w->problem),
+	    ERR_OK);
+	assert_int_equal(store_portal_renew(w->store, &p, "refresh-2",
+	    &w->problem), ERR_OK);
+	assert_false(find(w, MEMBER, &now));
 }
 
 /* A refresher that died, or hangs, is followed by another. */
@@ -356,6 +388,7 @@ main(void)
 		WORLD_TEST(test_forgotten),
 		WORLD_TEST(test_refresh),
 		WORLD_TEST(test_refresh_void),
+		WORLD_TEST(test_newest),
 		WORLD_TEST(test_unparked),
 		WORLD_TEST(test_each),
 		WORLD_TEST(test_failure),
