@@ -63,9 +63,9 @@ pause_ms(long ms)
 	(void)nanosleep(&t, NULL);
 }
 
-enum err
-tokens_save(const struct env *env, const struct portal *portal,
-    struct problem *p)
+/* The old pair is spent: a store that is away for a moment is asked again. */
+static enum err
+save(const struct search *s, const struct portal *fresh, struct problem *p)
 {
 	enum err e = ERR_DISK;
 
@@ -73,12 +73,23 @@ tokens_save(const struct env *env, const struct portal *portal,
 		if (i != 0)
 			pause_ms(SAVE_MS);
 		*p = (struct problem){ 0 };
-		e = store_portal_save(env->store, portal, p);
+		e = store_portal_renew(s->env->store, fresh,
+		    s->portal.refresh_token, p);
 	}
 	return e;
 }
 
-/* The old pair is spent: the new one must last before anybody uses it. */
+/* Nothing came of it: the next may try at once. */
+static enum tokens_end
+give_up(struct search *s, const char *why)
+{
+	struct problem p = { 0 };
+
+	(void)store_refresh_end(s->env->store, s->member_id, &p);
+	return none(s, TOKENS_AGAIN, why);
+}
+
+/* The new pair must last before anybody uses it. */
 static enum tokens_end
 keep(struct search *s, const struct oauth *o)
 {
@@ -91,63 +102,73 @@ keep(struct search *s, const struct oauth *o)
 	if (o->server_endpoint != NULL &&
 	    oauth_is_trusted(s->env->config, o->server_endpoint))
 		fresh.server_endpoint = o->server_endpoint;
-	if (tokens_save(s->env, &fresh, &p) != ERR_OK) {
+	if (save(s, &fresh, &p) != ERR_OK) {
 		log_error(s->env->log, "tokens-lost", F_STR("member_id",
 		    s->member_id), F_STR("reason", p.text));
-		return none(s, TOKENS_AGAIN, p.text);
+		return give_up(s, p.text);
 	}
-	s->portal = fresh;
 	log_info(s->env->log, "refreshed", F_STR("member_id", s->member_id));
-	return TOKENS_OK;
+	/* it may be another one by now: the portal was installed anew */
+	return look(s);
 }
 
 /*
  * Installed anew or uninstalled while the OAuth server was asked: then what
- * it said of the old pair must touch nothing.
+ * it said of the old pair must touch nothing.  ERR_DISK: nobody can tell.
  */
-static bool
-was_replaced(const struct search *s)
+static enum err
+was_replaced(const struct search *s, bool *replaced, struct problem *p)
 {
-	struct problem p = { 0 };
 	struct portal now;
 	bool found;
+	enum err e = store_portal(s->env->store, s->member_id, s->arena, &now,
+	    &found, p);
 
-	return store_portal(s->env->store, s->member_id, s->arena, &now,
-	    &found, &p) == ERR_OK && (!found ||
+	*replaced = e == ERR_OK && (!found ||
 	    strcmp(now.refresh_token, s->portal.refresh_token) != 0);
+	return e;
+}
+
+static enum tokens_end
+rejected(struct search *s, const char *why)
+{
+	struct problem p = { 0 };
+
+	/* loud: nobody but a person can mend it */
+	log_error(s->env->log, "refresh-rejected", F_STR("member_id",
+	    s->member_id), F_STR("reason", why));
+	if (store_portal_rejected(s->env->store, s->member_id, why, &p) !=
+	    ERR_OK)
+		return give_up(s, p.text);
+	return none(s, TOKENS_NONE, why);
 }
 
 static enum tokens_end
 refresh(struct search *s)
 {
 	struct problem p = { 0 };
+	bool found, replaced;
 	struct oauth o;
-	bool found;
 
 	/* the claim is ours: what is stored now is what gets spent */
 	if (store_portal(s->env->store, s->member_id, s->arena, &s->portal,
 	    &found, &p) != ERR_OK)
-		return none(s, TOKENS_AGAIN, p.text);
+		return give_up(s, p.text);
 	if (!found)
 		return look(s);
 	oauth_refresh(s->env, s->portal.server_endpoint,
 	    s->portal.refresh_token, s->arena, s->patience, &o);
-	if (was_replaced(s))
-		return look(s);
 	if (o.end == OAUTH_OK && strcmp(o.member_id, s->member_id) == 0)
 		return keep(s, &o);
-	if (o.end == OAUTH_REJECTED) {
-		/* loud: nobody but a person can mend it */
-		log_error(s->env->log, "refresh-rejected", F_STR("member_id",
-		    s->member_id), F_STR("reason", o.reason));
-		(void)store_portal_rejected(s->env->store, s->member_id,
-		    o.reason, &p);
-		return none(s, TOKENS_NONE, o.reason);
-	}
+	if (was_replaced(s, &replaced, &p) != ERR_OK)
+		return give_up(s, p.text);
+	if (replaced)
+		return look(s);
+	if (o.end == OAUTH_REJECTED)
+		return rejected(s, o.reason);
 	log_warning(s->env->log, "refresh-failed", F_STR("member_id",
 	    s->member_id), F_STR("reason", o.reason));
-	(void)store_refresh_end(s->env->store, s->member_id, &p);
-	return none(s, TOKENS_AGAIN, o.end == OAUTH_OK ?
+	return give_up(s, o.end == OAUTH_OK ?
 	    "the OAuth server named another portal" : o.reason);
 }
 

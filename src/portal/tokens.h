@@ -25,11 +25,4 @@ enum tokens_end tokens_get(const struct env *, const char *member_id,
     const char *failed, bool may_refresh, struct arena *,
     struct patience *, const char **token, char reason[TOKENS_REASON_MAX]);
 
-/*
- * Stores a new pair.  The old one is spent, so a store that is busy or away
- * for a moment is asked again and again.  ERR_DISK.
- */
-enum err tokens_save(const struct env *, const struct portal *,
-    struct problem *);
-
 #endif
