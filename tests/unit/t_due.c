@@ -257,30 +257,6 @@ test_one_scanner(void **state)
 	store_end_scan(s->store);
 }
 
-static void
-test_installation_is_due(void **state)
-{
-	struct site *s = *state;
-	const struct install in = { .member_id = MEMBER,
-	    .application_token = APP_TOKEN, .endpoint = s->endpoint,
-	    .server_endpoint = s->server, .access_token = "",
-	    .refresh_token = "rtoken-1" };
-	int64_t id;
-	bool kept;
-
-	assert_int_equal(store_install_keep(s->store, &in,
-	    clock_wall(&s->clock), &id, &kept, &s->problem), ERR_OK);
-	assert_int_equal(try_one(s), DUE_NONE);		/* ours to prove */
-	assert_int_equal(store_install_again(s->store, id,
-	    clock_wall(&s->clock), &s->problem), ERR_OK);
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "2"), NULL, 0 });
-	s->ahead_ms += 10;
-	assert_int_equal(try_one(s), DUE_DONE);
-	assert_string_equal(site_portal(s, s->store),
-	    "access-2 rtoken-2 here " APP_TOKEN);
-}
-
 #define HOOKED(f) cmocka_unit_test_setup_teardown(f, start_hook, stop)
 
 int
@@ -291,7 +267,6 @@ main(void)
 		HOOKED(test_chat), HOOKED(test_batch_is_taken_along),
 		HOOKED(test_down), HOOKED(test_probe_without_call),
 		HOOKED(test_full), HOOKED(test_one_scanner),
-		HOOKED(test_installation_is_due),
 	};
 
 	(void)start;

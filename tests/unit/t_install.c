@@ -2,9 +2,10 @@
  * An installation counts when the OAuth server says so, and never before:
  * what is missing, what proves nothing, what is kept until it can be proven.
  */
-#include "portal/install.h"
+#include "relay/proofs.h"
 
 #include "portal_world.h"
+#include "sender.h"
 
 static int
 start(void **state)
@@ -40,25 +41,38 @@ install_event(struct site *s, struct event *ev, const char *pair)
 	assert_int_equal(ev->kind, EVENT_INSTALL);
 }
 
+/* Without threads, so that all is over when it returns. */
 static enum err
-take(struct site *s, const struct event *ev, enum install_end *end)
+take_within(struct site *s, struct event *ev, int64_t ms,
+    enum install_end *end)
 {
-	struct patience patience;
+	struct outcome out = { .result = NULL };
+	struct heard h;
 	enum err e;
-	int ends;
 
 	s->problem = (struct problem){ 0 };
-	patience = site_patience(s, 60000, &ends);
+	heard_init(&h, &s->clock, ms);
 	site_listen(s);
-	e = install_take(&s->relay.env, ev, &patience, end, &s->problem);
+	e = proofs_take(s->proofs, ev, &h.sender, &out, &s->problem);
 	site_logged(s);
+	*end = INSTALL_DENIED;
+	if (e == ERR_OK)
+		*end = strcmp(out.result, "installed") == 0 ? INSTALL_DONE :
+		    INSTALL_LATER;
 	assert_int_equal(e, s->problem.err);
-	assert_int_equal(ends, 0);
+	assert_int_equal(h.ended, e == ERR_OK);
+	assert_int_equal(h.gone, e == ERR_OK);
 	assert_null(strstr(s->problem.text, "rtoken-"));
 	assert_null(strstr(s->problem.text, "access-"));
 	assert_null(strstr(s->problem.text, "app-token"));
 	assert_null(strstr(s->problem.text, "s3cr"));
 	return e;
+}
+
+static enum err
+take(struct site *s, struct event *ev, enum install_end *end)
+{
+	return take_within(s, ev, 60000, end);
 }
 
 static int64_t
@@ -116,15 +130,19 @@ test_replays(void **state)
 	ev.ts = -1;
 	assert_int_equal(take(s, &ev, &end), ERR_OK);
 	assert_int_equal(script_count(s, &s->oauth), 0);
-	/* a newer time or another token must be proven, and changes nothing */
+	/* another token with an older time: not even a call, either */
+	ev.ts = 1;
+	ev.application_token = own(&ev, "app-token-forged");
+	assert_int_equal(take(s, &ev, &end), ERR_DENIED);
+	assert_int_equal(script_count(s, &s->oauth), 0);
+	/* a newer time must be proven, and changes nothing */
 	SCRIPT(s, oauth, { "400 No", "{\"error\":\"invalid_grant\"}", NULL,
 	    0 });
 	ev.ts = 1773759162;
 	assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-	ev.ts = 1;
-	ev.application_token = own(&ev, "app-token-forged");
+	ev.application_token = own(&ev, APP_TOKEN);
 	assert_int_equal(take(s, &ev, &end), ERR_DENIED);
-	assert_int_equal(end, INSTALL_DENIED);
+	ev.application_token = own(&ev, "app-token-forged");
 	assert_int_equal(script_count(s, &s->oauth), 2);
 	assert_string_equal(site_portal(s, s->store),
 	    "access-7 rtoken-7 here " APP_TOKEN);
@@ -234,10 +252,11 @@ test_proof_of_another(void **state)
 static bool
 retry(struct site *s)
 {
+	enum install_end end;
 	bool found;
 
 	site_listen(s);
-	found = install_retry(&s->relay.env);
+	found = proofs_try_one(s->proofs, &end);
 	site_logged(s);
 	return found;
 }
@@ -303,41 +322,62 @@ test_later_refused(void **state)
 	event_free(&ev);
 }
 
-/* No room: then nothing may be promised before the proof. */
+/*
+ * A newer one is kept already: this one is not, so nothing may be promised
+ * before its proof.
+ */
 static void
-test_too_many(void **state)
+test_older(void **state)
 {
 	struct site *s = *state;
-	struct install in = { .application_token = APP_TOKEN,
-	    .endpoint = s->endpoint, .server_endpoint = s->server,
-	    .access_token = "", .refresh_token = "rtoken-0" };
-	struct patience patience;
 	enum install_end end;
 	struct event ev;
-	int64_t id;
-	bool kept;
-	int ends;
 
-	for (int i = 0; i < INSTALLS_MAX; i++) {
-		char member[16];
-
-		(void)snprintf(member, sizeof(member), "m%d", i);
-		in.member_id = member;
-		assert_int_equal(store_install_keep(s->store, &in,
-		    clock_wall(&s->clock), &id, &kept, &s->problem), ERR_OK);
-		assert_true(kept);
-	}
+	SCRIPT(s, oauth, { "503 Away", "", NULL, 0 });
 	install_event(s, &ev, "1");
-	SCRIPT(s, oauth, { "503 Away", "", NULL, 300 });
-	patience = site_patience(s, 50, &ends);
-	assert_int_equal(install_take(&s->relay.env, &ev, &patience, &end,
-	    &s->problem), ERR_DISK);
-	assert_int_equal(ends, 0);
-	assert_int_equal(waiting(s), INSTALLS_MAX);
-	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
-	    "2"), NULL, 0 });
+	ev.ts = 1773759165;
 	assert_int_equal(take(s, &ev, &end), ERR_OK);
+	ev.ts = 1773759164;
+	ev.refresh_token = own(&ev, "rtoken-older");
+	SCRIPT(s, oauth, { "503 Away", "", NULL, 300 });
+	assert_int_equal(take_within(s, &ev, 50, &end), ERR_DISK);
+	assert_int_equal(waiting(s), 1);
+	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
+	    "2"), NULL, 300 });
+	assert_int_equal(take_within(s, &ev, 50, &end), ERR_OK);
 	assert_int_equal(end, INSTALL_DONE);
+	/* and the newer one waits for its turn */
+	assert_int_equal(waiting(s), 1);
+	s->ahead_ms += 31000;
+	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
+	    "3"), NULL, 0 });
+	assert_true(retry(s));
+	assert_string_equal(site_portal(s, s->store),
+	    "access-3 rtoken-3 here " APP_TOKEN);
+	event_free(&ev);
+}
+
+/* Kept, and then a newer one was proven: it is over, without a call. */
+static void
+test_overtaken(void **state)
+{
+	struct site *s = *state;
+	enum install_end end;
+	struct event ev;
+
+	SCRIPT(s, oauth, { "503 Away", "", NULL, 0 });
+	install_event(s, &ev, "1");
+	ev.ts = 1773759160;
+	ev.application_token = own(&ev, "app-token-old");
+	assert_int_equal(take(s, &ev, &end), ERR_OK);
+	assert_int_equal(end, INSTALL_LATER);
+	site_install(s, "7");
+	s->ahead_ms += 31000;
+	assert_false(retry(s));
+	assert_int_equal(script_count(s, &s->oauth), 1);
+	assert_int_equal(waiting(s), 0);
+	assert_string_equal(site_portal(s, s->store),
+	    "access-7 rtoken-7 here " APP_TOKEN);
 	event_free(&ev);
 }
 
@@ -346,18 +386,13 @@ static void
 test_slow_proof(void **state)
 {
 	struct site *s = *state;
-	struct patience patience;
 	enum install_end end;
 	struct event ev;
-	int ends;
 
 	install_event(s, &ev, "1");
 	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
 	    "2"), NULL, 300 });
-	patience = site_patience(s, 50, &ends);
-	assert_int_equal(install_take(&s->relay.env, &ev, &patience, &end,
-	    &s->problem), ERR_OK);
-	assert_int_equal(ends, 1);
+	assert_int_equal(take_within(s, &ev, 50, &end), ERR_OK);
 	assert_int_equal(end, INSTALL_DONE);
 	event_free(&ev);
 }
@@ -371,8 +406,8 @@ main(void)
 		TEST(test_proven), TEST(test_replays), TEST(test_missing),
 		TEST(test_foreign_server), cmocka_unit_test(test_no_client),
 		TEST(test_proof_of_another), TEST(test_later),
-		TEST(test_later_refused), TEST(test_too_many),
-		TEST(test_slow_proof),
+		TEST(test_later_refused), TEST(test_older),
+		TEST(test_overtaken), TEST(test_slow_proof),
 	};
 
 	return cmocka_run_group_tests_name("portal/install", tests, NULL,

@@ -49,7 +49,9 @@ test_hosts(void **state)
 		{ "https://oauth.bitrix.info/rest/", true },
 		{ "https://oauth.bitrix24.tech/rest/", true },
 		{ "https://OAUTH.Bitrix.Info", true },
-		{ "https://oauth.bitrix.info:8443/x?y=z", true },
+		{ "https://oauth.bitrix.info:443/x?y=z", true },
+		{ "https://oauth.bitrix.info:8443/", false },
+		{ "https://oauth.bitrix.info:80/", false },
 		{ "https://oauth.bitrix.info./", true },
 		{ "http://oauth.bitrix.info/rest/", false },
 		{ "https://oauth.bitrix.info@evil.org/", false },
@@ -76,9 +78,14 @@ test_hosts(void **state)
 			fail_msg("%s", cases[i].endpoint);
 	config_free(c);
 	c = load_file(write_file("conf", "[app]\ninsecure_http = yes\n"
-	    "oauth_servers = auth.example.org\n"));
+	    "oauth_servers = auth.example.org a.example.org:8080\n"));
 	/* it opens the scheme, not the hosts */
 	assert_true(oauth_is_trusted(c, "http://auth.example.org/"));
+	assert_true(oauth_is_trusted(c, "http://auth.example.org:80/"));
+	assert_false(oauth_is_trusted(c, "http://auth.example.org:443/"));
+	assert_true(oauth_is_trusted(c, "https://a.example.org:8080/"));
+	assert_false(oauth_is_trusted(c, "http://a.example.org/"));
+	assert_false(oauth_is_trusted(c, "https://a.example.org/"));
 	assert_false(oauth_is_trusted(c, "http://oauth.bitrix.info/"));
 	assert_false(oauth_is_trusted(c, "https://oauth.bitrix.info/"));
 	config_free(c);

@@ -163,16 +163,17 @@ static void
 test_server_endpoint(void **state)
 {
 	static const char *const servers[] = { "http://evil.org/",
-		"https://user@127.0.0.1/", "undefined" };
+		"https://user@127.0.0.1/", "undefined",
+		"http://127.0.0.1:1/", "http://127.0.0.1/" };
 	struct site *s = *state;
 	struct portal p;
-	char text[512], token[16];
+	char text[512], token[16], another[100];
 	bool found;
 
 	site_install(s, "0");
+	(void)snprintf(another, sizeof(another), "%srest/", s->server);
 	for (size_t i = 0; i < COUNT(servers) + 1; i++) {
-		const char *server = i < COUNT(servers) ? servers[i] :
-		    "http://127.0.0.1:1/";
+		const char *server = i < COUNT(servers) ? servers[i] : another;
 
 		(void)snprintf(text, sizeof(text), "{\"access_token\":"
 		    "\"access-%zu\",\"refresh_token\":\"rtoken-x\","
@@ -315,9 +316,11 @@ static void
 test_not_durable(void **state)
 {
 	struct site *s = *state;
+	enum refresh turn;
 
 	site_install(s, "1");
-	run_sql("CREATE TRIGGER no BEFORE INSERT ON portal BEGIN"
+	run_sql("CREATE TRIGGER no BEFORE UPDATE OF access_token ON"
+	    " portal BEGIN"
 	    " SELECT RAISE(ABORT, 'no'); END");
 	SCRIPT(s, oauth, { "200 OK", site_pair(s, 0, MEMBER, s->endpoint,
 	    "2"), NULL, 0 });
@@ -325,6 +328,42 @@ test_not_durable(void **state)
 	site_says(s, "level=error event=tokens-lost member_id=" MEMBER);
 	assert_string_equal(site_portal(s, s->store),
 	    "access-1 rtoken-1 here " APP_TOKEN);
+	/* the next may try at once */
+	assert_int_equal(store_refresh_begin(s->store, MEMBER, "access-1",
+	    &turn, &s->problem), ERR_OK);
+	assert_int_equal(turn, REFRESH_YOURS);
+}
+
+/* The claim cannot be given back, either: as soon as the store can be
+ * written it is. */
+static void
+test_not_given_back(void **state)
+{
+	struct site *s = *state;
+	struct store *other = site_store(s);
+	enum refresh turn;
+
+	site_install(s, "1");
+	SCRIPT(s, oauth, { "503 Away", "", NULL, 0 });
+	run_sql("CREATE TRIGGER no BEFORE UPDATE OF lease ON portal"
+	    " WHEN new.owner = 0 BEGIN SELECT RAISE(ABORT, 'no'); END");
+	assert_int_equal(get(s, "access-1", true).end, TOKENS_AGAIN);
+	run_sql("DROP TRIGGER no");
+	assert_int_equal(store_refresh_begin(other, MEMBER, "access-1",
+	    &turn, &s->problem), ERR_OK);
+	assert_int_equal(turn, REFRESH_BUSY);
+	store_refresh_settle(s->store);
+	assert_int_equal(store_refresh_begin(other, MEMBER, "access-1",
+	    &turn, &s->problem), ERR_OK);
+	assert_int_equal(turn, REFRESH_YOURS);
+	/* given back once: the other's claim is not ours to end */
+	store_refresh_settle(s->store);
+	assert_int_equal(store_refresh_end(s->store, MEMBER, &s->problem),
+	    ERR_OK);
+	assert_int_equal(store_refresh_begin(s->store, MEMBER, "access-1",
+	    &turn, &s->problem), ERR_OK);
+	assert_int_equal(turn, REFRESH_BUSY);
+	store_close(other);
 }
 
 /* While the OAuth server is asked something happens to the portal. */
@@ -354,6 +393,8 @@ get_while(struct site *s, void (*what)(struct site *, struct store *),
 	pthread_t thread;
 	struct got g;
 
+	assert_int_equal(store_portal_forget(s->store, MEMBER, &s->problem),
+	    ERR_OK);
 	site_install(s, "1");
 	SCRIPT(s, oauth, { status, body, NULL, 600 });
 	if (pthread_create(&thread, NULL, run_meanwhile, &m) != 0)
@@ -369,7 +410,7 @@ installs(struct site *s, struct store *store)
 	const struct portal p = { .member_id = MEMBER,
 	    .application_token = "app-token-new", .endpoint = s->endpoint,
 	    .server_endpoint = s->server, .access_token = "access-9",
-	    .refresh_token = "rtoken-9" };
+	    .refresh_token = "rtoken-9", .ts = 1773759169 };
 	struct problem problem = { 0 };
 
 	if (store_portal_save(store, &p, &problem) != ERR_OK)
@@ -449,7 +490,8 @@ main(void)
 		TEST(test_rejected), TEST(test_later),
 		TEST(test_server_endpoint), TEST(test_one_refresh),
 		TEST(test_busy), TEST(test_dead_process),
-		TEST(test_not_durable), TEST(test_installed_anew_meanwhile),
+		TEST(test_not_durable), TEST(test_not_given_back),
+		TEST(test_installed_anew_meanwhile),
 		TEST(test_uninstalled_meanwhile),
 		TEST(test_store_busy_meanwhile),
 	};

@@ -7,6 +7,7 @@
 #include "call_world.h"
 
 #include "store/portals.h"
+#include "store/schema.h"
 
 /* The schema as version 1 made it. */
 static const char version_1[] =
@@ -92,7 +93,9 @@ static const char rows[] = COLUMNS
 
 static const char *const contents[] = {
 	"SELECT " OLD " FROM message ORDER BY id",
-	"SELECT * FROM portal", "SELECT * FROM install",
+	"SELECT * FROM portal", "SELECT id, member_id, application_token,"
+	" endpoint, server_endpoint, access_token, refresh_token, ts,"
+	" received_ms, next_ms, owner, lease FROM install",
 	"SELECT * FROM destination", "SELECT member_id, reset_ms FROM meter",
 	"SELECT name, seq FROM sqlite_sequence WHERE name = 'message'",
 };
@@ -124,7 +127,7 @@ expect_as_before(struct world *w, const struct before *b)
 	assert_string_equal(look(w, "SELECT level, level_ms FROM meter"),
 	    "0|0|\n");
 	assert_string_equal(look(w, "SELECT count(*) FROM call"), "0|\n");
-	assert_string_equal(look(w, "PRAGMA user_version"), "2|\n");
+	assert_string_equal(look(w, "PRAGMA user_version"), "3|\n");
 	assert_string_equal(look(w, "PRAGMA journal_mode"), "wal|\n");
 	assert_string_equal(look(w, "PRAGMA integrity_check"), "ok|\n");
 }
@@ -217,6 +220,27 @@ test_goes_on(void **state)
 	call_free(&c);
 }
 
+/* A file of version 2, which kept several installations of a portal. */
+static void
+test_from_2(void **state)
+{
+	struct world *w = *state;
+	struct before b;
+	sqlite3 *db;
+
+	make_old(w, &b);
+	db = outside(w);
+	outside_run(db, schema_from_1);
+	outside_run(db, "PRAGMA user_version = 2;"
+	    "INSERT INTO install VALUES(8,'m','app2','e','s','a','r',1,2,3,4,"
+	    "0,0),(9,'n','app','e','s','a','r',1,2,3,4,0,0)");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(store_reset_ms(w->store, MEMBER), 777);
+	assert_string_equal(look(w, "PRAGMA user_version"), "3|\n");
+	assert_string_equal(look(w, "SELECT id, tries FROM install"),
+	    "8|0|\n9|0|\n");
+}
+
 /* Two processes at once: one of them does it. */
 static void
 open_and_look(struct world *w)
@@ -293,6 +317,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_all_is_there),
 		WORLD_TEST(test_same_as_new),
+		WORLD_TEST(test_from_2),
 		WORLD_TEST(test_goes_on),
 		WORLD_TEST(test_at_once),
 		WORLD_TEST(test_cannot),
