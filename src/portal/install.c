@@ -79,7 +79,8 @@ check(const struct env *env, const struct event *ev, struct problem *p)
 		return deny(p, "auth.client_endpoint",
 		    "auth.client_endpoint is missing");
 	if (!oauth_is_trusted(env->config, ev->server_endpoint))
-		return deny(p, "auth.server_endpoint", "auth.server_endpoint is none of app.oauth_servers");
+		return deny(p, "auth.server_endpoint",
+		    "auth.server_endpoint is none of app.oauth_servers");
 	return ERR_OK;
 }
 
