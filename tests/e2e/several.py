@@ -24,7 +24,7 @@ from site_folder import STOP_WITHIN, as_user, wait_until, web_user
 from standin import Portal
 
 CLIENT_ID, SECRET = "local.6a1f", "the client secret of this application"
-PORTS = 32      # of portals at the same time
+PORTS = 96      # of portals at the same time
 SOON = {"first": 1, "longest": 2}
 
 
