@@ -1,12 +1,10 @@
 /*
- * A relay that does nothing but answer: at once, or `delay_ms` later; and a
- * server around it, in a process of its own, that listens at a socket pair's
- * worth of path.  For tests of web/ that need a web server's side only.
+ * A relay that does nothing but answer: at once, or `delay_ms` later.  It
+ * takes the place of the real one where a test links it.
  */
 #ifndef FAKE_RELAY_H
 #define FAKE_RELAY_H
 
-#include "base/pool.h"
 #include "relay/relay.h"
 
 #include <stdlib.h>
@@ -59,7 +57,7 @@ relay_take(struct relay *r, struct event *ev, struct sender *sender)
 		abort();
 	w->relay = r;
 	w->sender = sender;
-	w->messages = ev->messages;
+	w->messages = ev->messages + 1;	/* never none */
 	w->timer.fire = fake_fire;
 	TAILQ_INSERT_TAIL(&r->waits, w, link);
 	r->busy++;
