@@ -224,6 +224,14 @@ reads_ahead(const struct line *l)
 	    room_token(l->room) != NULL);
 }
 
+static bool
+wants_to_call(struct line *l)
+{
+	if (l->relay->stopping || l->let_in)
+		return false;
+	return l->n != 0 ? leaves_now(l) : l->stored && !l->taking;
+}
+
 static void
 pump(struct task *t)
 {
@@ -233,10 +241,10 @@ pump(struct task *t)
 	l->users++;
 	if (reads_ahead(l))
 		take_up(l);
-	if (l->relay->stopping || l->let_in || (l->n == 0 && !l->stored))
-		room_unwant(l->room, &l->want);
-	else if (l->n != 0 ? leaves_now(l) : !l->taking)
+	if (wants_to_call(l))
 		room_want(l->room, &l->want);
+	else
+		room_unwant(l->room, &l->want);
 	line_leave(l);
 }
 
