@@ -269,7 +269,8 @@ free_slots(struct room *r)
 {
 	int64_t n = 0;
 
-	if (TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking)
+	if (TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking &&
+	    (r->holders == 0 || r->others_wait))
 		n = r->slots;
 	else if (r->others_wait && r->made >= CALLS_TURN &&
 	    r->slots > r->calls)
@@ -334,6 +335,19 @@ room_unwant(struct room *r, struct room_want *w)
 		return;
 	w->listed = false;
 	TAILQ_REMOVE(&r->wants, w, link);
+}
+
+void
+room_hold(struct room *r)
+{
+	r->holders++;
+}
+
+void
+room_release(struct room *r)
+{
+	r->holders--;
+	pump_soon(r);
 }
 
 void

@@ -56,6 +56,11 @@ void room_want(struct room *, struct room_want *);
 void room_unwant(struct room *, struct room_want *);
 void room_unused(struct room *);
 
+/* Somebody will want to call soon: the room keeps its slots, unless others
+ * ask for them.  Ends with room_release(). */
+void room_hold(struct room *);
+void room_release(struct room *);
+
 /*
  * What is to be asked for along with a delivered message, or NULL if nothing
  * is, or somebody asks already.  With room_asked() it comes back, whether

@@ -20,6 +20,7 @@ struct room {
 	struct rooms *all;
 	char *member_id;
 	size_t users;
+	size_t holders;		/* who will want to call soon */
 	struct http_peer peer;
 	TAILQ_HEAD(, room_want) wants;
 	struct token_searches searches;

@@ -14,6 +14,7 @@
 /* What the relay's files share.  Private to relay/. */
 
 struct visit;
+struct other;
 struct journey;
 struct destination;
 struct line;
@@ -27,6 +28,7 @@ struct relay {
 	struct table lines;		/* by the number of theirs */
 	struct table awaits;		/* by a message's number */
 	TAILQ_HEAD(, visit) visits;
+	TAILQ_HEAD(, other) others;	/* events without messages */
 	size_t journeys;		/* on their way */
 	size_t writes;			/* of theirs, behind their end */
 	bool closing;			/* nothing more is taken up, and */

@@ -374,8 +374,12 @@ begin_next(struct journey *j)
 	if (next == NULL)
 		return;
 	n = journey_of_work(j->relay, next);
-	if (n != NULL)
-		journey_go(n);
+	if (n == NULL)
+		return;
+	/* most likely of the same event, which was answered meanwhile */
+	if (n->visit == NULL)
+		n->bulk = j->bulk;
+	journey_go(n);
 }
 
 /*
@@ -409,6 +413,8 @@ is_delivered(struct journey *j)
 		journey_end_in_store(j);
 		return;
 	}
+	if (j->moving.more)
+		line_stored(j->line);
 	journey_enter(j, STAGE_WAITING);
 	if (j->visit != NULL)
 		visit_state(j->visit, j->index, STATE_DELIVERED, true);

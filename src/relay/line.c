@@ -30,6 +30,19 @@ pump_soon(struct line *l)
 	loop_ready(l->relay->env.loop, &l->pump);
 }
 
+/* The room keeps its slots while something waits here, or will soon. */
+static void
+hold_room(struct line *l)
+{
+	bool holds = l->n + l->coming != 0;
+
+	if (holds && !l->holds)
+		room_hold(l->room);
+	if (!holds && l->holds)
+		room_release(l->room);
+	l->holds = holds;
+}
+
 const struct place *
 line_place(const struct line *l)
 {
@@ -59,6 +72,7 @@ line_coming(struct line *l, bool bulk)
 {
 	l->coming++;
 	l->bulk += bulk;
+	hold_room(l);
 }
 
 void
@@ -239,6 +253,7 @@ pump(struct task *t)
 	    pump));
 
 	l->users++;
+	hold_room(l);
 	if (reads_ahead(l))
 		take_up(l);
 	if (wants_to_call(l))
@@ -332,6 +347,8 @@ destroy(struct line *l)
 	loop_unready(l->relay->env.loop, &l->pump);
 	loop_disarm(l->relay->env.loop, &l->timer);
 	room_unwant(l->room, &l->want);
+	if (l->holds)
+		room_release(l->room);
 	room_leave(l->room);
 	table_remove(&l->relay->lines, &l->node);
 	free(l->connector);

@@ -17,6 +17,7 @@ struct line {
 	size_t most, lately;		/* how long it got, before the last */
 	int64_t took_ms;		/* call, and how long that took */
 	struct room_want want;
+	bool holds;			/* its room keeps its slots for it */
 	bool probe;
 	bool stored;			/* more waits in the store */
 	bool let_in;			/* may call, once that is here */

@@ -65,6 +65,7 @@ struct other {
 	struct outcome outcome;
 	bool answered;
 	struct timer timer;
+	TAILQ_ENTRY(other) link;
 };
 
 static void
@@ -73,6 +74,7 @@ other_gone(struct other *o)
 	struct sender *sender = o->sender;
 
 	loop_disarm(o->relay->env.loop, &o->timer);
+	TAILQ_REMOVE(&o->relay->others, o, link);
 	o->relay->writes--;
 	arena_free(&o->arena);
 	loop_bury(o->relay->env.loop, o);
@@ -149,6 +151,7 @@ keep_refused(struct other *o)
 		return;
 	}
 	r->writes--;
+	TAILQ_REMOVE(&r->others, o, link);
 	arena_free(&o->arena);
 	loop_bury(r->env.loop, o);
 	visit_refuse(r, ev, sender, &p);
@@ -220,15 +223,18 @@ on_installed(struct install_take *t)
 
 /* Kept by now, or being written: a proof may take longer than an answer. */
 static void
-on_late(struct timer *t)
+is_late(struct other *o)
 {
-	struct other *o = (struct other *)((char *)t - offsetof(struct other,
-	    timer));
-
 	if (o->install.kept)
 		answer(o, "queued", "the installation is being proven");
 	else
 		o->install.late = true;
+}
+
+static void
+on_late(struct timer *t)
+{
+	is_late((struct other *)((char *)t - offsetof(struct other, timer)));
 }
 
 static void
@@ -245,7 +251,8 @@ static void
 install(struct other *o)
 {
 	o->timer.fire = on_late;
-	loop_arm(o->relay->env.loop, &o->timer, o->sender->until.at_ms);
+	loop_arm(o->relay->env.loop, &o->timer, o->relay->stopping ?
+	    0 : o->sender->until.at_ms);
 	o->install = (struct install_take){ .done = on_installed,
 	    .on_kept = on_kept, .event = o->event };
 	install_take(o->relay->proofs, &o->install);
@@ -267,6 +274,7 @@ other_new(struct relay *r, struct event *ev, struct sender *sender)
 	o->event = ev;
 	o->sender = sender;
 	arena_init(&o->arena, ARENA_MAX);
+	TAILQ_INSERT_TAIL(&r->others, o, link);
 	r->writes++;
 	return o;
 }
@@ -313,6 +321,7 @@ void
 relay_stop(struct relay *r)
 {
 	struct visit *v, *next;
+	struct other *o;
 
 	r->closing = r->stopping = true;
 	loop_disarm(r->env.loop, &r->look_timer);
@@ -320,6 +329,10 @@ relay_stop(struct relay *r)
 		next = visit_next(v);
 		visit_answer(v);
 	}
+	TAILQ_FOREACH(o, &r->others, link)
+		if (o->event->kind == EVENT_INSTALL)
+			is_late(o);
+	proofs_stop(r->proofs);
 	await_drop_all(r);
 	destinations_halt(r);
 	lines_halt(r);
@@ -338,6 +351,7 @@ relay_new(struct relay **out, const struct env *env,
 	r->env = *env;
 	r->channels = channels;
 	TAILQ_INIT(&r->visits);
+	TAILQ_INIT(&r->others);
 	look_init(r);
 	e = rooms_new(&r->rooms, &r->env);
 	if (e == ERR_OK)

@@ -237,7 +237,9 @@ static bool
 look_for_more(struct tx *tx, struct moving *v)
 {
 	int64_t ready = 0;
-	bool ok = v->one[0].move != MOVE_TOLD || v->tell.number == 0 ||
+	bool asks = v->one[0].move == MOVE_TOLD ||
+	    v->one[0].move == MOVE_DELIVERED;
+	bool ok = !asks || v->tell.number == 0 || v->left_waiting ||
 	    DB_NUMBER(tx, &ready, "SELECT ready FROM place"
 	    " WHERE number = ?1", V_INT(v->tell.number));
 
