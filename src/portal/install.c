@@ -286,7 +286,7 @@ kept(struct install_take *t)
 	struct proofs *all = t->all;
 	struct proof *f = find(all, k->id);
 
-	if (k->claim && !k->known && !k->other) {
+	if (k->claim && !k->known && !k->outdated && !k->other) {
 		struct install in = k->install;
 
 		in.id = k->id;
@@ -298,8 +298,13 @@ kept(struct install_take *t)
 	} else {
 		all->n -= k->claim;
 	}
+	if (k->outdated)
+		(void)deny(&t->problem, "auth.application_token",
+		    "a newer installation of this portal is known");
 	if (k->known)
 		end_take(t, INSTALL_DONE);
+	else if (k->outdated)
+		end_take(t, INSTALL_DENIED);
 	else if (f == NULL && k->proving && !all->stopped)
 		loop_arm(all->env->loop, &t->again,
 		    loop_now(all->env->loop) + LOOK_MS);
@@ -317,9 +322,9 @@ on_kept(struct db_work *w)
 
 	fault_point("install-after-commit");
 	if (w->end == ERR_OK) {
-		if (!t->kept)
+		if (!t->kept && !t->keeping.outdated)
 			t->on_kept(t);
-		t->kept = true;
+		t->kept = !t->keeping.outdated;
 		kept(t);
 		return;
 	}

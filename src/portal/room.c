@@ -433,7 +433,6 @@ destroy(struct room *r)
 	loop_disarm(loop, &r->timer);
 	table_remove(&r->all->table, &r->node);
 	room_ask_free(&r->ask);
-	free(r->token);
 	arena_free(&r->arena);
 	free(r->member_id);
 	loop_bury(loop, r);
@@ -458,6 +457,7 @@ rooms_new(struct rooms **out, const struct env *env)
 		return ERR_NOMEM;
 	all->env = env;
 	oauth_calls_init(&all->oauth, env, OAUTH_CALLS);
+	newest_init(&all->newest);
 	return ERR_OK;
 }
 
@@ -472,6 +472,7 @@ rooms_free(struct rooms *all)
 		destroy((struct room *)((char *)n - offsetof(struct room,
 		    node)));
 	table_free(&all->table);
+	newest_free(&all->newest);
 	free(all);
 }
 

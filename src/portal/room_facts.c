@@ -11,7 +11,6 @@
 #include "portal/room_inside.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -139,18 +138,13 @@ room_was(struct room *r, bool down, bool probe, const char *reason)
 const char *
 room_token(const struct room *r)
 {
-	return r->token;
+	return newest_get(&r->all->newest, r->member_id);
 }
 
-/* Without memory there is none, as before. */
 void
 room_set_token(struct room *r, const char *token)
 {
-	if (r->token != NULL && token != NULL &&
-	    strcmp(r->token, token) == 0)
-		return;
-	free(r->token);
-	r->token = token != NULL ? strdup(token) : NULL;
+	newest_set(&r->all->newest, r->member_id, token);
 }
 
 const struct portal *

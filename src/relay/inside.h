@@ -195,6 +195,9 @@ void look_sure(struct relay *);
  * taken them. */
 bool look_is_sure(const struct relay *);
 
+/* A token of this portal works: its places are served, whatever was. */
+void look_portal(struct relay *, const char *member_id);
+
 /* ---- stale.c: places of channels that the configuration has no more */
 
 void stale_serve(struct relay *, const struct look_place *);

@@ -51,6 +51,42 @@ serve_tell(struct relay *r, const struct look_place *p)
 	line_leave(l);
 }
 
+/* A look at one portal. */
+struct portal_look {
+	struct looking look;
+	struct relay *relay;
+	char member_id[];
+};
+
+static void
+on_portal(struct db_work *w)
+{
+	struct portal_look *v = (struct portal_look *)w;
+
+	v->relay->writes--;
+	for (size_t i = 0; w->end == ERR_OK && i < v->look.n; i++)
+		serve_tell(v->relay, &v->look.place[i]);
+	store_look_free(&v->look);
+	loop_bury(v->relay->env.loop, v);
+}
+
+void
+look_portal(struct relay *r, const char *member_id)
+{
+	size_t size = strlen(member_id) + 1;
+	struct portal_look *v = calloc(1, sizeof(*v) + size);
+
+	if (v == NULL)
+		return;		/* the next answer of the portal tries again */
+	v->relay = r;
+	memcpy(v->member_id, member_id, size);
+	v->look = (struct looking){ .db.done = on_portal,
+	    .store = r->env.store, .max = PLACES };
+	store_look_portal(&v->look, v->member_id);
+	r->writes++;
+	env_submit(&r->env, &v->look.db);
+}
+
 static void
 on_looked(struct db_work *w)
 {

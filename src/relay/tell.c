@@ -218,6 +218,8 @@ acknowledged(struct telling *t)
 		    t->journey[i]->work->key));
 	}
 	t->relay->moved += (int64_t)t->n;
+	if (room_is_parked(t->line->room) && !t->rest.stored)
+		look_portal(t->relay, room_member(t->line->room));
 }
 
 static void

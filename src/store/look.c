@@ -381,6 +381,61 @@ store_look(struct looking *l)
 	l->n = 0;
 }
 
+static bool
+is_ours(const struct store *s, const char *connector)
+{
+	for (size_t i = 0; i < s->opts.connectors; i++)
+		if (strcmp(s->opts.connector[i], connector) == 0)
+			return true;
+	return s->opts.connectors == 0;
+}
+
+static bool
+copy_place(struct looking *l, const struct rows *r)
+{
+	struct look_place *p = &l->place[l->n];
+	bool ok = true;
+
+	if (!is_ours(l->store, db_text(r, 1)))
+		return true;
+	*p = (struct look_place){ .number = db_int(r, 0), .kind = PLACE_TELL,
+	    .member_id = dup(l->member_id, &ok),
+	    .connector = dup(db_text(r, 1), &ok), .line = db_int(r, 2) };
+	l->n++;
+	return ok;
+}
+
+static bool
+look_portal(struct tx *tx, struct db_work *w)
+{
+	struct looking *l = (struct looking *)w;
+	bool ok = true;
+	struct rows r;
+
+	forget(l);
+	l->place = calloc(l->max, sizeof(*l->place));
+	if (l->place == NULL)
+		return db_no_memory(tx);
+	DB_ROWS(tx, &r, "SELECT number, connector, line FROM place"
+	    " WHERE member_id = ?1 AND ready > 0", V_TEXT(l->member_id));
+	while (ok && l->n < l->max && db_next(&r))
+		ok = copy_place(l, &r);
+	if (db_end(&r) && ok)
+		return true;
+	forget(l);
+	return ok ? false : db_no_memory(tx);
+}
+
+void
+store_look_portal(struct looking *l, const char *member_id)
+{
+	l->db.work = look_portal;
+	l->db.reads = true;
+	l->member_id = member_id;
+	l->place = NULL;
+	l->n = 0;
+}
+
 void
 store_look_free(struct looking *l)
 {

@@ -69,6 +69,7 @@ struct looking {
 	struct store *store;
 	size_t max;
 	int64_t probe_ms;	/* how long a probe may take */
+	const char *member_id;	/* set by store_look_portal() */
 	/* out */
 	struct look_place *place;	/* freed by store_look_free() */
 	size_t n;
@@ -77,6 +78,13 @@ struct looking {
 };
 void store_look(struct looking *);
 void store_look_free(struct looking *);
+
+/*
+ * The places of a portal where messages wait, whatever holds them there: for
+ * a process that has a token which works.  Prepared like a look, and ended by
+ * store_look_free(); only reads.
+ */
+void store_look_portal(struct looking *, const char *member_id);
 
 /* Whether a look would find anything: reads only, with `due` and next_ms as
  * above. */
