@@ -62,9 +62,17 @@ make_all_ready(struct tx *tx, struct rows *r, bool *more)
 	return db_end(r) && ok;
 }
 
+/* A time that no wait gives: a clock was set back since it was written. */
+static int64_t
+too_far_ms(const struct store *s, const struct tx *tx, int64_t probe_ms)
+{
+	return db_time(tx) + 2 * s->opts.longest_ms + PARKED_LOOK_MS +
+	    probe_ms;
+}
+
 /* What is further ahead than any wait is due, too: a clock has jumped. */
 static bool
-due(struct store *s, struct tx *tx, bool *more)
+due(const struct store *s, struct tx *tx, int64_t probe_ms, bool *more)
 {
 	int64_t now = db_time(tx);
 	struct rows r;
@@ -73,8 +81,8 @@ due(struct store *s, struct tx *tx, bool *more)
 	    " LIMIT ?2", V_INT(now), V_INT(DUE_ROWS));
 	if (!make_all_ready(tx, &r, more))
 		return false;
-	DB_ROWS(tx, &r, DUE_COLUMNS " AND next_ms > ?1 ORDER BY next_ms DESC"
-	    " LIMIT ?2", V_INT(now + 2 * s->opts.longest_ms),
+	DB_ROWS(tx, &r, DUE_COLUMNS " AND next_ms >= ?1 ORDER BY next_ms DESC"
+	    " LIMIT ?2", V_INT(too_far_ms(s, tx, probe_ms)),
 	    V_INT(DUE_ROWS));
 	return make_all_ready(tx, &r, more);
 }
@@ -132,28 +140,43 @@ copy_candidates(struct rows *r, struct candidate *c, size_t *n, size_t max)
 	return db_end(r) && ok;
 }
 
+/* Places whose time is within these, of one connector or (NULL) of all. */
+static bool
+read_between(struct tx *tx, const char *connector, int64_t from, int64_t to,
+    struct candidate *c, size_t *n, size_t max)
+{
+	struct rows r;
+
+	if (connector == NULL)
+		DB_ROWS(tx, &r, PLACE_COLUMNS "look_ms >= ?1 AND look_ms <= ?2"
+		    " ORDER BY look_ms LIMIT ?3", V_INT(from), V_INT(to),
+		    V_INT(max - *n));
+	else
+		DB_ROWS(tx, &r, PLACE_COLUMNS "connector = ?4"
+		    " AND look_ms >= ?1 AND look_ms <= ?2"
+		    " ORDER BY look_ms LIMIT ?3", V_INT(from), V_INT(to),
+		    V_INT(max - *n), V_TEXT(connector));
+	return copy_candidates(&r, c, n, max);
+}
+
 /* Places that are due, of the connectors of this process. */
 static bool
 read_candidates(struct tx *tx, const struct looking *l, struct candidate *c,
     size_t *n)
 {
 	const struct store_opts *o = &l->store->opts;
-	bool ok = true;
-	struct rows r;
+	int64_t far = too_far_ms(l->store, tx, l->probe_ms);
+	size_t i = 0;
+	bool ok;
 
-	if (o->connectors == 0) {
-		DB_ROWS(tx, &r, PLACE_COLUMNS "look_ms <= ?1"
-		    " ORDER BY look_ms LIMIT ?2", V_INT(db_time(tx)),
-		    V_INT(l->max));
-		return copy_candidates(&r, c, n, l->max);
-	}
-	for (size_t i = 0; ok && i < o->connectors; i++) {
-		DB_ROWS(tx, &r, PLACE_COLUMNS "connector = ?3"
-		    " AND look_ms <= ?1 ORDER BY look_ms LIMIT ?2",
-		    V_INT(db_time(tx)), V_INT(l->max),
-		    V_TEXT(o->connector[i]));
-		ok = copy_candidates(&r, c, n, l->max);
-	}
+	do {
+		const char *connector = o->connectors != 0 ? o->connector[i] :
+		    NULL;
+
+		ok = read_between(tx, connector, 0, db_time(tx), c, n,
+		    l->max) && read_between(tx, connector, far, INT64_MAX, c,
+		    n, l->max);
+	} while (ok && ++i < o->connectors);
 	return ok;
 }
 
@@ -164,34 +187,39 @@ look_again(struct tx *tx, const struct candidate *c, int64_t ms)
 	    V_INT(c->place.number), V_INT(ms));
 }
 
-/* What has waited for too long there is given up. */
+/* The first that waits there, if it has waited for too long; else 0. */
+static bool
+find_old(struct tx *tx, const struct candidate *c, int64_t limit, int64_t *id)
+{
+	return DB_NUMBER(tx, id, "SELECT CASE WHEN received_us < ?2 THEN id"
+	    " ELSE 0 END FROM queue WHERE turn = " READY " AND place = ?1"
+	    " ORDER BY id LIMIT 1", V_INT(c->place.number),
+	    V_INT(limit * 1000));
+}
+
+/*
+ * What has waited for too long there is given up, the oldest first; the
+ * younger are not looked at.  *left: there is more of it, for the next look.
+ */
 static bool
 give_up_old(struct looking *l, struct tx *tx, const struct candidate *c,
-    const char *why)
+    const char *why, bool *left)
 {
 	struct store *s = l->store;
-	int64_t id[AGED_ROWS], n = 0;
 	enum state state = c->place.kind == PLACE_TELL ? STATE_DELIVERED :
 	    STATE_RECEIVED;
 	char reason[PROBLEM_TEXT_MAX];
-	int64_t limit;
-	struct rows r;
-	bool ok;
+	int64_t limit, id;
+	bool ok = age_limit(s, tx, AGE_GIVE_UP, &limit) &&
+	    find_old(tx, c, limit, &id);
 
-	if (!age_limit(s, tx, AGE_GIVE_UP, &limit))
-		return false;
 	(void)snprintf(reason, sizeof(reason), "given up: %s", why != NULL ?
 	    why : "it waited too long");
-	DB_ROWS(tx, &r, "SELECT id FROM queue WHERE turn = " READY
-	    " AND place = ?1 AND received_us < ?2 ORDER BY id LIMIT ?3",
-	    V_INT(c->place.number), V_INT(limit * 1000),
-	    V_INT(AGED_ROWS));
-	while (n < AGED_ROWS && db_next(&r))
-		id[n++] = db_int(&r, 0);
-	ok = db_end(&r);
-	l->more = l->more || n == AGED_ROWS;
-	for (int64_t i = 0; ok && i < n; i++)
-		ok = refuse_waiting(s, tx, id[i], state, &c->place, reason);
+	for (int i = 0; ok && id != 0 && i < AGED_ROWS; i++)
+		ok = refuse_waiting(s, tx, id, state, &c->place, reason) &&
+		    find_old(tx, c, limit, &id);
+	*left = ok && id != 0;
+	l->more = l->more || *left;
 	return ok;
 }
 
@@ -208,11 +236,15 @@ static bool
 look_at_channel(struct looking *l, struct tx *tx, struct candidate *c,
     bool *serve)
 {
-	*serve = true;
+	bool left;
+
+	*serve = c->down_ms == 0;
 	if (c->down_ms == 0)
 		return look_again(tx, c, db_time(tx) + AGAIN_MS);
-	if (!give_up_old(l, tx, c, c->reason))
+	if (!give_up_old(l, tx, c, c->reason, &left))
 		return false;
+	if (left)
+		return true;
 	/* somebody probes it, and lives: it will say how that ended */
 	*serve = c->owner == 0 || !db_alive(tx, c->owner) ||
 	    c->owner == db_me(tx);
@@ -255,11 +287,13 @@ probe_room(struct looking *l, struct tx *tx, struct candidate *c,
 {
 	int64_t now = db_time(tx);
 
-	*serve = s->probe_ms <= now && (s->owner == 0 ||
-	    s->owner == db_me(tx) || !db_alive(tx, s->owner));
+	bool due = s->probe_ms <= now ||
+	    s->probe_ms >= too_far_ms(l->store, tx, l->probe_ms);
+
+	*serve = due && (s->owner == 0 || s->owner == db_me(tx) ||
+	    !db_alive(tx, s->owner));
 	if (!*serve)
-		return look_again(tx, c, s->probe_ms > now ? s->probe_ms :
-		    now + AGAIN_MS);
+		return look_again(tx, c, due ? now + AGAIN_MS : s->probe_ms);
 	c->place.probe = true;
 	return look_again(tx, c, now + l->probe_ms) &&
 	    DB_RUN(tx, "UPDATE room SET owner = ?2, probe_ms = ?3"
@@ -272,14 +306,17 @@ look_at_tell(struct looking *l, struct tx *tx, struct candidate *c,
     bool *serve)
 {
 	struct room_state room;
+	bool left = false;
 
 	*serve = false;
 	if (!read_room(tx, c->place.member_id, &room))
 		return false;
 	if ((room.down_ms != 0 || room.parked[0] != '\0') &&
 	    !give_up_old(l, tx, c, room.parked[0] != '\0' ? room.parked :
-	    room.reason))
+	    room.reason, &left))
 		return false;
+	if (left)
+		return true;
 	if (room.down_ms != 0)
 		return probe_room(l, tx, c, &room, serve);
 	if (room.parked[0] != '\0')
@@ -331,25 +368,44 @@ earlier(int64_t a, int64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* When something is due for this process: the earliest, or 0. */
+/* The first and the last time that a place is looked at, or 0. */
 static bool
-next_due(const struct store *s, struct tx *tx, int64_t *ms)
+place_times(struct tx *tx, const char *connector, int64_t *first,
+    int64_t *last)
 {
-	int64_t place = 0;
-	bool ok = DB_NUMBER(tx, ms, "SELECT next_ms FROM queue WHERE"
-	    " turn = " LATER " ORDER BY next_ms LIMIT 1", V_NONE);
+	if (connector == NULL)
+		return DB_NUMBER(tx, first, "SELECT look_ms FROM place WHERE"
+		    " look_ms IS NOT NULL ORDER BY look_ms LIMIT 1",
+		    V_NONE) && DB_NUMBER(tx, last, "SELECT look_ms FROM place"
+		    " WHERE look_ms IS NOT NULL ORDER BY look_ms DESC"
+		    " LIMIT 1", V_NONE);
+	return DB_NUMBER(tx, first, "SELECT look_ms FROM place WHERE"
+	    " connector = ?1 AND look_ms IS NOT NULL ORDER BY look_ms"
+	    " LIMIT 1", V_TEXT(connector)) && DB_NUMBER(tx, last, "SELECT"
+	    " look_ms FROM place WHERE connector = ?1 AND look_ms IS NOT NULL"
+	    " ORDER BY look_ms DESC LIMIT 1", V_TEXT(connector));
+}
 
-	if (ok && s->opts.connectors == 0)
-		ok = DB_NUMBER(tx, &place, "SELECT look_ms FROM place WHERE"
-		    " look_ms IS NOT NULL ORDER BY look_ms LIMIT 1", V_NONE);
-	*ms = earlier(*ms, place);
-	for (size_t i = 0; ok && i < s->opts.connectors; i++) {
-		ok = DB_NUMBER(tx, &place, "SELECT look_ms FROM place WHERE"
-		    " connector = ?1 AND look_ms IS NOT NULL"
-		    " ORDER BY look_ms LIMIT 1",
-		    V_TEXT(s->opts.connector[i]));
-		*ms = earlier(*ms, place);
-	}
+/* When something is due for this process: the earliest, or 0.  What is too
+ * far ahead is due now. */
+static bool
+next_due(const struct store *s, struct tx *tx, int64_t probe_ms, int64_t *ms)
+{
+	int64_t now = db_time(tx), far = too_far_ms(s, tx, probe_ms);
+	int64_t first = 0, last = 0;
+	size_t i = 0;
+	bool ok = DB_NUMBER(tx, ms, "SELECT next_ms FROM queue WHERE"
+	    " turn = " LATER " ORDER BY next_ms LIMIT 1", V_NONE) &&
+	    DB_NUMBER(tx, &last, "SELECT next_ms FROM queue WHERE"
+	    " turn = " LATER " ORDER BY next_ms DESC LIMIT 1", V_NONE);
+
+	if (last >= far)
+		*ms = now;
+	do {
+		ok = ok && place_times(tx, s->opts.connectors != 0 ?
+		    s->opts.connector[i] : NULL, &first, &last);
+		*ms = earlier(*ms, last >= far ? now : first);
+	} while (ok && ++i < s->opts.connectors);
 	return ok;
 }
 
@@ -364,8 +420,9 @@ look(struct tx *tx, struct db_work *w)
 	l->more = false;
 	l->place = calloc(l->max, sizeof(*l->place));
 	ok = c != NULL && l->place != NULL ? recover_step(l->store, tx,
-	    &l->more) && due(l->store, tx, &l->more) &&
-	    look_at_all(l, tx, c) && next_due(l->store, tx, &l->next_ms) :
+	    &l->more) && due(l->store, tx, l->probe_ms, &l->more) &&
+	    look_at_all(l, tx, c) && next_due(l->store, tx, l->probe_ms,
+	    &l->next_ms) :
 	    db_no_memory(tx);
 	free(c);
 	if (!ok)
@@ -393,7 +450,7 @@ peek(struct tx *tx, struct db_work *w)
 	struct peeking *p = (struct peeking *)w;
 	int64_t dead, installs;
 	bool ok = db_next_dead(tx, &dead) &&
-	    next_due(p->store, tx, &p->next_ms) && DB_NUMBER(tx, &installs,
+	    next_due(p->store, tx, p->probe_ms, &p->next_ms) && DB_NUMBER(tx, &installs,
 	    "SELECT 1 FROM install LIMIT 1", V_NONE);
 
 	p->due = ok && (dead != 0 || (p->next_ms != 0 &&
