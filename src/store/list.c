@@ -173,8 +173,8 @@ read_done(struct tx *tx, struct db_work *w)
 
 	arena_reset(&g->arena);
 	g->n = 0;
-	DB_ROWS(tx, &r, "SELECT message_id, CASE WHEN revision > 1 THEN"
-	    " base || '-' || revision ELSE base END, since, id, base,"
+	DB_ROWS(tx, &r, "SELECT message_id, CASE WHEN content IS NULL"
+	    " THEN base ELSE base || '-' || revision END, since, id, base,"
 	    " NOT EXISTS (SELECT 1 FROM queue q WHERE q.id = seen.id)"
 	    " AND NOT EXISTS (SELECT 1 FROM refused f WHERE f.id = seen.id)"
 	    " FROM seen WHERE (message_id, base) > (?1, ?2)"

@@ -20,8 +20,10 @@ _Static_assert(STATE_RECEIVED == 1 && STATE_DELIVERED == 2, "names in SQL");
 #define LATER "3"	/* a time of its own */
 enum turn { TURN_IN_WORK, TURN_BEHIND, TURN_READY, TURN_LATER };
 
+/* TALLY_OLDER: of the first three, those that a newer revision of the same
+ * message has come after. */
 enum tally { TALLY_RECEIVED, TALLY_DELIVERED, TALLY_REFUSED, TALLY_SEEN,
-	TALLY__MAX };
+	TALLY_OLDER, TALLY__MAX };
 
 /* Ages that decide, and what is known of the clock's jumps for each. */
 enum age { AGE_KEEP, AGE_GIVE_UP, AGE__MAX };
@@ -42,6 +44,8 @@ struct store {
 
 /* Adds to a count; written once, at the end of the transaction. */
 void tally_add(struct store *, struct tx *, enum tally, int64_t);
+/* One message less. */
+void tally_gone(struct store *, struct tx *, enum tally, bool older);
 bool tally_write(struct store *, struct tx *);
 bool tally_read(struct tx *, enum tally, int64_t *);
 

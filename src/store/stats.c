@@ -18,19 +18,21 @@ struct asking_stats {
 static bool
 count_states(struct tx *tx, struct stats *out)
 {
-	int64_t seen, open;
+	int64_t seen, older, open;
 	bool ok = tally_read(tx, TALLY_RECEIVED,
 	    &out->state[STATE_RECEIVED]) &&
 	    tally_read(tx, TALLY_DELIVERED, &out->state[STATE_DELIVERED]) &&
 	    tally_read(tx, TALLY_REFUSED, &out->state[STATE_REFUSED]) &&
-	    tally_read(tx, TALLY_SEEN, &seen);
+	    tally_read(tx, TALLY_SEEN, &seen) &&
+	    tally_read(tx, TALLY_OLDER, &older);
 
+	if (!ok)
+		return false;
 	/* what came and is not in the queue any more */
 	open = out->state[STATE_RECEIVED] + out->state[STATE_DELIVERED] +
-	    out->state[STATE_REFUSED];
-	if (ok)
-		out->state[STATE_ACKNOWLEDGED] = seen > open ? seen - open : 0;
-	return ok;
+	    out->state[STATE_REFUSED] - older;
+	out->state[STATE_ACKNOWLEDGED] = seen > open ? seen - open : 0;
+	return true;
 }
 
 static bool
