@@ -103,6 +103,21 @@ bool room_note(struct store *, struct tx *, const struct room_note *);
 bool room_down_ms(struct tx *, const char *member_id, int64_t *ms,
     bool *parked);
 
+#define PARKED_LOOK_MS 60000	/* nothing but its age changes there */
+
+/* A place that is due; its texts are the look's. */
+struct candidate {
+	struct look_place place;
+	int64_t down_ms, owner, ready;
+	char *reason;
+};
+
+/* A time that no wait gives: a clock was set back since it was written. */
+int64_t look_too_far_ms(const struct store *, const struct tx *,
+    int64_t probe_ms);
+/* Puts it on the list if it is to be served now; then its texts are gone. */
+bool look_at_place(struct looking *, struct tx *, struct candidate *);
+
 /* What dead processes had claimed is free again: one step; *more. */
 bool recover_step(struct store *, struct tx *, bool *more);
 
