@@ -26,6 +26,7 @@ FLAGS    = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc $(WARN) \
            $(if $(SAN),$(SANFLAGS),$(HARDEN)) \
            $(if $(FAULT),-DFAULT_POINTS) -g $(PKGFLAGS) $(CFLAGS) \
            -MMD -MP
+TESTFLAGS = -Itests/lib -Itests/unit
 LINK     = $(if $(SAN),-fsanitize=$(SAN),$(HARDENLD)) -Wl,--as-needed \
            $(LDFLAGS)
 
@@ -33,6 +34,7 @@ PROGRAMS = imconnector imconnectorctl
 SOURCES  = $(wildcard src/*.c src/*/*.c)
 CORE     = $(patsubst src/%.c,$B/obj/%.o,\
            $(filter-out $(PROGRAMS:%=src/%.c),$(SOURCES)))
+TESTLIB  = $(patsubst tests/lib/%.c,$B/testlib/%.o,$(wildcard tests/lib/*.c))
 UNITS    = $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/t_*.c))
 
 # quiet by default; make V=1 shows the commands
@@ -54,10 +56,18 @@ $B/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) '  CC   $<'
 	$Q$(CC) $(FLAGS) -c -o $@ $<
-$B/unit/%: tests/unit/%.c $B/core.a
+$B/testlib.a: $(TESTLIB)
+	@rm -f $@
+	$Q$(AR) rcs $@ $^
+$B/testlib/%.o: tests/lib/%.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) '  CC   $<'
+	$Q$(CC) $(FLAGS) $(TESTFLAGS) -c -o $@ $<
+$B/unit/%: tests/unit/%.c $B/testlib.a $B/core.a
 	@mkdir -p $(@D)
 	$(SAY) '  TEST $<'
-	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) -lcmocka $(LIBS)
+	$Q$(CC) $(FLAGS) $(TESTFLAGS) -o $@ $< $B/testlib.a $B/core.a $(LINK) \
+	    -lcmocka $(LIBS)
 $B/php/%: tests/php/%.c $B/core.a
 	@mkdir -p $(@D)
 	$(SAY) '  TEST $<'

@@ -494,6 +494,7 @@ submit(struct journey *j)
 {
 	j->moving.claim_next = destination_has_room(j->destination) &&
 	    !j->relay->closing;
+	free(j->moving.next);	/* of a write that failed */
 	j->moving.db = (struct db_work){ .done = on_noted };
 	store_move(&j->moving);
 	env_submit(&j->relay->env, &j->moving.db);

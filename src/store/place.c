@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARKED_LOOK_MS 60000	/* nothing but its age changes there */
 #define SOON_MS 1000
 
 static struct digest_part

@@ -86,11 +86,11 @@ void store_look_free(struct looking *);
  */
 void store_look_portal(struct looking *, const char *member_id);
 
-/* Whether a look would find anything: reads only, with `due` and next_ms as
- * above. */
+/* Whether a look would find anything: reads only, with next_ms as above. */
 struct peeking {
 	struct db_work db;
 	struct store *store;
+	int64_t probe_ms;
 	/* out */
 	bool due;
 	int64_t next_ms;

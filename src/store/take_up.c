@@ -85,6 +85,7 @@ take_delivered(struct tx *tx, struct taking_up *t, const struct ready *ready,
 		if (ready[i].alone)
 			break;
 	}
+	t->empty = t->empty && t->n == n;
 	return ok;
 }
 
