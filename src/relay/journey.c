@@ -395,7 +395,8 @@ journey_end_in_store(struct journey *j)
 	    await_add(j->relay, j->work->id, j->visit, j->index,
 	    j->line) == ERR_OK;
 
-	if (j->work->state == STATE_DELIVERED && j->line != NULL)
+	if (j->work->state == STATE_DELIVERED && j->line != NULL &&
+	    !j->parked)
 		line_stored(j->line);
 	journey_end(j, j->work->state, waits);
 }
@@ -556,7 +557,8 @@ release_one(struct journey *j, struct moving_one *m)
 		m->place = *destination_place(j->destination);
 		came(j);
 	} else if (j->line != NULL) {
-		m->place = *line_place(j->line);
+		m->place = j->parked ? *line_parked(j->line) :
+		    *line_place(j->line);
 	}
 }
 

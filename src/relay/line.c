@@ -49,6 +49,12 @@ line_place(const struct line *l)
 	return &l->place;
 }
 
+const struct place *
+line_parked(const struct line *l)
+{
+	return &l->parked_place;
+}
+
 struct room *
 line_room(const struct line *l)
 {
@@ -94,7 +100,8 @@ cannot_be_told(const struct line *l, const struct journey *j)
 void
 line_queue(struct line *l, struct journey *j)
 {
-	if (l->relay->stopping || cannot_be_told(l, j)) {
+	j->parked = cannot_be_told(l, j);
+	if (l->relay->stopping || j->parked) {
 		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
 
 		TAILQ_INSERT_TAIL(&one, j, link);
@@ -116,10 +123,15 @@ line_stored(struct line *l)
 }
 
 void
-line_serve(struct line *l, bool probe)
+line_serve(struct line *l, const struct look_place *p)
 {
-	l->probe = probe;
-	l->want.probe = probe;
+	if (p->kind == PLACE_PARKED) {
+		l->parked = true;
+		pump_soon(l);
+		return;
+	}
+	l->probe = p->probe;
+	l->want.probe = p->probe;
 	line_stored(l);
 }
 
@@ -156,7 +168,10 @@ on_taken(struct db_work *w)
 
 	l->taking = false;
 	r->writes--;
-	l->stored = l->stored && ok && !l->up.empty;
+	if (l->up.kind == PLACE_PARKED)
+		l->parked = l->parked && ok && !l->up.empty;
+	else
+		l->stored = l->stored && ok && !l->up.empty;
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("member_id",
 		    room_member(l->room)), F_STR("reason", w->problem.text));
@@ -193,8 +208,10 @@ take_up(struct line *l)
 	l->relay->writes++;
 	/* a probe goes alone: it may be in vain */
 	l->up = (struct taking_up){ .db.done = on_taken,
-	    .store = l->relay->env.store, .place = l->place.number,
-	    .kind = PLACE_TELL, .max = l->probe ? 1 : batch - l->n };
+	    .store = l->relay->env.store, .place = l->stored ?
+	    l->place.number : l->parked_place.number,
+	    .kind = l->stored ? PLACE_TELL : PLACE_PARKED,
+	    .max = l->probe ? 1 : batch - l->n };
 	store_take_up(&l->up);
 	env_submit(&l->relay->env, &l->up.db);
 }
@@ -233,9 +250,8 @@ leaves_now(struct line *l)
 static bool
 reads_ahead(const struct line *l)
 {
-	return l->stored && room_has_slot(l->room) &&
-	    !room_is_down(l->room) && (!room_is_parked(l->room) ||
-	    room_token(l->room) != NULL);
+	return (l->stored || l->parked) && room_has_slot(l->room) &&
+	    !room_is_down(l->room);
 }
 
 static bool
@@ -243,7 +259,8 @@ wants_to_call(struct line *l)
 {
 	if (l->relay->stopping || l->let_in)
 		return false;
-	return l->n != 0 ? leaves_now(l) : l->stored && !l->taking;
+	return l->n != 0 ? leaves_now(l) : (l->stored || l->parked) &&
+	    !l->taking;
 }
 
 static void
@@ -277,7 +294,7 @@ go(struct room_want *w)
 	    want));
 
 	l->let_in = true;
-	if (l->n == 0 && l->stored)
+	if (l->n == 0 && (l->stored || l->parked))
 		take_up(l);
 	if (!l->taking || l->n != 0)
 		use_permission(l);
@@ -305,7 +322,7 @@ give_way(struct line *l)
 {
 	put_back(l);
 	if (l->awaited == 0)
-		l->stored = false;
+		l->stored = l->parked = false;
 }
 
 static struct line *
@@ -369,7 +386,7 @@ void
 line_leave(struct line *l)
 {
 	if (--l->users == 0 && l->n == 0 && !l->taking && !l->stored &&
-	    !l->let_in)
+	    !l->parked && !l->let_in)
 		destroy(l);
 }
 
@@ -378,9 +395,13 @@ make(struct relay *r, const char *member_id, const char *connector,
     int64_t line, int64_t number)
 {
 	struct line *l = calloc(1, sizeof(*l));
+	int64_t parked;
 
-	if (l == NULL)
+	if (l == NULL || place_of_parked(&parked, member_id, connector,
+	    line) != ERR_OK) {
+		free(l);
 		return NULL;
+	}
 	l->relay = r;
 	l->connector = strdup(connector);
 	l->room = room_enter(r->rooms, member_id);
@@ -395,6 +416,9 @@ make(struct relay *r, const char *member_id, const char *connector,
 	l->place = (struct place){ .number = number, .kind = PLACE_TELL,
 	    .member_id = room_member(l->room), .connector = l->connector,
 	    .line = line, .name = room_member(l->room) };
+	l->parked_place = l->place;
+	l->parked_place.kind = PLACE_PARKED;
+	l->parked_place.number = parked;
 	TAILQ_INIT(&l->waiting);
 	l->want = (struct room_want){ .go = go, .room = l->room };
 	l->pump = (struct task){ .run = pump, .name = "line" };

@@ -9,7 +9,7 @@ struct line {
 	struct relay *relay;
 	struct room *room;
 	char *connector;
-	struct place place;
+	struct place place, parked_place;
 	struct journeys waiting;	/* delivered ones */
 	size_t n;			/* in it */
 	size_t coming, bulk;		/* on their way into it; of those, of */
@@ -19,7 +19,8 @@ struct line {
 	struct room_want want;
 	bool holds;			/* its room keeps its slots for it */
 	bool probe;
-	bool stored;			/* more waits in the store */
+	bool stored, parked;		/* more waits in the store, at either */
+					/* place */
 	bool let_in;			/* may call, once that is here */
 	size_t awaited;			/* by who waits for others to tell */
 	bool taking;

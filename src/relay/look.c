@@ -47,7 +47,7 @@ serve_tell(struct relay *r, const struct look_place *p)
 
 	if (l == NULL)
 		return;
-	line_serve(l, p->probe);
+	line_serve(l, p);
 	line_leave(l);
 }
 
@@ -102,7 +102,7 @@ on_looked(struct db_work *w)
 		    w->problem.text));
 	}
 	for (size_t i = 0; ok && i < r->look.n; i++) {
-		if (r->look.place[i].kind == PLACE_TELL)
+		if (r->look.place[i].kind != PLACE_CHANNEL)
 			serve_tell(r, &r->look.place[i]);
 		else
 			serve_channel(r, &r->look.place[i]);

@@ -261,6 +261,9 @@ park(struct telling *t, const char *reason)
 {
 	room_set_parked(t->line->room, reason);
 	fail(t, false, true, reason);
+	for (size_t i = 0; i < t->n; i++)
+		t->one[i].place = t->line->parked_place;
+	t->line->parked = false;
 }
 
 /* No rung of the ladder is left. */

@@ -60,10 +60,11 @@ text(const struct rows *r, int i, struct arena *a, bool *ok)
 	" max(delivered_ms, received_us / 1000) AS changed," \
 	" CASE WHEN q.turn = 3 THEN q.next_ms WHEN m.down_ms <> 0 THEN" \
 	" m.probe_ms WHEN p.down_ms <> 0 THEN p.look_ms ELSE 0 END AS next," \
-	" CASE WHEN q.turn <> 2 THEN 0 WHEN m.parked IS NOT NULL THEN 2" \
+	" CASE WHEN q.turn <> 2 THEN 0 WHEN p.kind = 3 THEN 2" \
 	" WHEN m.down_ms <> 0 OR p.down_ms <> 0 THEN 1 ELSE 0 END AS hold" \
 	" FROM (SELECT q.*, place AS at FROM queue q WHERE q.id = ?1) q" \
-	" LEFT JOIN (SELECT number, reason, look_ms, down_ms FROM place) p" \
+	" LEFT JOIN (SELECT number, reason, look_ms, down_ms, kind" \
+	" FROM place) p" \
 	" ON p.number = q.at AND q.turn = 2" \
 	" LEFT JOIN (SELECT member_id AS of, parked, reason, down_ms," \
 	" probe_ms FROM room) m ON m.of = q.member_id AND q.state = 2" \

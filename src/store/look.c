@@ -270,7 +270,8 @@ copy_place(struct looking *l, const struct rows *r)
 
 	if (!is_ours(l->store, db_text(r, 1)))
 		return true;
-	*p = (struct look_place){ .number = db_int(r, 0), .kind = PLACE_TELL,
+	*p = (struct look_place){ .number = db_int(r, 0),
+	    .kind = (enum place_kind)db_int(r, 3),
 	    .member_id = dup(l->member_id, &ok),
 	    .connector = dup(db_text(r, 1), &ok), .line = db_int(r, 2) };
 	l->n++;
@@ -288,7 +289,7 @@ look_portal(struct tx *tx, struct db_work *w)
 	l->place = calloc(l->max, sizeof(*l->place));
 	if (l->place == NULL)
 		return db_no_memory(tx);
-	DB_ROWS(tx, &r, "SELECT number, connector, line FROM place"
+	DB_ROWS(tx, &r, "SELECT number, connector, line, kind FROM place"
 	    " WHERE member_id = ?1 AND ready > 0", V_TEXT(l->member_id));
 	while (ok && l->n < l->max && db_next(&r))
 		ok = copy_place(l, &r);

@@ -47,8 +47,8 @@ give_up_old(struct looking *l, struct tx *tx, const struct candidate *c,
     const char *why, bool *left)
 {
 	struct store *s = l->store;
-	enum state state = c->place.kind == PLACE_TELL ? STATE_DELIVERED :
-	    STATE_RECEIVED;
+	enum state state = c->place.kind == PLACE_CHANNEL ? STATE_RECEIVED :
+	    STATE_DELIVERED;
 	char reason[PROBLEM_TEXT_MAX];
 	int64_t limit, id;
 	bool ok = age_limit(s, tx, AGE_GIVE_UP, &limit) &&
@@ -147,20 +147,20 @@ look_at_tell(struct looking *l, struct tx *tx, struct candidate *c,
     bool *serve)
 {
 	struct room_state room;
-	bool left = false;
+	bool left = false, parked;
 
 	*serve = false;
 	if (!read_room(tx, c->place.member_id, &room))
 		return false;
-	if ((room.down_ms != 0 || room.parked[0] != '\0') &&
-	    !give_up_old(l, tx, c, room.parked[0] != '\0' ? room.parked :
-	    room.reason, &left))
+	parked = c->place.kind == PLACE_PARKED && room.parked[0] != '\0';
+	if ((room.down_ms != 0 || parked) && !give_up_old(l, tx, c, parked ?
+	    room.parked : room.reason, &left))
 		return false;
 	if (left)
 		return true;
-	if (room.down_ms != 0)
+	if (room.down_ms != 0 && c->place.kind == PLACE_TELL)
 		return probe_room(l, tx, c, &room, serve);
-	if (room.parked[0] != '\0')
+	if (room.down_ms != 0 || parked)
 		return look_again(tx, c, db_time(tx) + PARKED_LOOK_MS);
 	*serve = true;
 	return look_again(tx, c, db_time(tx) + AGAIN_MS);
@@ -175,9 +175,9 @@ look_at_place(struct looking *l, struct tx *tx, struct candidate *c)
 	if (c->down_ms == 0 && c->ready <= 0)
 		return DB_RUN(tx, "DELETE FROM place WHERE number = ?1",
 		    V_INT(c->place.number));
-	ok = c->place.kind == PLACE_TELL ?
-	    look_at_tell(l, tx, c, &serve) :
-	    look_at_channel(l, tx, c, &serve);
+	ok = c->place.kind == PLACE_CHANNEL ?
+	    look_at_channel(l, tx, c, &serve) :
+	    look_at_tell(l, tx, c, &serve);
 
 	if (ok && serve) {
 		l->place[l->n++] = c->place;

@@ -42,11 +42,11 @@ count_waiting(struct tx *tx, struct stats *out)
 
 	/* from the few portals, not from all places */
 	bool ok = DB_NUMBER(tx, &out->parked, "SELECT sum((SELECT sum(ready)"
-	    " FROM place p WHERE p.member_id = r.member_id)) FROM room r"
-	    " WHERE parked IS NOT NULL", V_NONE) &&
+	    " FROM place p WHERE p.member_id = r.member_id AND p.kind = 3))"
+	    " FROM room r WHERE parked IS NOT NULL", V_NONE) &&
 	    DB_NUMBER(tx, &portals, "SELECT sum((SELECT sum(ready)"
-	    " FROM place p WHERE p.member_id = r.member_id)) FROM room r"
-	    " WHERE down_ms <> 0 AND +parked IS NULL", V_NONE) &&
+	    " FROM place p WHERE p.member_id = r.member_id AND p.kind = 2))"
+	    " FROM room r WHERE down_ms <> 0", V_NONE) &&
 	    DB_NUMBER(tx, &channels, "SELECT sum(ready) FROM place"
 	    " WHERE down_ms <> 0", V_NONE);
 

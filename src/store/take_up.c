@@ -118,7 +118,7 @@ take_all(struct tx *tx, struct taking_up *t, struct ready *ready)
 	t->empty = ok && n < t->max;
 	if (ok && n == 0)
 		return leave(tx, t);
-	if (ok && t->kind == PLACE_TELL)
+	if (ok && t->kind != PLACE_CHANNEL)
 		return take_delivered(tx, t, ready, n);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = take_received(tx, t, &ready[i]);
