@@ -93,7 +93,8 @@ check-crash: deps-test
 	@IMCONNECTOR_BUILD=$B/fault PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
 	    tests/crash/test_points.py tests/crash/test_probe.py \
-	    tests/crash/test_silent.py
+	    tests/crash/test_silent.py \
+	    tests/crash/test_stopped.py
 
 # Load, kills and faults for a while; then the books must balance.
 SECONDS ?= 30

@@ -38,7 +38,7 @@ struct config {
 		char *client_secret;		/* secret */
 		char *client_endpoint;
 		struct config_list portals;	/* host patterns */
-		struct config_list oauth_servers;
+		struct config_list oauth_servers;	/* HOST[:PORT] */
 		struct config_list connectors;	/* empty: every one */
 		bool insecure_http;
 		char *ca_file;

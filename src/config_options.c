@@ -45,7 +45,7 @@ const struct option config_options[] = {
 	{ "app", "client_endpoint", OPT_URL,
 	    AT(app.client_endpoint), 0, 0, "", "https http" },
 	{ "app", "portals", OPT_HOSTS, AT(app.portals), 0, 0, CLOUD, NULL },
-	{ "app", "oauth_servers", OPT_HOSTS,
+	{ "app", "oauth_servers", OPT_SERVERS,
 	    AT(app.oauth_servers), 0, 0, OAUTH, NULL },
 	{ "app", "connectors", OPT_NAMES, AT(app.connectors), 0, 0, "", NULL },
 	{ "app", "insecure_http", OPT_BOOL,
@@ -100,7 +100,8 @@ const struct option config_options[] = {
 bool
 config_option_is_list(const struct option *o)
 {
-	return o->type == OPT_HOSTS || o->type == OPT_NAMES;
+	return o->type == OPT_HOSTS || o->type == OPT_SERVERS ||
+	    o->type == OPT_NAMES;
 }
 
 bool

@@ -122,6 +122,7 @@ print_option(const struct option *o, const void *base, struct buf *b)
 	case OPT_WORD:
 		return print_word(b, o, *(const int *)at);
 	case OPT_HOSTS:
+	case OPT_SERVERS:
 	case OPT_NAMES:
 		return print_list(b, o->name, at);
 	case OPT_SECRET:

@@ -15,6 +15,7 @@ enum option_type {
 	OPT_URL,	/* its scheme is one of `words`; min 1: needed */
 	OPT_PROXY,	/* a text that may be a URL with a password */
 	OPT_HOSTS,	/* list of hosts and "*.zone" */
+	OPT_SERVERS,	/* the same, each perhaps with a ":PORT" behind it */
 	OPT_NAMES,	/* list of connector names */
 	OPT_SECRET,
 	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */

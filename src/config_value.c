@@ -182,10 +182,44 @@ host_ok(const char *s, size_t n)
 	    strspn(s, LETTERS DIGITS "-._") >= n;
 }
 
+/* How many of n bytes are the host; the rest is ":PORT", or nothing. */
+static size_t
+host_length(const char *s, size_t n)
+{
+	size_t digits = 0;
+
+	while (digits < n && strchr(DIGITS, s[n - 1 - digits]) != NULL)
+		digits++;
+	return digits + 1 < n && s[n - 1 - digits] == ':' ?
+	    n - 1 - digits : n;
+}
+
+/* Written as it is compared: no zero in front. */
+static bool
+port_ok(const char *s, size_t n)
+{
+	return n == 0 || (n >= 2 && n <= 6 && s[1] != '0' &&
+	    strtol(s + 1, NULL, 10) <= 65535);
+}
+
 static bool
 item_ok(const struct option *o, const char *s, size_t n)
 {
-	return o->type == OPT_HOSTS ? host_ok(s, n) : config_name_ok(s, n);
+	size_t host = o->type == OPT_SERVERS ? host_length(s, n) : n;
+
+	if (o->type == OPT_NAMES)
+		return config_name_ok(s, n);
+	return host_ok(s, host) && port_ok(s + host, n - host);
+}
+
+static const char *
+items_of(const struct option *o)
+{
+	if (o->type == OPT_HOSTS)
+		return "hosts such as a.example or *.example";
+	return o->type == OPT_SERVERS ?
+	    "servers such as a.example or a.example:8443" :
+	    "names of letters, digits and _";
 }
 
 static enum err
@@ -234,9 +268,7 @@ add_items(const struct option *o, struct config_list *l, const char *text,
 			break;
 		n = strcspn(text, " \t");
 		if (!item_ok(o, text, n))
-			return refuse(w, o->type == OPT_HOSTS ?
-			    "hosts such as a.example or *.example" :
-			    "names of letters, digits and _", text,
+			return refuse(w, items_of(o), text,
 			    more ? until_value(text, n) : n);
 		e = add_item(l, text, n);
 	}
@@ -288,6 +320,7 @@ config_option_free(const struct option *o, void *base)
 
 	switch (o->type) {
 	case OPT_HOSTS:
+	case OPT_SERVERS:
 	case OPT_NAMES:
 		free_items(place(o, base));
 		break;

@@ -62,7 +62,8 @@ open_store(struct setup *s, const struct setup_opts *o, struct problem *p)
 		.db = {
 			.url = c->store.url,
 			.clock = &clock_system,
-			.log = &c->log,
+			/* a tool says itself what failed */
+			.log = o->makes_store ? &c->log : NULL,
 			.loop = s->loop,
 			.threaded = !o->one_shot,
 			.create = o->makes_store,

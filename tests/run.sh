@@ -77,7 +77,8 @@ for part in $parts; do
 		;;
 	crash)
 		python crash "$build/fault" tests/crash/test_points.py \
-		    tests/crash/test_probe.py tests/crash/test_silent.py
+		    tests/crash/test_probe.py tests/crash/test_silent.py \
+		    tests/crash/test_stopped.py
 		;;
 	soak)
 		IMCONNECTOR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 \

@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 sources=$(find src -name '*.[ch]' | LC_ALL=C sort)
-all="$sources $(find tests/unit tests/php -name '*.[ch]' | LC_ALL=C sort)"
+all="$sources $(find tests/lib tests/unit tests/php -name '*.[ch]' | LC_ALL=C sort)"
 bad=0
 
 # rule NAME: reads complaints; none means that the rule is kept.

@@ -171,6 +171,8 @@ db_submit(struct db *db, struct db_work *w)
 	STAILQ_INSERT_TAIL(&db->arrivals, w, link);
 	db->urgent = db->urgent || !w->lazy;
 	db->busy++;
+	/* outside of a turn nothing else would begin one */
+	loop_ready(db->opts.loop, &db->nudge);
 }
 
 size_t
@@ -214,6 +216,7 @@ on_turn_end(struct hook *h)
 	struct db *db = OF(h, struct db, hook);
 	struct loop *loop = db->opts.loop;
 
+	loop_unready(loop, &db->nudge);
 	if (!db->rest_armed && atomic_load(&db->awake)) {
 		db->rest_armed = true;
 		loop_arm(loop, &db->rest, db_mono(db) + DB_REST_MS);
@@ -228,6 +231,13 @@ on_turn_end(struct hook *h)
 		db->lazy_armed = true;
 		loop_arm(loop, &db->lazy, db_mono(db) + LAZY_MS);
 	}
+}
+
+/* What it is for has happened: there is a turn. */
+static void
+nudged(struct task *t)
+{
+	(void)t;
 }
 
 void
@@ -245,6 +255,7 @@ committer_init(struct db *db)
 	STAILQ_INIT(&db->arrivals);
 	STAILQ_INIT(&db->queue);
 	db->hook.run = on_turn_end;
+	db->nudge = (struct task){ .run = nudged, .name = "db" };
 	db->lazy.fire = on_lazy;
 	db->rest.fire = on_rest;
 	db->rest_work = (struct db_work){ .work = rest, .done = rested,

@@ -180,6 +180,7 @@ db_close(struct db *db, int64_t wait_ms)
 	if (db->opts.loop != NULL) {
 		loop_disarm(db->opts.loop, &db->rest);
 		loop_remove_hook(db->opts.loop, &db->hook);
+		loop_unready(db->opts.loop, &db->nudge);
 	}
 	db->closed = true;
 	if (db->busy == 0)

@@ -18,10 +18,12 @@
  *   chat        the number of its chat
  *   first_ms    Unix time of its own first attempt at this step, 0: none
  *   alone       1: told by a call of its own, for a batch with it was refused
+ *   newer       1: a newer revision of it has come
  * refused: messages that a person must look at.
  * seen: what came, for repeats: begins with message_id, which grows, so that
  *   what comes now is written to few pages.
- *   base, revision, content  recognise repeats (event/identity.h)
+ *   base, revision, content  recognise repeats (event/identity.h);
+ *               content is NULL where there are no revisions
  *   id          of its newest revision in the queue
  *   since       Unix seconds
  * place: where messages wait that nobody works on, and channels that are
@@ -52,6 +54,7 @@ const char db_ddl[] =
     " delivered_ms INTEGER NOT NULL DEFAULT 0,"
     " tries INTEGER NOT NULL DEFAULT 0, first_ms INTEGER NOT NULL DEFAULT 0,"
     " next_ms INTEGER NOT NULL DEFAULT 0, alone INTEGER NOT NULL DEFAULT 0,"
+    " newer INTEGER NOT NULL DEFAULT 0,"
     " key TEXT NOT NULL, event TEXT NOT NULL, member_id TEXT NOT NULL,"
     " domain TEXT, connector TEXT NOT NULL, chat_name TEXT, reason TEXT,"
     " ids TEXT, endpoint TEXT, token TEXT, body TEXT);"
@@ -70,7 +73,8 @@ const char db_ddl[] =
     " chat INTEGER NOT NULL, message_id INTEGER NOT NULL,"
     " chat_id INTEGER NOT NULL, line INTEGER NOT NULL,"
     " received_us INTEGER NOT NULL, ts INTEGER NOT NULL,"
-    " delivered_ms INTEGER NOT NULL, key TEXT NOT NULL,"
+    " delivered_ms INTEGER NOT NULL,"
+    " newer INTEGER NOT NULL DEFAULT 0, key TEXT NOT NULL,"
     " event TEXT NOT NULL, member_id TEXT NOT NULL, domain TEXT,"
     " connector TEXT NOT NULL, chat_name TEXT, ids TEXT, endpoint TEXT,"
     " token TEXT, body TEXT);"
@@ -133,6 +137,23 @@ const char db_ddl[] =
     " received_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
     " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
     " tries INTEGER NOT NULL DEFAULT 0);";
+
+/* Few rows of many are down, parked or owned at a time. */
+const char db_ddl_rare[] =
+    "CREATE INDEX IF NOT EXISTS place_down ON place(ready)"
+    " WHERE down_ms <> 0;"
+    "CREATE INDEX IF NOT EXISTS place_owned ON place(owner)"
+    " WHERE owner <> 0;"
+    "CREATE INDEX IF NOT EXISTS room_down ON room(member_id)"
+    " WHERE down_ms <> 0;"
+    "CREATE INDEX IF NOT EXISTS room_parked ON room(member_id)"
+    " WHERE parked IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS room_owned ON room(owner)"
+    " WHERE owner <> 0;"
+    "CREATE INDEX IF NOT EXISTS portal_rejected ON portal(member_id)"
+    " WHERE rejected IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS portal_owned ON portal(owner)"
+    " WHERE owner <> 0;";
 
 /* As version 2 had it; reset_ms has no default there: it is always given. */
 const char db_ddl_from_1[] =

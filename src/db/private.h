@@ -104,6 +104,7 @@ struct db {
 	/* the loop's */
 	struct hook hook;
 	struct timer lazy, rest;
+	struct task nudge;	/* the turn that hands over must not sleep */
 	struct works arrivals;
 	bool urgent;		/* some of them cannot wait */
 	bool lazy_armed, rest_armed, rest_due;

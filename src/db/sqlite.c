@@ -230,7 +230,7 @@ make_tables(struct sqlite *s, struct problem *p)
 		return fail(s, p);
 	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
 	    (strcmp(version, "1") != 0 || run(s, db_ddl_from_1)) &&
-	    run(s, db_ddl) &&
+	    run(s, db_ddl) && run(s, db_ddl_rare) &&
 	    (strcmp(version, "0") != 0 || sqlite_finish_upgrade(s)) &&
 	    run(s, "COMMIT"))
 		return ERR_OK;

@@ -9,6 +9,7 @@ struct sqlite;
 /* ddl.c.  Tables are made where they are missing (IF NOT EXISTS), also
  * beside those of version 2. */
 extern const char db_ddl[];
+extern const char db_ddl_rare[];
 extern const char db_ddl_from_1[];	/* to version 2 */
 
 /* ---- sqlite.c: one connection */

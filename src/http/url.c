@@ -9,6 +9,7 @@
 #include "http/url.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,4 +162,29 @@ url_host_matches(const char *host, const char *pattern)
 	n = strlen(host);
 	return zone > 1 && n > zone && host[0] != '.' &&
 	    curl_strequal(host + n - zone, pattern + 1) != 0;
+}
+
+/* Where ":PORT" begins, or the end; an IPv6 address has colons of its own. */
+static size_t
+host_length(const char *server)
+{
+	const char *colon = strrchr(server, ':');
+
+	return colon == NULL || strchr(colon, ']') != NULL ? strlen(server) :
+	    (size_t)(colon - server);
+}
+
+bool
+url_is_at(const struct url *u, const char *server)
+{
+	size_t n = host_length(server);
+	char host[URL_HOST_MAX];
+	long port = u->https ? 443 : 80;
+
+	if (n >= sizeof(host))
+		return false;
+	(void)snprintf(host, sizeof(host), "%.*s", (int)n, server);
+	if (server[n] == ':')
+		port = strtol(server + n + 1, NULL, 10);
+	return u->port == port && url_host_matches(u->host, host);
 }

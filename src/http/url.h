@@ -30,4 +30,10 @@ enum err url_parse(struct url *, const char *text);
  */
 bool url_host_matches(const char *host, const char *pattern);
 
+/*
+ * Whether a URL points to a server, HOST[:PORT], its host a pattern as above.
+ * Without PORT only the own port of the URL's scheme does.
+ */
+bool url_is_at(const struct url *, const char *server);
+
 #endif

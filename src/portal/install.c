@@ -20,6 +20,7 @@
 #define PROOFS_MAX 2
 #define ARENA_MAX ((size_t)256 * 1024)
 #define AGAIN_S 30		/* or retry.longest, if that is less */
+#define LOOK_MS 100		/* while another process proves it */
 
 TAILQ_HEAD(install_takes, install_take);
 
@@ -44,7 +45,7 @@ struct proofs {
 	size_t n;		/* on their way, or about to be */
 	struct install_due due;
 	struct arena due_arena;
-	bool looking;
+	bool looking, stopped;
 };
 
 static enum err
@@ -79,7 +80,7 @@ check(const struct env *env, const struct event *ev, struct problem *p)
 		return deny(p, "auth.client_endpoint",
 		    "auth.client_endpoint is missing");
 	if (!oauth_is_trusted(env->config, ev->server_endpoint))
-		return deny(p, "auth.server_endpoint", "the host of "
+		return deny(p, "auth.server_endpoint",
 		    "auth.server_endpoint is none of app.oauth_servers");
 	return ERR_OK;
 }
@@ -285,7 +286,7 @@ kept(struct install_take *t)
 	struct proofs *all = t->all;
 	struct proof *f = find(all, k->id);
 
-	if (k->claim && !k->known && !k->other) {
+	if (k->claim && !k->known && !k->outdated && !k->other) {
 		struct install in = k->install;
 
 		in.id = k->id;
@@ -297,8 +298,16 @@ kept(struct install_take *t)
 	} else {
 		all->n -= k->claim;
 	}
+	if (k->outdated)
+		(void)deny(&t->problem, "auth.application_token",
+		    "a newer installation of this portal is known");
 	if (k->known)
 		end_take(t, INSTALL_DONE);
+	else if (k->outdated)
+		end_take(t, INSTALL_DENIED);
+	else if (f == NULL && k->proving && !all->stopped)
+		loop_arm(all->env->loop, &t->again,
+		    loop_now(all->env->loop) + LOOK_MS);
 	else if (f == NULL)
 		end_take(t, INSTALL_LATER);
 	else
@@ -313,14 +322,35 @@ on_kept(struct db_work *w)
 
 	fault_point("install-after-commit");
 	if (w->end == ERR_OK) {
-		t->kept = true;
-		t->on_kept(t);
+		if (!t->kept && !t->keeping.outdated)
+			t->on_kept(t);
+		t->kept = !t->keeping.outdated;
 		kept(t);
 		return;
 	}
 	t->all->n -= t->keeping.claim;
 	t->problem = w->problem;
 	end_take(t, INSTALL_FAILED);
+}
+
+static void
+keep(struct install_take *t)
+{
+	struct proofs *all = t->all;
+
+	t->keeping.db = (struct db_work){ .done = on_kept };
+	t->keeping.claim = all->n < PROOFS_MAX && !all->stopped;
+	all->n += t->keeping.claim;
+	store_install_keep(&t->keeping);
+	env_submit(all->env, &t->keeping.db);
+}
+
+/* What became of it in another process: stored, or gone, or still there. */
+static void
+keep_again(struct timer *t)
+{
+	keep((struct install_take *)((char *)t - offsetof(struct install_take,
+	    again)));
 }
 
 void
@@ -335,7 +365,6 @@ install_take(struct proofs *all, struct install_take *t)
 		return;
 	}
 	t->keeping = (struct install_keeping){
-		.db.done = on_kept,
 		.store = all->env->store,
 		.install = {
 			.member_id = ev->member_id,
@@ -347,11 +376,9 @@ install_take(struct proofs *all, struct install_take *t)
 			.refresh_token = ev->refresh_token,
 			.ts = ev->ts,
 		},
-		.claim = all->n < PROOFS_MAX,
 	};
-	all->n += t->keeping.claim;
-	store_install_keep(&t->keeping);
-	env_submit(all->env, &t->keeping.db);
+	t->again = (struct timer){ .fire = keep_again };
+	keep(t);
 }
 
 static void
@@ -373,7 +400,7 @@ on_due(struct db_work *w)
 void
 install_look(struct proofs *all)
 {
-	if (all->looking || all->n >= PROOFS_MAX)
+	if (all->looking || all->stopped || all->n >= PROOFS_MAX)
 		return;
 	all->looking = true;
 	all->n++;
@@ -381,6 +408,12 @@ install_look(struct proofs *all)
 	    .arena = &all->due_arena };
 	store_install_due(&all->due);
 	env_submit(all->env, &all->due.db);
+}
+
+void
+proofs_stop(struct proofs *all)
+{
+	all->stopped = true;
 }
 
 size_t

@@ -42,12 +42,16 @@ struct install_take {
 	struct proofs *all;
 	bool kept;		/* it survives: on_kept() was called */
 	struct install_keeping keeping;
+	struct timer again;
 	TAILQ_ENTRY(install_take) link;
 };
 void install_take(struct proofs *, struct install_take *);
 
 /* Tries again what is due, while there is a place for a proof. */
 void install_look(struct proofs *);
+
+/* Begins no proof any more, and waits for no other process's. */
+void proofs_stop(struct proofs *);
 
 /* Proofs that are on their way. */
 size_t install_busy(const struct proofs *);

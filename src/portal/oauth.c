@@ -33,7 +33,7 @@ may_have_secret(const struct config *c, const char *endpoint, struct url *url)
 	    (!url->https && !c->app.insecure_http))
 		return false;
 	for (size_t i = 0; i < list->n; i++)
-		if (url_host_matches(url->host, list->item[i]))
+		if (url_is_at(url, list->item[i]))
 			return true;
 	return false;
 }
@@ -256,8 +256,7 @@ oauth_start(struct oauth_call *c)
 	arena_init(&c->arena, ARENA_MAX);
 	buf_init(&c->body, BODY_MAX);
 	if (!may_have_secret(env->config, c->server_endpoint, &url)) {
-		refuse(c, "the host of server_endpoint is none of "
-		    "app.oauth_servers");
+		refuse(c, "server_endpoint is none of app.oauth_servers");
 		return;
 	}
 	if (render(env, c->refresh_token, &c->body) != ERR_OK) {

@@ -275,7 +275,8 @@ free_slots(struct room *r)
 {
 	int64_t n = 0;
 
-	if (TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking)
+	if (TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking &&
+	    (r->holders == 0 || r->others_wait))
 		n = r->slots;
 	else if (r->others_wait && r->made >= CALLS_TURN &&
 	    r->slots > r->calls)
@@ -352,6 +353,19 @@ room_unwant(struct room *r, struct room_want *w)
 		return;
 	w->listed = false;
 	TAILQ_REMOVE(&r->wants, w, link);
+}
+
+void
+room_hold(struct room *r)
+{
+	r->holders++;
+}
+
+void
+room_release(struct room *r)
+{
+	r->holders--;
+	pump_soon(r);
 }
 
 void
@@ -439,7 +453,6 @@ destroy(struct room *r)
 	loop_disarm(loop, &r->note_timer);
 	table_remove(&r->all->table, &r->node);
 	room_ask_free(&r->ask);
-	free(r->token);
 	arena_free(&r->arena);
 	free(r->member_id);
 	loop_bury(loop, r);
@@ -464,6 +477,7 @@ rooms_new(struct rooms **out, const struct env *env)
 		return ERR_NOMEM;
 	all->env = env;
 	oauth_calls_init(&all->oauth, env, OAUTH_CALLS);
+	newest_init(&all->newest);
 	return ERR_OK;
 }
 
@@ -478,6 +492,7 @@ rooms_free(struct rooms *all)
 		destroy((struct room *)((char *)n - offsetof(struct room,
 		    node)));
 	table_free(&all->table);
+	newest_free(&all->newest);
 	free(all);
 }
 

@@ -56,6 +56,11 @@ void room_want(struct room *, struct room_want *);
 void room_unwant(struct room *, struct room_want *);
 void room_unused(struct room *);
 
+/* Somebody will want to call soon: the room keeps its slots, unless others
+ * ask for them.  Ends with room_release(). */
+void room_hold(struct room *);
+void room_release(struct room *);
+
 /*
  * What is to be asked for along with a delivered message, or NULL if nothing
  * is, or somebody asks already.  With room_asked() it comes back, whether
@@ -71,7 +76,7 @@ bool room_is_parked(const struct room *);
 /* A call timed out or could not connect, or the portal was reached. */
 void room_was(struct room *, bool down, bool probe, const char *reason);
 void room_set_parked(struct room *, const char *reason);
-/* A look says that it is down, or else that it is not, nor parked. */
+/* A look says that it is down, or that it is not. */
 void room_seen(struct room *, bool down);
 
 /* An event's own token that worked, for others of the portal; NULL: none.

@@ -12,7 +12,6 @@
 #include "portal/room_inside.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RETRY_MS 500		/* between tries of a note */
@@ -167,30 +166,22 @@ room_was(struct room *r, bool down, bool probe, const char *reason)
 const char *
 room_token(const struct room *r)
 {
-	return r->token;
+	return newest_get(&r->all->newest, r->member_id);
 }
 
-/* Without memory there is none, as before. */
 void
 room_set_token(struct room *r, const char *token)
 {
-	if (r->token != NULL && token != NULL &&
-	    strcmp(r->token, token) == 0)
-		return;
-	free(r->token);
-	r->token = token != NULL ? strdup(token) : NULL;
+	newest_set(&r->all->newest, r->member_id, token);
 }
 
 void
 room_seen(struct room *r, bool down)
 {
 	/* what is being written is newer than what was read */
-	if (r->changing || (!down && room_is_parking(r)))
-		return;
-	if (down ? r->down : !r->down && !r->parked)
+	if (r->changing || r->down == down)
 		return;
 	r->down = down;
-	r->parked = r->parked && down;
 	loop_ready(r->all->env->loop, &r->pump);
 	if (r->all->news != NULL)
 		r->all->news(r->all->ctx, r, down ? ROOM_DOWN : ROOM_UP);

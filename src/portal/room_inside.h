@@ -1,6 +1,7 @@
 #ifndef PORTAL_ROOM_INSIDE_H
 #define PORTAL_ROOM_INSIDE_H
 
+#include "portal/newest.h"
 #include "portal/room.h"
 
 /* What room.c and room_facts.c share.  Private to them. */
@@ -11,6 +12,7 @@ struct rooms {
 	const struct env *env;
 	struct table table;
 	struct oauth_calls oauth;
+	struct newest newest;
 	void (*news)(void *ctx, struct room *, enum room_news);
 	void *ctx;
 };
@@ -20,6 +22,7 @@ struct room {
 	struct rooms *all;
 	char *member_id;
 	size_t users;
+	size_t holders;		/* who will want to call soon */
 	struct http_peer peer;
 	TAILQ_HEAD(, room_want) wants;
 	struct token_searches searches;
@@ -39,7 +42,6 @@ struct room {
 	struct arena arena;	/* of the next */
 	struct portal portal;
 	bool installed;
-	char *token;		/* of an event, the last that worked */
 	/* what is to be written, and what is being written */
 	struct room_note due;	/* parked: in the next */
 	bool noting;

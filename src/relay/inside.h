@@ -29,7 +29,7 @@ struct relay {
 	struct table lines;		/* by the number of theirs */
 	struct table awaits;		/* by a message's number */
 	TAILQ_HEAD(, visit) visits;
-	TAILQ_HEAD(, other) others;	/* events that are no visits */
+	TAILQ_HEAD(, other) others;	/* events without messages */
 	size_t journeys;		/* on their way */
 	size_t writes;			/* of theirs, behind their end */
 	bool closing;			/* nothing more is taken up, and */
@@ -91,6 +91,7 @@ struct journey {
 	bool probe;
 	bool bulk;			/* of an event of many messages */
 	bool comes;			/* its line counts it as coming */
+	bool parked;			/* no token is left for it */
 	int64_t delivered_at;		/* on the loop's clock */
 	struct buf object;
 	struct delivery delivery;
@@ -160,13 +161,15 @@ struct line *line_enter(struct relay *, const char *member_id,
     const char *connector, int64_t line);
 void line_leave(struct line *);
 const struct place *line_place(const struct line *);
+/* Where those of it wait for which no token is left. */
+const struct place *line_parked(const struct line *);
 struct room *line_room(const struct line *);
 /* A message heads there; and does not (any more). */
 void line_coming(struct line *, bool bulk);
 void line_came(struct line *, bool bulk);
 void line_queue(struct line *, struct journey *);
 void line_stored(struct line *);
-void line_serve(struct line *, bool probe);
+void line_serve(struct line *, const struct look_place *);
 /* More than a call can take waits in memory: the store may keep the rest. */
 bool line_is_full(const struct line *);
 void line_awaited(struct line *, bool more);	/* by one more, or less */
@@ -190,6 +193,9 @@ void look_sure(struct relay *);
 /* Whether they hold, or it was stopped for so long that others may have
  * taken them. */
 bool look_is_sure(const struct relay *);
+
+/* A token of this portal works: its places are served, whatever was. */
+void look_portal(struct relay *, const char *member_id);
 
 /* ---- stale.c: places of channels that the configuration has no more */
 

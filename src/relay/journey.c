@@ -340,8 +340,12 @@ begin_next(struct journey *j)
 	if (next == NULL)
 		return;
 	n = journey_of_work(j->relay, next);
-	if (n != NULL)
-		journey_go(n);
+	if (n == NULL)
+		return;
+	/* most likely of the same event, which was answered meanwhile */
+	if (n->visit == NULL)
+		n->bulk = j->bulk;
+	journey_go(n);
 }
 
 /*
@@ -352,9 +356,9 @@ void
 journey_end_in_store(struct journey *j)
 {
 	const struct room *room = line_room(j->line);
-	bool told = j->work->state == STATE_DELIVERED && !room_is_down(room) &&
-	    !room_is_parked(room) && !j->relay->stopping;
-	bool waits = told && j->visit != NULL &&
+	bool told = j->work->state == STATE_DELIVERED && !j->parked &&
+	    !room_is_down(room) && !j->relay->stopping;
+	bool waits = told && j->visit != NULL && !room_is_parked(room) &&
 	    !visit_is_answered(j->visit) && await_add(j->relay, j->work->id,
 	    j->visit, j->index, j->line) == ERR_OK;
 
@@ -377,6 +381,8 @@ is_delivered(struct journey *j)
 		journey_end_in_store(j);
 		return;
 	}
+	if (j->moving.more)
+		line_stored(j->line);
 	journey_enter(j, STAGE_WAITING);
 	if (j->visit != NULL)
 		visit_state(j->visit, j->index, STATE_DELIVERED, true);
@@ -457,6 +463,7 @@ submit(struct journey *j)
 {
 	j->moving.claim_next = destination_has_room(j->destination) &&
 	    !j->relay->closing;
+	free(j->moving.next);	/* of a write that failed */
 	j->moving.db = (struct db_work){ .done = on_noted };
 	store_move(&j->moving);
 	env_submit(&j->relay->env, &j->moving.db);

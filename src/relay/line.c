@@ -30,10 +30,29 @@ pump_soon(struct line *l)
 	loop_ready(l->relay->env.loop, &l->pump);
 }
 
+/* The room keeps its slots while something waits here, or will soon. */
+static void
+hold_room(struct line *l)
+{
+	bool holds = l->n + l->coming != 0;
+
+	if (holds && !l->holds)
+		room_hold(l->room);
+	if (!holds && l->holds)
+		room_release(l->room);
+	l->holds = holds;
+}
+
 const struct place *
 line_place(const struct line *l)
 {
 	return &l->place;
+}
+
+const struct place *
+line_parked(const struct line *l)
+{
+	return &l->parked_place;
 }
 
 struct room *
@@ -59,6 +78,7 @@ line_coming(struct line *l, bool bulk)
 {
 	l->coming++;
 	l->bulk += bulk;
+	hold_room(l);
 }
 
 void
@@ -81,14 +101,14 @@ cannot_be_told(const struct line *l, const struct journey *j)
 static bool
 must_wait_in_store(const struct line *l, const struct journey *j)
 {
-	return l->relay->stopping || cannot_be_told(l, j) ||
-	    (room_is_down(l->room) && !j->probe);
+	return l->relay->stopping || (room_is_down(l->room) && !j->probe);
 }
 
 void
 line_queue(struct line *l, struct journey *j)
 {
-	if (must_wait_in_store(l, j)) {
+	j->parked = cannot_be_told(l, j);
+	if (j->parked || must_wait_in_store(l, j)) {
 		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
 
 		TAILQ_INSERT_TAIL(&one, j, link);
@@ -110,10 +130,15 @@ line_stored(struct line *l)
 }
 
 void
-line_serve(struct line *l, bool probe)
+line_serve(struct line *l, const struct look_place *p)
 {
-	room_seen(l->room, probe);
-	l->probe = probe;
+	room_seen(l->room, p->probe);
+	if (p->kind == PLACE_PARKED) {
+		l->parked = true;
+		pump_soon(l);
+		return;
+	}
+	l->probe = p->probe;
 	line_stored(l);
 }
 
@@ -150,7 +175,11 @@ on_taken(struct db_work *w)
 
 	l->taking = false;
 	r->writes--;
-	l->stored = l->stored_since || (l->stored && ok && !l->up.empty);
+	if (l->up.kind == PLACE_PARKED)
+		l->parked = l->parked && ok && !l->up.empty;
+	else
+		l->stored = l->stored_since ||
+		    (l->stored && ok && !l->up.empty);
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("member_id",
 		    room_member(l->room)), F_STR("reason", w->problem.text));
@@ -182,14 +211,16 @@ take_up(struct line *l)
 		return;
 	l->taking = true;
 	l->stored_since = false;
-	l->up_probes = l->probe;
+	l->up_probes = l->probe && l->stored;
 	l->probe = false;
 	l->users++;
 	l->relay->writes++;
 	/* a probe goes alone: it may be in vain */
 	l->up = (struct taking_up){ .db.done = on_taken,
-	    .store = l->relay->env.store, .place = l->place.number,
-	    .kind = PLACE_TELL, .max = l->up_probes ? 1 : batch - l->n };
+	    .store = l->relay->env.store, .place = l->stored ?
+	    l->place.number : l->parked_place.number,
+	    .kind = l->stored ? PLACE_TELL : PLACE_PARKED,
+	    .max = l->up_probes ? 1 : batch - l->n };
 	store_take_up(&l->up);
 	env_submit(&l->relay->env, &l->up.db);
 }
@@ -228,32 +259,29 @@ leaves_now(struct line *l)
 static bool
 reads_ahead(const struct line *l)
 {
-	return l->stored && room_has_slot(l->room) &&
-	    !room_is_down(l->room) && (!room_is_parked(l->room) ||
-	    room_token(l->room) != NULL);
+	return (l->stored || l->parked) && room_has_slot(l->room) &&
+	    !room_is_down(l->room);
 }
 
 /* What waits in the store is of no use now: a look tells when it is. */
 static bool
 leaves_it_there(const struct line *l)
 {
-	if (l->relay->closing)
-		return true;
-	return !l->probe && (room_is_down(l->room) ||
-	    (room_is_parked(l->room) && room_token(l->room) == NULL));
+	return l->relay->closing || (room_is_down(l->room) && !l->probe);
 }
 
 static bool
-has_business(struct line *l)
+wants_to_call(struct line *l)
 {
 	const struct journey *first = TAILQ_FIRST(&l->waiting);
 
 	l->want.probe = l->probe || (first != NULL && first->probe);
-	if (l->stored && !l->taking && leaves_it_there(l))
-		l->stored = false;
+	if (!l->taking && leaves_it_there(l))
+		l->stored = l->stored_since = l->parked = false;
 	if (l->relay->stopping || l->let_in)
 		return false;
-	return l->n != 0 || l->stored;
+	return l->n != 0 ? leaves_now(l) : (l->stored || l->parked) &&
+	    !l->taking;
 }
 
 static void
@@ -263,12 +291,13 @@ pump(struct task *t)
 	    pump));
 
 	l->users++;
+	hold_room(l);
 	if (reads_ahead(l))
 		take_up(l);
-	if (!has_business(l))
-		room_unwant(l->room, &l->want);
-	else if (l->n != 0 ? leaves_now(l) : !l->taking)
+	if (wants_to_call(l))
 		room_want(l->room, &l->want);
+	else
+		room_unwant(l->room, &l->want);
 	line_leave(l);
 }
 
@@ -286,7 +315,7 @@ go(struct room_want *w)
 	    want));
 
 	l->let_in = true;
-	if (l->n == 0 && l->stored)
+	if (l->n == 0 && (l->stored || l->parked))
 		take_up(l);
 	if (!l->taking || l->n != 0)
 		use_permission(l);
@@ -314,7 +343,7 @@ give_way(struct line *l)
 {
 	put_back(l);
 	if (l->awaited == 0)
-		l->stored = l->stored_since = false;
+		l->stored = l->stored_since = l->parked = false;
 }
 
 static struct line *
@@ -358,6 +387,8 @@ destroy(struct line *l)
 	loop_unready(l->relay->env.loop, &l->pump);
 	loop_disarm(l->relay->env.loop, &l->timer);
 	room_unwant(l->room, &l->want);
+	if (l->holds)
+		room_release(l->room);
 	room_leave(l->room);
 	table_remove(&l->relay->lines, &l->node);
 	free(l->connector);
@@ -378,7 +409,7 @@ void
 line_leave(struct line *l)
 {
 	if (--l->users == 0 && l->n == 0 && !l->taking && !l->stored &&
-	    !l->let_in)
+	    !l->parked && !l->let_in)
 		destroy(l);
 }
 
@@ -387,9 +418,13 @@ make(struct relay *r, const char *member_id, const char *connector,
     int64_t line, int64_t number)
 {
 	struct line *l = calloc(1, sizeof(*l));
+	int64_t parked;
 
-	if (l == NULL)
+	if (l == NULL || place_of_parked(&parked, member_id, connector,
+	    line) != ERR_OK) {
+		free(l);
 		return NULL;
+	}
 	l->relay = r;
 	l->connector = strdup(connector);
 	l->room = room_enter(r->rooms, member_id);
@@ -404,6 +439,9 @@ make(struct relay *r, const char *member_id, const char *connector,
 	l->place = (struct place){ .number = number, .kind = PLACE_TELL,
 	    .member_id = room_member(l->room), .connector = l->connector,
 	    .line = line, .name = room_member(l->room) };
+	l->parked_place = l->place;
+	l->parked_place.kind = PLACE_PARKED;
+	l->parked_place.number = parked;
 	TAILQ_INIT(&l->waiting);
 	l->want = (struct room_want){ .go = go, .room = l->room };
 	l->pump = (struct task){ .run = pump, .name = "line" };

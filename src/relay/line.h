@@ -9,7 +9,7 @@ struct line {
 	struct relay *relay;
 	struct room *room;
 	char *connector;
-	struct place place;
+	struct place place, parked_place;
 	struct journeys waiting;	/* delivered ones */
 	size_t n;			/* in it */
 	size_t coming, bulk;		/* on their way into it; of those, of */
@@ -17,9 +17,11 @@ struct line {
 	size_t most, lately;		/* how long it got, before the last */
 	int64_t took_ms;		/* call, and how long that took */
 	struct room_want want;
+	bool holds;			/* its room keeps its slots for it */
 	bool probe;			/* the next taken up is to probe it */
 	bool up_probes;			/* this one is */
-	bool stored;			/* more waits in the store; and */
+	bool stored, parked;		/* more waits in the store, at either */
+					/* place; and at the first */
 	bool stored_since;		/* since the last was taken from it */
 	bool let_in;			/* may call, once that is here */
 	size_t awaited;			/* by who waits for others to tell */

@@ -47,8 +47,44 @@ serve_tell(struct relay *r, const struct look_place *p)
 
 	if (l == NULL)
 		return;
-	line_serve(l, p->probe);
+	line_serve(l, p);
 	line_leave(l);
+}
+
+/* A look at one portal. */
+struct portal_look {
+	struct looking look;
+	struct relay *relay;
+	char member_id[];
+};
+
+static void
+on_portal(struct db_work *w)
+{
+	struct portal_look *v = (struct portal_look *)w;
+
+	v->relay->writes--;
+	for (size_t i = 0; w->end == ERR_OK && i < v->look.n; i++)
+		serve_tell(v->relay, &v->look.place[i]);
+	store_look_free(&v->look);
+	loop_bury(v->relay->env.loop, v);
+}
+
+void
+look_portal(struct relay *r, const char *member_id)
+{
+	size_t size = strlen(member_id) + 1;
+	struct portal_look *v = calloc(1, sizeof(*v) + size);
+
+	if (v == NULL)
+		return;		/* the next answer of the portal tries again */
+	v->relay = r;
+	memcpy(v->member_id, member_id, size);
+	v->look = (struct looking){ .db.done = on_portal,
+	    .store = r->env.store, .max = PLACES };
+	store_look_portal(&v->look, v->member_id);
+	r->writes++;
+	env_submit(&r->env, &v->look.db);
 }
 
 static void
@@ -66,7 +102,7 @@ on_looked(struct db_work *w)
 		    w->problem.text));
 	}
 	for (size_t i = 0; ok && i < r->look.n; i++) {
-		if (r->look.place[i].kind == PLACE_TELL)
+		if (r->look.place[i].kind != PLACE_CHANNEL)
 			serve_tell(r, &r->look.place[i]);
 		else
 			serve_channel(r, &r->look.place[i]);
@@ -173,7 +209,7 @@ on_timer(struct timer *t)
 	beat(r);
 	r->looking = true;
 	r->peek = (struct peeking){ .db.done = on_peeked,
-	    .store = r->env.store };
+	    .store = r->env.store, .probe_ms = probe_ms(r) };
 	store_peek(&r->peek);
 	env_submit(&r->env, &r->peek.db);
 }

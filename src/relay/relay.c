@@ -228,7 +228,7 @@ on_installed(struct install_take *t)
 
 /* Kept by now, or being written: a proof may take longer than an answer. */
 static void
-late(struct other *o)
+is_late(struct other *o)
 {
 	if (o->install.kept)
 		answer(o, "queued", "the installation is being proven");
@@ -239,7 +239,7 @@ late(struct other *o)
 static void
 on_late(struct timer *t)
 {
-	late((struct other *)((char *)t - offsetof(struct other, timer)));
+	is_late((struct other *)((char *)t - offsetof(struct other, timer)));
 }
 
 static void
@@ -256,7 +256,8 @@ static void
 install(struct other *o)
 {
 	o->timer.fire = on_late;
-	loop_arm(o->relay->env.loop, &o->timer, o->sender->until.at_ms);
+	loop_arm(o->relay->env.loop, &o->timer, o->relay->stopping ?
+	    0 : o->sender->until.at_ms);
 	o->install = (struct install_take){ .done = on_installed,
 	    .on_kept = on_kept, .event = o->event };
 	install_take(o->relay->proofs, &o->install);
@@ -334,7 +335,9 @@ relay_stop(struct relay *r)
 		visit_answer(v);
 	}
 	TAILQ_FOREACH(o, &r->others, link)
-		late(o);
+		if (o->event->kind == EVENT_INSTALL)
+			is_late(o);
+	proofs_stop(r->proofs);
 	await_drop_all(r);
 	destinations_halt(r);
 	lines_halt(r);

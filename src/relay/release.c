@@ -64,8 +64,11 @@ release_one(struct journey *j, struct moving_one *m)
 {
 	*m = (struct moving_one){ .id = j->work->id, .from = j->work->state,
 	    .move = MOVE_READY };
-	m->place = j->work->state == STATE_RECEIVED ?
-	    *destination_place(j->destination) : *line_place(j->line);
+	if (j->work->state == STATE_RECEIVED)
+		m->place = *destination_place(j->destination);
+	else
+		m->place = j->parked ? *line_parked(j->line) :
+		    *line_place(j->line);
 	journey_came(j);
 }
 

@@ -222,6 +222,8 @@ acknowledged(struct telling *t)
 		    t->journey[i]->work->key));
 	}
 	t->relay->moved += (int64_t)t->n;
+	if (room_is_parked(t->line->room) && !t->rest.stored)
+		look_portal(t->relay, room_member(t->line->room));
 }
 
 static void
@@ -263,6 +265,9 @@ park(struct telling *t, const char *reason)
 {
 	room_set_parked(t->line->room, reason);
 	fail(t, false, true, reason);
+	for (size_t i = 0; i < t->n; i++)
+		t->one[i].place = t->line->parked_place;
+	t->line->parked = false;
 }
 
 /* No rung of the ladder is left. */

@@ -33,7 +33,7 @@ struct again {
 
 #define COPIED "id, chat, message_id, chat_id, line, received_us, ts," \
 	" delivered_ms, key, event, member_id, domain, connector, chat_name," \
-	" ids, endpoint, token, body"
+	" ids, endpoint, token, body, newer"
 
 /* Where it waits: behind its chat's first, or ready at its place. */
 static bool
@@ -132,7 +132,7 @@ store_retry(struct store *s, const char *key, int64_t *n, struct problem *p)
 
 /* Whether it may go; and from where it goes. */
 struct found {
-	bool there, waits;
+	bool there, waits, older;
 	enum state state;
 	enum turn turn;
 	int64_t chat, place;
@@ -145,8 +145,8 @@ find_row(struct tx *tx, int64_t id, struct found *f)
 	struct rows r;
 
 	memset(f, 0, sizeof(*f));
-	DB_ROWS(tx, &r, "SELECT state, turn, owner, chat, place, connector"
-	    " FROM queue WHERE id = ?1", V_INT(id));
+	DB_ROWS(tx, &r, "SELECT state, turn, owner, chat, place, connector,"
+	    " newer FROM queue WHERE id = ?1", V_INT(id));
 	if (db_next(&r)) {
 		const char *c = db_text(&r, 5);
 
@@ -156,6 +156,7 @@ find_row(struct tx *tx, int64_t id, struct found *f)
 		f->waits = db_int(&r, 2) == 0 || !db_alive(tx, db_int(&r, 2));
 		f->chat = db_int(&r, 3);
 		f->place = db_int(&r, 4);
+		f->older = db_int(&r, 6) != 0;
 		(void)snprintf(f->connector, sizeof(f->connector), "%s",
 		    c != NULL ? c : "");
 	}
@@ -171,12 +172,25 @@ remove_waiting(struct store *s, struct tx *tx, int64_t id,
 	    .connector = f->connector, .name = f->connector };
 	struct work *none;
 
-	tally_add(s, tx, f->state == STATE_RECEIVED ? TALLY_RECEIVED :
-	    TALLY_DELIVERED, -1);
+	tally_gone(s, tx, f->state == STATE_RECEIVED ? TALLY_RECEIVED :
+	    TALLY_DELIVERED, f->older);
+	/* one that waits behind another leaves that one's chat as it is */
 	return DB_RUN(tx, "DELETE FROM queue WHERE id = ?1", V_INT(id)) &&
 	    (f->turn != TURN_READY || place_remove(tx, f->place, 1)) &&
-	    (f->state != STATE_RECEIVED || chat_next(s, tx, f->chat, false,
-	    &at, &none));
+	    (f->state != STATE_RECEIVED || f->turn == TURN_BEHIND ||
+	    chat_next(s, tx, f->chat, false, &at, &none));
+}
+
+static bool
+remove_refused(struct store *s, struct tx *tx, int64_t id)
+{
+	int64_t gone;
+	bool ok = DB_NUMBER(tx, &gone, "DELETE FROM refused WHERE id = ?1"
+	    " RETURNING 1 + newer", V_INT(id));
+
+	if (ok && gone != 0)
+		tally_gone(s, tx, TALLY_REFUSED, gone > 1);
+	return ok;
 }
 
 static bool
@@ -190,16 +204,9 @@ drop(struct tx *tx, struct db_work *w)
 		return false;
 	if (f.there && !f.waits)
 		return true;
-	if (f.there && !remove_waiting(v->store, tx, v->id, &f))
-		return false;
-	if (!f.there) {
-		if (!DB_RUN(tx, "DELETE FROM refused WHERE id = ?1",
-		    V_INT(v->id)))
-			return false;
-		tally_add(v->store, tx, TALLY_REFUSED, -db_changed(tx));
-	}
 	v->n = 1;
-	return true;
+	return f.there ? remove_waiting(v->store, tx, v->id, &f) :
+	    remove_refused(v->store, tx, v->id);
 }
 
 static bool

@@ -125,7 +125,7 @@ age_limit(struct store *s, struct tx *tx, enum age age, int64_t *stamp_ms)
 
 	/* asked by every commit: only news are looked up */
 	if (k->wall_ms == 0 || db_time_mono(tx) - k->mono_ms > KNOWN_MS ||
-	    gained > KNOWN_MS) {
+	    gained > KNOWN_MS || gained < -KNOWN_MS) {
 		if (!find_jumps(tx, ms, &k->jumps))
 			return false;
 		k->wall_ms = db_time(tx);

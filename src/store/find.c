@@ -19,6 +19,7 @@ struct finding {
 	int64_t message_id;	/* where the last page ended, */
 	char at[KEY_MAX];
 	int64_t n;		/* and how long it was */
+	bool there;		/* its newest revision was met */
 	int64_t id;
 };
 
@@ -42,18 +43,20 @@ look_at_page(struct tx *tx, struct db_work *w)
 	struct rows r;
 
 	f->n = 0;
-	DB_ROWS(tx, &r, "SELECT message_id, base, base IN (?3, ?4), id"
-	    " FROM seen WHERE (message_id, base) > (?1, ?2)"
+	DB_ROWS(tx, &r, "SELECT message_id, base, base IN (?3, ?4), id,"
+	    " CASE WHEN content IS NULL THEN base ELSE base || '-' ||"
+	    " revision END = ?3 FROM seen WHERE (message_id, base) > (?1, ?2)"
 	    " ORDER BY message_id, base LIMIT ?5", V_INT(f->message_id),
 	    V_TEXT(f->at), V_TEXT(f->key), V_TEXT(f->base),
 	    V_INT(PAGE_ROWS));
-	while (f->id == 0 && db_next(&r)) {
+	while (!f->there && db_next(&r)) {
 		const char *base = db_text(&r, 1);
 
 		f->message_id = db_int(&r, 0);
 		(void)snprintf(f->at, sizeof(f->at), "%s",
 		    base != NULL ? base : "");
-		if (db_int(&r, 2) != 0)
+		f->there = db_int(&r, 2) != 0;
+		if (f->there && db_int(&r, 4) != 0)
 			f->id = db_int(&r, 3);
 		f->n++;
 	}
@@ -65,15 +68,9 @@ static bool
 find_row(struct tx *tx, struct db_work *w)
 {
 	struct finding *f = (struct finding *)w;
-	int64_t id;
-
-	if (!DB_NUMBER(tx, &id, "SELECT id FROM queue WHERE key = ?1"
+	return DB_NUMBER(tx, &f->id, "SELECT id FROM queue WHERE key = ?1"
 	    " UNION ALL SELECT id FROM refused WHERE key = ?1",
-	    V_TEXT(f->key)))
-		return false;
-	if (id != 0)
-		f->id = id;
-	return true;
+	    V_TEXT(f->key));
 }
 
 enum err
@@ -87,8 +84,8 @@ store_find_key(struct store *s, const char *key, int64_t *id,
 	set_base(&f);
 	do
 		e = store_now(s, &f.db, p);
-	while (e == ERR_OK && f.id == 0 && f.n == PAGE_ROWS);
-	if (e == ERR_OK && (f.id == 0 || strcmp(f.base, key) != 0)) {
+	while (e == ERR_OK && !f.there && f.n == PAGE_ROWS);
+	if (e == ERR_OK && f.id == 0) {
 		f.db.work = find_row;
 		e = store_now(s, &f.db, p);
 	}

@@ -25,29 +25,36 @@ remove_old(struct tx *tx)
 static bool
 find_stored(struct tx *tx, struct install_keeping *k)
 {
-	int64_t found;
-	bool ok = DB_NUMBER(tx, &found, "SELECT 1 FROM portal WHERE"
-	    " member_id = ?1 AND application_token = ?2 AND ts >= ?3",
-	    V_TEXT(k->install.member_id),
-	    V_TEXT(k->install.application_token), V_INT(k->install.ts));
+	struct rows r;
 
-	k->known = found != 0;
-	return ok;
+	DB_ROWS(tx, &r, "SELECT application_token = ?2, ts > ?3 FROM portal"
+	    " WHERE member_id = ?1 AND ts >= ?3", V_TEXT(k->install.member_id),
+	    V_TEXT(k->install.application_token), V_INT(k->install.ts));
+	if (db_next(&r)) {
+		k->known = db_int(&r, 0) != 0;
+		k->outdated = !k->known && db_int(&r, 1) != 0;
+	}
+	return db_end(&r);
 }
 
 /* The same one, or a newer one of this portal. */
 static bool
 find_other(struct tx *tx, struct install_keeping *k)
 {
-	bool ok = DB_NUMBER(tx, &k->id, "SELECT id FROM install WHERE"
+	struct rows r;
+
+	DB_ROWS(tx, &r, "SELECT id, owner FROM install WHERE"
 	    " member_id = ?1 AND (ts > ?2 OR (ts = ?2"
 	    " AND application_token = ?3 AND refresh_token = ?4))",
 	    V_TEXT(k->install.member_id), V_INT(k->install.ts),
 	    V_TEXT(k->install.application_token),
 	    V_TEXT(k->install.refresh_token));
-
-	k->other = k->id != 0;
-	return ok;
+	k->other = db_next(&r);
+	if (k->other) {
+		k->id = db_int(&r, 0);
+		k->proving = db_alive(tx, db_int(&r, 1));
+	}
+	return db_end(&r);
 }
 
 /* One for a portal; and when all places are taken, the most tried goes. */
@@ -86,11 +93,11 @@ keep(struct tx *tx, struct db_work *w)
 	bool ok;
 
 	k->id = 0;
-	k->known = k->other = false;
+	k->known = k->outdated = k->other = k->proving = false;
 	ok = remove_old(tx) && find_stored(tx, k);
-	if (ok && !k->known)
+	if (ok && !k->known && !k->outdated)
 		ok = find_other(tx, k);
-	if (ok && !k->known && !k->other)
+	if (ok && !k->known && !k->outdated && !k->other)
 		ok = make_room(tx, k) && insert(tx, k);
 	fault_point("install-before-commit");
 	return ok;

@@ -32,7 +32,10 @@ struct install_keeping {
 	int64_t id;		/* of what is kept now */
 	bool known;		/* it is stored, with this token and this ts */
 				/* or a newer one: nothing is to be done */
-	bool other;		/* the same, or a newer one, was kept before */
+	bool outdated;		/* a newer one, with another token, is */
+				/* stored: this one is no use */
+	bool other;		/* the same, or a newer one, was kept before, */
+	bool proving;		/* and some process proves it now */
 };
 void store_install_keep(struct install_keeping *);
 

@@ -55,23 +55,23 @@ text(const struct rows *r, int i, struct arena *a, bool *ok)
  * One that waits is shown with its place's hold, if that has one: what is
  * down is told there, and nowhere else.
  */
-#define OPEN_SQL "SELECT * FROM (SELECT " OPEN_COLUMNS "q.state, 0 AS step," \
+#define OPEN_SQL "SELECT " OPEN_COLUMNS "q.state, 0 AS step," \
 	" coalesce(q.reason, p.reason, m.parked, m.reason) AS reason," \
 	" max(delivered_ms, received_us / 1000) AS changed," \
 	" CASE WHEN q.turn = 3 THEN q.next_ms WHEN m.down_ms <> 0 THEN" \
 	" m.probe_ms WHEN p.down_ms <> 0 THEN p.look_ms ELSE 0 END AS next," \
-	" CASE WHEN q.turn <> 2 THEN 0 WHEN m.parked IS NOT NULL THEN 2" \
+	" CASE WHEN q.turn <> 2 THEN 0 WHEN p.kind = 3 THEN 2" \
 	" WHEN m.down_ms <> 0 OR p.down_ms <> 0 THEN 1 ELSE 0 END AS hold" \
-	" FROM (SELECT q.*, place AS at FROM queue q WHERE q.id > ?1" \
-	" AND q.id <= ?2 ORDER BY q.id LIMIT ?3) q" \
-	" LEFT JOIN (SELECT number, reason, look_ms, down_ms FROM place) p" \
+	" FROM (SELECT q.*, place AS at FROM queue q WHERE q.id = ?1) q" \
+	" LEFT JOIN (SELECT number, reason, look_ms, down_ms, kind" \
+	" FROM place) p" \
 	" ON p.number = q.at AND q.turn = 2" \
-	" LEFT JOIN (SELECT member_id AS of, parked, reason, down_ms, probe_ms" \
-	" FROM room) m ON m.of = q.member_id AND q.state = 2 AND q.turn = 2"
+	" LEFT JOIN (SELECT member_id AS of, parked, reason, down_ms," \
+	" probe_ms FROM room) m ON m.of = q.member_id AND q.state = 2" \
+	" AND q.turn = 2"
 
 #define REFUSED_SQL " UNION ALL SELECT " OPEN_COLUMNS "4, step, reason," \
-	" changed_ms, 0, 0 FROM (SELECT * FROM refused WHERE id > ?1" \
-	" AND id <= ?2 ORDER BY id LIMIT ?3)) ORDER BY 1 LIMIT ?3"
+	" changed_ms, 0, 0 FROM refused WHERE id = ?1"
 
 static bool
 add_row(struct page *g, const struct rows *r)
@@ -121,25 +121,48 @@ find_end(struct tx *tx, struct page *g)
 	    " coalesce((SELECT max(id) FROM refused), 0))", V_NONE);
 }
 
+/* The next of either table, 0: none. */
+static bool
+next_id(struct tx *tx, const struct page *g, int64_t from, int64_t *id)
+{
+	return DB_NUMBER(tx, id, "SELECT id FROM queue WHERE id > ?1"
+	    " AND id <= ?2 UNION ALL SELECT id FROM refused WHERE id > ?1"
+	    " AND id <= ?2 ORDER BY id LIMIT 1", V_INT(from), V_INT(g->end));
+}
+
+/* Row by row: a sort would carry all the bodies along. */
+static bool
+read_row(struct tx *tx, struct page *g, int64_t id)
+{
+	struct rows r;
+	bool ok = true;
+
+	DB_ROWS(tx, &r, OPEN_SQL REFUSED_SQL, V_INT(id));
+	if (db_next(&r))
+		ok = add_row(g, &r);
+	return db_end(&r) && (ok || db_no_memory(tx));
+}
+
 static bool
 read_open(struct tx *tx, struct db_work *w)
 {
 	struct page *g = (struct page *)w;
-	int64_t from = g->id != 0 ? g->id - 1 : g->last;
+	int64_t id = g->id != 0 ? g->id : g->last;
 	bool ok = find_end(tx, g);
-	struct rows r;
 
 	arena_reset(&g->arena);
 	g->n = 0;
 	g->more = false;
-	if (!ok)
-		return false;
-	DB_ROWS(tx, &r, OPEN_SQL REFUSED_SQL, V_INT(from),
-	    V_INT(g->id != 0 ? g->id : g->end), V_INT(PAGE_ROWS));
-	while (ok && !is_full(g) && db_next(&r))
-		ok = add_row(g, &r);
-	g->more = is_full(g);
-	return db_end(&r) && (ok || db_no_memory(tx));
+	if (g->id != 0)
+		return ok && read_row(tx, g, id);
+	while (ok && !is_full(g)) {
+		ok = next_id(tx, g, id, &id);
+		if (ok && id == 0)
+			return true;
+		ok = ok && read_row(tx, g, id);
+	}
+	g->more = true;
+	return ok;
 }
 
 /* What is left of one that was acknowledged. */
@@ -173,8 +196,8 @@ read_done(struct tx *tx, struct db_work *w)
 
 	arena_reset(&g->arena);
 	g->n = 0;
-	DB_ROWS(tx, &r, "SELECT message_id, CASE WHEN revision > 1 THEN"
-	    " base || '-' || revision ELSE base END, since, id, base,"
+	DB_ROWS(tx, &r, "SELECT message_id, CASE WHEN content IS NULL"
+	    " THEN base ELSE base || '-' || revision END, since, id, base,"
 	    " NOT EXISTS (SELECT 1 FROM queue q WHERE q.id = seen.id)"
 	    " AND NOT EXISTS (SELECT 1 FROM refused f WHERE f.id = seen.id)"
 	    " FROM seen WHERE (message_id, base) > (?1, ?2)"

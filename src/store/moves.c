@@ -67,18 +67,20 @@ delivered(struct store *s, struct tx *tx, struct moving_one *m)
 static bool
 ended(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	bool ok = DB_RUN(tx, "DELETE FROM queue WHERE id = ?1 AND owner = ?2"
-	    " AND state = ?3", V_INT(m->id), V_INT(db_me(tx)),
-	    V_INT(m->from)) && note_changed(tx, m);
+	int64_t gone;
+	bool ok = DB_NUMBER(tx, &gone, "DELETE FROM queue WHERE id = ?1"
+	    " AND owner = ?2 AND state = ?3 RETURNING 1 + newer",
+	    V_INT(m->id), V_INT(db_me(tx)), V_INT(m->from));
 
+	m->lost = gone == 0;
 	if (ok && !m->lost)
-		tally_add(s, tx, tally_of(m->from), -1);
+		tally_gone(s, tx, tally_of(m->from), gone > 1);
 	return ok;
 }
 
 #define COPIED "id, chat, message_id, chat_id, line, received_us, ts," \
 	" delivered_ms, key, event, member_id, domain, connector, chat_name," \
-	" ids, endpoint, token, body"
+	" ids, endpoint, token, body, newer"
 
 bool
 refuse_row(struct store *s, struct tx *tx, int64_t id, enum state from,
@@ -132,12 +134,13 @@ released(struct tx *tx, struct moving_one *m)
 	    " next_ms = ?4, reason = coalesce(?5, reason),"
 	    " tries = tries + ?6, first_ms = CASE WHEN ?6 = 0 OR first_ms <> 0"
 	    " THEN first_ms ELSE ?7 END, alone = max(alone, ?8), place = ?9"
-	    " WHERE id = ?1 AND owner = ?2", V_INT(m->id), V_INT(db_me(tx)),
+	    " WHERE id = ?1 AND owner = ?2 AND state = ?10", V_INT(m->id),
+	    V_INT(db_me(tx)),
 	    V_INT(later ? TURN_LATER : TURN_READY),
 	    V_INT(later ? m->next_ms : 0), V_TEXT(m->text),
 	    V_INT(m->tried), V_INT(db_time(tx)),
-	    V_INT(m->move == MOVE_ALONE), V_INT(m->place.number)) &&
-	    note_changed(tx, m);
+	    V_INT(m->move == MOVE_ALONE), V_INT(m->place.number),
+	    V_INT(m->from)) && note_changed(tx, m);
 
 	if (ok && !m->lost && !later)
 		ok = place_add(tx, &m->place, 1);
@@ -151,7 +154,8 @@ is_over(struct store *s, struct tx *tx, struct moving_one *m)
 	int64_t limit, first = 0;
 	bool ok = age_limit(s, tx, AGE_GIVE_UP, &limit) &&
 	    DB_NUMBER(tx, &first, "SELECT first_ms FROM queue WHERE id = ?1"
-	    " AND owner = ?2", V_INT(m->id), V_INT(db_me(tx)));
+	    " AND owner = ?2 AND state = ?3", V_INT(m->id),
+	    V_INT(db_me(tx)), V_INT(m->from));
 
 	m->gave_up = first != 0 && first <= limit;
 	return ok;
@@ -221,6 +225,8 @@ ask_room(struct tx *tx, struct moving *v)
 	struct moving_one *m = &v->one[0];
 
 	v->left_waiting = false;
+	if (v->ask != NULL)	/* a run before may have been granted it */
+		v->ask->granted = false;
 	if (m->lost || m->move != MOVE_DELIVERED)
 		return true;
 	if (v->ask != NULL && !room_ask(v->store, tx, v->ask))
@@ -237,7 +243,9 @@ static bool
 look_for_more(struct tx *tx, struct moving *v)
 {
 	int64_t ready = 0;
-	bool ok = v->one[0].move != MOVE_TOLD || v->tell.number == 0 ||
+	bool asks = v->one[0].move == MOVE_TOLD ||
+	    v->one[0].move == MOVE_DELIVERED;
+	bool ok = !asks || v->tell.number == 0 || v->left_waiting ||
 	    DB_NUMBER(tx, &ready, "SELECT ready FROM place"
 	    " WHERE number = ?1", V_INT(v->tell.number));
 

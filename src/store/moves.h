@@ -59,7 +59,8 @@ struct moving {
 	int64_t now_ms;
 	struct work *next;	/* claimed; to be freed; or NULL */
 	bool left_waiting;	/* it waits at `tell`, unclaimed */
-	bool more;		/* with _TOLD: others wait at `tell` */
+	bool more;		/* with _TOLD, _DELIVERED: others wait at */
+				/* `tell` */
 };
 void store_move(struct moving *);
 

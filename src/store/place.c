@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARKED_LOOK_MS 60000	/* nothing but its age changes there */
 #define SOON_MS 1000
 
 static struct digest_part
@@ -46,17 +45,31 @@ place_of_channel(int64_t *out, const char *connector, const char *url)
 	return number_of(out, part, 3);
 }
 
-enum err
-place_of_tell(int64_t *out, const char *member_id, const char *connector,
-    int64_t line)
+static enum err
+place_of_line(int64_t *out, const char *kind, const char *member_id,
+    const char *connector, int64_t line)
 {
 	char number[24];
-	const struct digest_part part[] = { text_part("tell"),
+	const struct digest_part part[] = { text_part(kind),
 		text_part(member_id), text_part(connector),
 		{ number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
 		line) } };
 
 	return number_of(out, part, 4);
+}
+
+enum err
+place_of_tell(int64_t *out, const char *member_id, const char *connector,
+    int64_t line)
+{
+	return place_of_line(out, "tell", member_id, connector, line);
+}
+
+enum err
+place_of_parked(int64_t *out, const char *member_id, const char *connector,
+    int64_t line)
+{
+	return place_of_line(out, "parked", member_id, connector, line);
 }
 
 enum err
@@ -79,10 +92,10 @@ tell_look_ms(struct tx *tx, const struct place *at, int64_t *ms)
 	bool parked = false;
 
 	*ms = 0;
-	if (at->kind == PLACE_TELL &&
+	if (at->kind != PLACE_CHANNEL &&
 	    !room_down_ms(tx, at->member_id, ms, &parked))
 		return false;
-	if (parked)
+	if (parked && at->kind == PLACE_PARKED)
 		*ms = db_time(tx) + PARKED_LOOK_MS;
 	if (*ms == 0)
 		*ms = db_time(tx);

@@ -7,27 +7,30 @@
 /*
  * Places: where messages wait that no process works on.  A place is a
  * connector's channel (by its URL), or the status calls for one portal,
- * connector and line.  It has a row only while messages wait there, or while
+ * connector and line; or, beside the latter, where those wait for which no
+ * token is left.  It has a row only while messages wait there, or while
  * it is down; that it is down is told there, and nowhere else.
  */
-enum place_kind { PLACE_CHANNEL = 1, PLACE_TELL };
+enum place_kind { PLACE_CHANNEL = 1, PLACE_TELL, PLACE_PARKED };
 
 #define PLACE_NAME_MAX 200
 
 struct place {
 	int64_t number;		/* stands for kind and name */
 	enum place_kind kind;
-	const char *member_id;	/* of _TELL, else NULL */
+	const char *member_id;	/* of _TELL and _PARKED, else NULL */
 	const char *connector;
-	int64_t line;		/* of _TELL, else 0 */
+	int64_t line;		/* likewise, else 0 */
 	const char *name;	/* for people: a URL without query, a portal */
 };
 
-/* The number of a channel's place; of a place where a status waits; of a
- * chat.  ERR_NOMEM. */
+/* The number of a channel's place; of a place where a status waits, for a
+ * call or for a token; of a chat.  ERR_NOMEM. */
 enum err place_of_channel(int64_t *out, const char *connector,
     const char *url);
 enum err place_of_tell(int64_t *out, const char *member_id,
+    const char *connector, int64_t line);
+enum err place_of_parked(int64_t *out, const char *member_id,
     const char *connector, int64_t line);
 enum err chat_number(int64_t *out, const char *member_id,
     const char *connector, int64_t line, const char *chat);
@@ -58,7 +61,7 @@ void store_take_up(struct taking_up *);		/* prepares it */
 struct look_place {
 	int64_t number;
 	enum place_kind kind;
-	char *member_id;	/* NULL unless _TELL */
+	char *member_id;	/* NULL for a channel */
 	char *connector;
 	int64_t line;
 	char *name;
@@ -69,6 +72,7 @@ struct looking {
 	struct store *store;
 	size_t max;
 	int64_t probe_ms;	/* how long a probe may take */
+	const char *member_id;	/* set by store_look_portal() */
 	/* out */
 	struct look_place *place;	/* freed by store_look_free() */
 	size_t n;
@@ -78,11 +82,18 @@ struct looking {
 void store_look(struct looking *);
 void store_look_free(struct looking *);
 
-/* Whether a look would find anything: reads only, with `due` and next_ms as
- * above. */
+/*
+ * The places of a portal where messages wait, whatever holds them there: for
+ * a process that has a token which works.  Prepared like a look, and ended by
+ * store_look_free(); only reads.
+ */
+void store_look_portal(struct looking *, const char *member_id);
+
+/* Whether a look would find anything: reads only, with next_ms as above. */
 struct peeking {
 	struct db_work db;
 	struct store *store;
+	int64_t probe_ms;
 	/* out */
 	bool due;
 	int64_t next_ms;

@@ -188,10 +188,12 @@ change(struct tx *tx, struct db_work *w)
 
 	switch (c->act) {
 	case PORTAL_REJECTED:
+		/* without our claim it is another pair by now */
 		return DB_RUN(tx, "UPDATE portal SET rejected = ?2,"
 		    " changed_ms = ?3, owner = 0, lease = 0"
-		    " WHERE member_id = ?1", V_TEXT(c->member_id),
-		    V_TEXT(c->text), V_INT(db_time(tx)));
+		    " WHERE member_id = ?1 AND owner = ?4",
+		    V_TEXT(c->member_id), V_TEXT(c->text),
+		    V_INT(db_time(tx)), V_INT(db_me(tx)));
 	case PORTAL_MOVED:
 		return DB_RUN(tx, "UPDATE portal SET endpoint = ?2,"
 		    " changed_ms = ?3 WHERE member_id = ?1",

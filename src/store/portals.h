@@ -52,7 +52,8 @@ void store_portal_save(struct portal_saving *);
 
 /* The small changes. */
 enum portal_act {
-	PORTAL_REJECTED,	/* its OAuth server refuses: `text` is why */
+	PORTAL_REJECTED,	/* its OAuth server refuses: `text` is why; */
+				/* nothing if our claim has ended */
 	PORTAL_MOVED,		/* a renamed portal's new endpoint */
 	PORTAL_FORGOTTEN,	/* uninstalled: all that is known of it goes */
 	PORTAL_REFRESH_END	/* our claim to refresh ends */

@@ -20,8 +20,10 @@ _Static_assert(STATE_RECEIVED == 1 && STATE_DELIVERED == 2, "names in SQL");
 #define LATER "3"	/* a time of its own */
 enum turn { TURN_IN_WORK, TURN_BEHIND, TURN_READY, TURN_LATER };
 
+/* TALLY_OLDER: of the first three, those that a newer revision of the same
+ * message has come after. */
 enum tally { TALLY_RECEIVED, TALLY_DELIVERED, TALLY_REFUSED, TALLY_SEEN,
-	TALLY__MAX };
+	TALLY_OLDER, TALLY__MAX };
 
 /* Ages that decide, and what is known of the clock's jumps for each. */
 enum age { AGE_KEEP, AGE_GIVE_UP, AGE__MAX };
@@ -42,6 +44,8 @@ struct store {
 
 /* Adds to a count; written once, at the end of the transaction. */
 void tally_add(struct store *, struct tx *, enum tally, int64_t);
+/* One message less. */
+void tally_gone(struct store *, struct tx *, enum tally, bool older);
 bool tally_write(struct store *, struct tx *);
 bool tally_read(struct tx *, enum tally, int64_t *);
 
@@ -98,6 +102,21 @@ bool room_ask(struct store *, struct tx *, struct room_ask *);
 bool room_note(struct store *, struct tx *, const struct room_note *);
 bool room_down_ms(struct tx *, const char *member_id, int64_t *ms,
     bool *parked);
+
+#define PARKED_LOOK_MS 60000	/* nothing but its age changes there */
+
+/* A place that is due; its texts are the look's. */
+struct candidate {
+	struct look_place place;
+	int64_t down_ms, owner, ready;
+	char *reason;
+};
+
+/* A time that no wait gives: a clock was set back since it was written. */
+int64_t look_too_far_ms(const struct store *, const struct tx *,
+    int64_t probe_ms);
+/* Puts it on the list if it is to be served now; then its texts are gone. */
+bool look_at_place(struct looking *, struct tx *, struct candidate *);
 
 /* What dead processes had claimed is free again: one step; *more. */
 bool recover_step(struct store *, struct tx *, bool *more);

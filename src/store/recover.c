@@ -64,16 +64,17 @@ free_rest(struct tx *tx, int64_t owner)
 
 	return DB_RUN(tx, "DELETE FROM slot WHERE owner = ?1", V_INT(owner)) &&
 	    DB_RUN(tx, "UPDATE portal SET owner = 0, lease = 0"
-	    " WHERE owner = ?1", V_INT(owner)) &&
+	    " WHERE owner = ?1 AND owner <> 0", V_INT(owner)) &&
 	    DB_RUN(tx, "UPDATE install SET owner = 0, lease = 0, next_ms = ?2"
 	    " WHERE owner = ?1", V_INT(owner), V_INT(now)) &&
 	    DB_RUN(tx, "UPDATE place SET owner = 0, look_ms = ?2"
-	    " WHERE owner = ?1", V_INT(owner), V_INT(now)) &&
+	    " WHERE owner = ?1 AND owner <> 0", V_INT(owner), V_INT(now)) &&
 	    DB_RUN(tx, "UPDATE place SET look_ms = ?2 WHERE member_id IN"
-	    " (SELECT member_id FROM room WHERE owner = ?1)", V_INT(owner),
+	    " (SELECT member_id FROM room WHERE owner = ?1 AND owner <> 0)",
+	    V_INT(owner),
 	    V_INT(now)) &&
 	    DB_RUN(tx, "UPDATE room SET owner = 0, probe_ms = ?2"
-	    " WHERE owner = ?1", V_INT(owner), V_INT(now));
+	    " WHERE owner = ?1 AND owner <> 0", V_INT(owner), V_INT(now));
 }
 
 bool

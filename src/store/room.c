@@ -168,7 +168,7 @@ read_room(struct store *s, struct tx *tx, struct room_ask *a, int64_t *level)
 		a->reset_ms = db_int(&r, 2);
 		a->down_ms = db_int(&r, 3);
 		a->parked = db_int(&r, 4) != 0;
-		a->others_wait = db_int(&r, 5) != 0 &&
+		a->others_wait = db_int(&r, 5) <= now &&
 		    db_int(&r, 5) > now - WANTED_MS;
 	}
 	return db_end(&r);

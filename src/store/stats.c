@@ -18,32 +18,40 @@ struct asking_stats {
 static bool
 count_states(struct tx *tx, struct stats *out)
 {
-	int64_t seen, open;
+	int64_t seen, older, open;
 	bool ok = tally_read(tx, TALLY_RECEIVED,
 	    &out->state[STATE_RECEIVED]) &&
 	    tally_read(tx, TALLY_DELIVERED, &out->state[STATE_DELIVERED]) &&
 	    tally_read(tx, TALLY_REFUSED, &out->state[STATE_REFUSED]) &&
-	    tally_read(tx, TALLY_SEEN, &seen);
+	    tally_read(tx, TALLY_SEEN, &seen) &&
+	    tally_read(tx, TALLY_OLDER, &older);
 
+	if (!ok)
+		return false;
 	/* what came and is not in the queue any more */
 	open = out->state[STATE_RECEIVED] + out->state[STATE_DELIVERED] +
-	    out->state[STATE_REFUSED];
-	if (ok)
-		out->state[STATE_ACKNOWLEDGED] = seen > open ? seen - open : 0;
-	return ok;
+	    out->state[STATE_REFUSED] - older;
+	out->state[STATE_ACKNOWLEDGED] = seen > open ? seen - open : 0;
+	return true;
 }
 
 static bool
 count_waiting(struct tx *tx, struct stats *out)
 {
-	return DB_NUMBER(tx, &out->parked, "SELECT sum(p.ready) FROM room r"
-	    " JOIN place p ON p.member_id = r.member_id"
-	    " WHERE r.parked IS NOT NULL", V_NONE) &&
-	    DB_NUMBER(tx, &out->held, "SELECT (SELECT coalesce(sum(p.ready),"
-	    " 0) FROM room r JOIN place p ON p.member_id = r.member_id"
-	    " WHERE r.parked IS NULL AND r.down_ms <> 0) +"
-	    " (SELECT coalesce(sum(ready), 0) FROM place WHERE down_ms <> 0)",
-	    V_NONE) &&
+	int64_t channels, portals;
+
+	/* from the few portals, not from all places */
+	bool ok = DB_NUMBER(tx, &out->parked, "SELECT sum((SELECT sum(ready)"
+	    " FROM place p WHERE p.member_id = r.member_id AND p.kind = 3))"
+	    " FROM room r WHERE parked IS NOT NULL", V_NONE) &&
+	    DB_NUMBER(tx, &portals, "SELECT sum((SELECT sum(ready)"
+	    " FROM place p WHERE p.member_id = r.member_id AND p.kind = 2))"
+	    " FROM room r WHERE down_ms <> 0", V_NONE) &&
+	    DB_NUMBER(tx, &channels, "SELECT sum(ready) FROM place"
+	    " WHERE down_ms <> 0", V_NONE);
+
+	out->held = ok ? portals + channels : 0;
+	return ok &&
 	    DB_NUMBER(tx, &out->down, "SELECT (SELECT count(*) FROM place"
 	    " WHERE down_ms <> 0) + (SELECT count(*) FROM room"
 	    " WHERE down_ms <> 0)", V_NONE) &&

@@ -38,6 +38,7 @@ static const char *const tally_names[TALLY__MAX] = {
 	[TALLY_DELIVERED] = "delivered",
 	[TALLY_REFUSED] = "refused",
 	[TALLY_SEEN] = "seen",
+	[TALLY_OLDER] = "older",
 };
 
 /* A transaction may run more than once: what the last run counted is void. */
@@ -58,6 +59,14 @@ tally_add(struct store *s, struct tx *tx, enum tally what, int64_t n)
 	s->tally[what] += n;
 	if (what == TALLY_SEEN && n > 0)
 		s->purge += 2 * n;
+}
+
+void
+tally_gone(struct store *s, struct tx *tx, enum tally what, bool older)
+{
+	tally_add(s, tx, what, -1);
+	if (older)
+		tally_add(s, tx, TALLY_OLDER, -1);
 }
 
 bool

@@ -64,8 +64,25 @@ remember(struct store *s, struct tx *tx, const struct message *m,
 	    " content, id, since) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
 	    " ON CONFLICT(message_id, base) DO UPDATE SET revision = ?3,"
 	    " content = ?4, id = ?5, since = ?6", V_INT(m->message_id),
-	    V_TEXT(who->base), V_INT(k->revision + 1), V_TEXT(who->content),
-	    V_INT(id), V_INT(db_time(tx) / 1000));
+	    V_TEXT(who->base), V_INT(k->revision + 1), V_TEXT(who->content[0]
+	    != '\0' ? who->content : NULL), V_INT(id),
+	    V_INT(db_time(tx) / 1000));
+}
+
+/* The revision before, if it is not done, is not the newest any more. */
+static bool
+note_older(struct store *s, struct tx *tx, const struct known *k)
+{
+	if (!k->found)
+		return true;
+	if (!DB_RUN(tx, "UPDATE queue SET newer = 1 WHERE id = ?1",
+	    V_INT(k->id)))
+		return false;
+	if (db_changed(tx) == 0 && !DB_RUN(tx, "UPDATE refused SET newer = 1"
+	    " WHERE id = ?1", V_INT(k->id)))
+		return false;
+	tally_add(s, tx, TALLY_OLDER, db_changed(tx));
+	return true;
 }
 
 /* A repeat: where the first one stands now. */
@@ -210,7 +227,9 @@ take_one(struct tx *tx, struct taking *t, size_t i)
 	a->fresh = true;
 	a->received_us = received_us(tx, i);
 	name_it(a, &who, k.revision + 1, update);
-	return store_one(tx, t, m, a) &&
+	if (!update)		/* it has no revisions */
+		who.content[0] = '\0';
+	return note_older(t->store, tx, &k) && store_one(tx, t, m, a) &&
 	    remember(t->store, tx, m, &who, &k, a->id);
 }
 

@@ -85,6 +85,7 @@ take_delivered(struct tx *tx, struct taking_up *t, const struct ready *ready,
 		if (ready[i].alone)
 			break;
 	}
+	t->empty = t->empty && t->n == n;
 	return ok;
 }
 
@@ -117,12 +118,8 @@ take_all(struct tx *tx, struct taking_up *t, struct ready *ready)
 	t->empty = ok && n < t->max;
 	if (ok && n == 0)
 		return leave(tx, t);
-	if (ok && t->kind == PLACE_TELL) {
-		ok = take_delivered(tx, t, ready, n);
-		/* one that goes alone leaves the others there */
-		t->empty = t->empty && t->n == n;
-		return ok;
-	}
+	if (ok && t->kind != PLACE_CHANNEL)
+		return take_delivered(tx, t, ready, n);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = take_received(tx, t, &ready[i]);
 	return ok;

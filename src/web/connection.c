@@ -15,9 +15,7 @@
  */
 #include "web/connection.h"
 
-#include "base/fault.h"
 #include "web/fcgi.h"
-#include "web/handler.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -26,7 +24,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SILENT_MS 60000
 #define LINGER_MS 2000		/* for a peer to take its answer and go */
 #define CHUNK ((size_t)16 * 1024)
 #define DRAIN_CHUNKS 8		/* in one turn */
@@ -42,12 +39,13 @@ list_of(struct connections *all, enum connection_stage stage)
 {
 	if (stage == CONNECTION_WAITING)
 		return &all->own.waiting;
-	return stage == CONNECTION_CLOSING ? &all->own.closing : &all->own.working;
+	if (stage == CONNECTION_CLOSING)
+		return &all->own.closing;
+	return &all->own.working;
 }
 
-/* The only door to a stage: the last of its list. */
-static void
-enter(struct connection *c, enum connection_stage stage)
+void
+connection_enter(struct connection *c, enum connection_stage stage)
 {
 	TAILQ_REMOVE(list_of(c->all, c->stage), c, link);
 	c->stage = stage;
@@ -85,11 +83,10 @@ watch(struct connection *c)
 	    EPOLLET);
 }
 
-/* The next request may come. */
-static void
-wait_for_next(struct connection *c)
+void
+connection_next(struct connection *c)
 {
-	enter(c, CONNECTION_WAITING);
+	connection_enter(c, CONNECTION_WAITING);
 	c->bounded = false;
 	if (!watch(c)) {
 		connection_close(c);
@@ -105,10 +102,10 @@ wait_for_next(struct connection *c)
 
 /* Until the peer has closed, too, lest the answer is lost with input that
  * was not read. */
-static void
-linger(struct connection *c)
+void
+connection_linger(struct connection *c)
 {
-	enter(c, CONNECTION_CLOSING);
+	connection_enter(c, CONNECTION_CLOSING);
 	if (shutdown(c->intake.fd, SHUT_WR) != 0 || !watch(c)) {
 		connection_close(c);
 		return;
@@ -117,95 +114,11 @@ linger(struct connection *c)
 	loop_ready(loop_of(c->all), &c->task);
 }
 
-static void
-finish(struct request *rq)
-{
-	struct connection *c = (struct connection *)rq;
-
-	switch (fcgi_end(c->fcgi)) {
-	case FCGI_KEEP:
-		intake_end(&c->intake);
-		wait_for_next(c);
-		return;
-	case FCGI_LINGER:
-		linger(c);
-		return;
-	case FCGI_CLOSE:
-		connection_close(c);
-		return;
-	}
-}
-
-static const char *
-param(struct request *rq, const char *name)
-{
-	return fcgi_param(((struct connection *)rq)->fcgi, name);
-}
-
-static ssize_t
-read_some(struct request *rq, char *p, size_t n)
-{
-	return fcgi_read(((struct connection *)rq)->fcgi, p, n);
-}
-
-static bool
-write_all(struct request *rq, const char *p, size_t n)
-{
-	return fcgi_write(((struct connection *)rq)->fcgi, p, n);
-}
-
-static const struct request_kind kind = {
-	.param = param,
-	.read = read_some,
-	.write = write_all,
-	.finish = finish,
-	.sees_end = true,
-};
-
-static void
-drop(struct connection *c, const char *reason)
+void
+connection_drop(struct connection *c, const char *reason)
 {
 	log_warning(c->all->own.env->log, "dropped", F_STR("reason", reason));
 	connection_close(c);
-}
-
-#define BROKE_OFF "the request broke off within its parameters, or is none"
-
-/* In a helper, which owns the connection but for its watch meanwhile. */
-static void
-read_slowly(struct job *j)
-{
-	struct connection *c = (struct connection *)((char *)j -
-	    offsetof(struct connection, job));
-
-	c->begun = fcgi_begin(c->fcgi, &c->intake);
-	c->exchange = c->begun ? handler_read(c->all->relay, &c->request) :
-	    NULL;
-}
-
-static void
-was_read(struct job *j)
-{
-	struct connection *c = (struct connection *)((char *)j -
-	    offsetof(struct connection, job));
-
-	if (c->begun)
-		handler_take(c->all->relay, &c->request, c->exchange);
-	else
-		drop(c, BROKE_OFF);
-}
-
-/* All that will ever come of the request is here. */
-static void
-serve(struct connection *c)
-{
-	enter(c, CONNECTION_SERVED);
-	loop_disarm(loop_of(c->all), &c->timer);
-	c->stirred = false;
-	if (fcgi_begin(c->fcgi, &c->intake))
-		handler_serve(c->all->relay, &c->request);
-	else
-		drop(c, BROKE_OFF);
 }
 
 static int64_t
@@ -220,20 +133,9 @@ collect(struct connection *c)
 {
 	if (c->stage == CONNECTION_COLLECTING)
 		return;
-	enter(c, CONNECTION_COLLECTING);
+	connection_enter(c, CONNECTION_COLLECTING);
 	c->intake.until = deadline_in(c->all->own.env->clock, body_ms(c));
 	arm(c, body_ms(c));
-}
-
-static void
-serve_large(struct connection *c)
-{
-	collect(c);
-	enter(c, CONNECTION_SERVED);
-	loop_disarm(loop_of(c->all), &c->timer);
-	c->stirred = false;
-	c->job = (struct job){ .work = read_slowly, .done = was_read };
-	pool_run(c->all->readers, &c->job);
 }
 
 /* From now on it must say the rest of a head that it has begun. */
@@ -242,7 +144,7 @@ bound(struct connection *c)
 {
 	if (c->bounded)
 		return;
-	enter(c, CONNECTION_WAITING);
+	connection_enter(c, CONNECTION_WAITING);
 	c->bounded = true;
 	arm(c, c->all->own.silent_ms);
 }
@@ -262,13 +164,14 @@ look(struct connection *c)
 		return true;
 	case INTAKE_WHOLE:
 	case INTAKE_CUT:
-		serve(c);
+		connection_serve(c);
 		return false;
 	case INTAKE_LARGE:
-		serve_large(c);
+		collect(c);
+		connection_serve_slowly(c);
 		return false;
 	case INTAKE_BROKEN:
-		drop(c, BROKE_OFF);
+		connection_drop(c, CONNECTION_BROKE_OFF);
 		return false;
 	case INTAKE_OVER:
 		connection_close(c);
@@ -384,7 +287,7 @@ connection_new(struct connections *all, int fd)
 	if (c == NULL)
 		return NULL;
 	*c = (struct connection){
-		.request = { &kind },
+		.request = { &connection_kind },
 		.all = all,
 		.fcgi = c->fcgi,
 		.watch = { .ready = on_event, .fd = fd },

@@ -36,6 +36,11 @@ struct connection {
 	TAILQ_ENTRY(connection) link;
 };
 
+#define CONNECTION_BROKE_OFF \
+	"the request broke off within its parameters, or is none"
+
+/* ---- connection.c, for connections.c */
+
 /* Takes over a descriptor.  NULL: no memory, and it is the caller's yet. */
 struct connection *connection_new(struct connections *, int fd);
 void connection_free(struct connection *);	/* one of the spare */
@@ -48,5 +53,25 @@ bool connection_shut(struct connection *);
 
 /* Closes it; it is spare. */
 void connection_close(struct connection *);
+
+/* ---- connection.c, for serve.c */
+
+/* The only door to a stage: the last of its list. */
+void connection_enter(struct connection *, enum connection_stage);
+/* Closes it, and says why. */
+void connection_drop(struct connection *, const char *reason);
+/* The next request may come. */
+void connection_next(struct connection *);
+/* Its answer is sent; input that nobody has read must not lose it. */
+void connection_linger(struct connection *);
+
+/* ---- serve.c */
+
+extern const struct request_kind connection_kind;
+
+/* All that will ever come of the request is here. */
+void connection_serve(struct connection *);
+/* A helper waits for the rest, until the intake's deadline. */
+void connection_serve_slowly(struct connection *);
 
 #endif

@@ -14,8 +14,8 @@
 #define CONNECTIONS 4096	/* more than any web server keeps */
 
 /*
- * libfcgi ends the process at a broken management record: whoever can connect
- * can stop it.  A Unix socket has an owner and a mode, a port has neither.
+ * Whoever can connect is taken for the web server, and can take up all places.
+ * A Unix socket has an owner and a mode, a port has neither.
  */
 static void
 warn_of_port(const struct log *log)
@@ -27,8 +27,8 @@ warn_of_port(const struct log *log)
 	    a.ss_family == AF_UNIX)
 		return;
 	log_warning(log, "tcp-socket", F_STR("reason", "whoever can connect "
-	    "to this port can stop the handler: one broken FastCGI record is "
-	    "enough"), F_STR("todo", "listen at a Unix socket with mode 0660 "
+	    "to this port is taken for the web server, and can keep others "
+	    "out"), F_STR("todo", "listen at a Unix socket with mode 0660 "
 	    "that belongs to the web server's group; README shows how"));
 }
 

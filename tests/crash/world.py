@@ -57,7 +57,7 @@ class World:
             "app": {"application_token": self.portal.application_token,
                     "client_id": self.portal.client_id,
                     "client_secret": self.portal.client_secret,
-                    "oauth_servers": "127.0.0.1"},
+                    "oauth_servers": f"127.0.0.1:{self.portal.port}"},
             "channel": {"timeout": 5, **to}, "portal": {"timeout": 5},
             "server": {"workers": 4},
             "retry": {"first": 1, "longest": 2}}, self.config))

@@ -24,9 +24,23 @@ from site_folder import STOP_WITHIN, as_user, wait_until, web_user
 from standin import Portal
 
 CLIENT_ID, SECRET = "local.6a1f", "the client secret of this application"
-APP = {"client_id": CLIENT_ID, "client_secret": SECRET,
-       "oauth_servers": ["127.0.0.1"]}
+PORTS = 96      # of portals at the same time
 SOON = {"first": 1, "longest": 2}
+
+
+def reserved():
+    """A port that nobody else gets: bound, but not listened at."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    return sock
+
+
+# our secret goes to named ports only, and a handler may start before portals
+RESERVED = [reserved() for _ in range(PORTS)]
+FREE = [sock.getsockname()[1] for sock in RESERVED]
+APP = {"client_id": CLIENT_ID, "client_secret": SECRET,
+       "oauth_servers": [f"127.0.0.1:{port}" for port in FREE]}
 
 
 class Portals(contextlib.ExitStack):
@@ -37,7 +51,9 @@ class Portals(contextlib.ExitStack):
         self.all = []
 
     def __call__(self, **options):
-        portal = self.enter_context(Portal(**options))
+        port = FREE.pop()
+        self.callback(FREE.append, port)
+        portal = self.enter_context(Portal(port=port, **options))
         portal.client_id, portal.client_secret = CLIENT_ID, SECRET
         portal.add_token(events.ACCESS)
         self.all.append(portal)

@@ -76,7 +76,7 @@ def as_ini(config):
         lines.append(f"[{section}]")
         for name, value in options.items():
             if isinstance(value, (list, tuple)):
-                value = " ".join(value)
+                value = "\n    ".join(value)
             if value is not None:
                 lines.append(f"{name} = {value}")
     return "\n".join(lines) + "\n"

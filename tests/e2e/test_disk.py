@@ -5,6 +5,7 @@ not accepted. As soon as the cause is gone it goes on by itself; and what a
 damaged file holds stays as it is, for whoever can mend it.
 """
 
+import concurrent.futures
 import os
 import resource
 import shutil
@@ -15,7 +16,7 @@ import pytest
 
 import events
 from events import message, of
-from several import SOON, post, post_all
+from several import APP, SOON, expire, installed, post, post_all
 from site_folder import as_user, wait_until, web_user
 from standin import Receiver
 
@@ -79,7 +80,8 @@ class Small:
 @pytest.fixture(params=["mounted", "limited"])
 def small(request, start, channel):
     """A handler whose disk can be filled."""
-    server = start("fcgi", retry=SOON, channel={"url": channel.url})
+    server = start("fcgi", retry=SOON, channel={"url": channel.url},
+                   app=APP)
     mounted = False
     if request.param == "mounted" and os.getuid() == 0:
         user = web_user()
@@ -117,6 +119,25 @@ def test_a_full_disk(small, portals, channel):
     assert_works(server, portal, 3)
     for i in sorted(refused)[:3]:       # as if Bitrix24 sent them again
         assert_works(server, portal, i)
+
+
+@pytest.mark.parametrize("small", ["limited"], indirect=True)
+def test_a_refresh_that_cannot_be_saved(small, portals):
+    """The new pair is lost, which is bad enough: the next may ask at once,
+    and a person learns soon that the app must be installed again."""
+    server, portal = small.server, portals()
+    installed(server, portal)
+    expire(portal)
+    portal.script("slow:1", to="oauth")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(post, server, of(portal, message(1)))
+        portal.wait(lambda: len(portal.refreshes) == 2)
+        small.full()
+        wait_until(lambda: "tokens-lost" in server.log(), 30)
+        small.room()
+        assert answer.result().status == 202
+    portal.wait(lambda: len(portal.refreshes) == 3, 30)
+    wait_until(lambda: "refresh-rejected" in server.log())
 
 
 def test_a_full_disk_for_plain_cgi(start, portals, channel):

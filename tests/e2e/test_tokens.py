@@ -147,7 +147,7 @@ def test_a_newer_event_brings_a_token(start, portals, front):
         assert post(server, of(portal, message(i, chat=f"c{i}"), line=line,
                                access_token=old)).status == 202
     assert post(server, tokenless(portal, message(5), line=110)).status == 202
-    assert parked(server, 1, 2, 3, 4, 5)
+    wait_until(lambda: parked(server, 1, 2, 3, 4, 5))
     assert post(server, of(portal, message(6, chat="c6"),
                            access_token=good)).status == 200
     if front == "cgi":      # what its process left, its timer brings

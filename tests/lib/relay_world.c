@@ -40,10 +40,12 @@ mono(void *ctx)
 static void
 expand(const struct relay_world *w, const char *text, char *out, size_t at)
 {
+	char port[16];
 	const struct { const char *word, *url; } words[] = {
 		{ "%hook%", w->hook }, { "%rest%", w->rest },
-		{ "%oauth%", w->oauth }, { "%dir%", w->dir } };
+		{ "%oauth%", w->oauth }, { "%port%", port } };
 
+	(void)snprintf(port, sizeof(port), "%d", w->peer.port);
 	while (*text != '\0') {
 		size_t i = 0, n = COUNT(words);
 
@@ -68,7 +70,7 @@ static const char plain[] =
 "client_secret = secret\n"
 "insecure_http = yes\n"
 "portals = 127.0.0.1\n"
-"oauth_servers = 127.0.0.1\n";
+"oauth_servers = 127.0.0.1:%port%\n";
 
 static void
 configure(struct relay_world *w, const char *more)

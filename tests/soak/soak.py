@@ -101,7 +101,8 @@ class Soak:
         return merged(servers.CONFIG, {
             "app": {"application_token": None, "client_id": first.client_id,
                     "client_secret": first.client_secret,
-                    "oauth_servers": "127.0.0.1"},
+                    "oauth_servers": [f"127.0.0.1:{p.port}"
+                                      for p in self.portals]},
             "server": {"workers": WORKERS, "answer_within": 1},
             "channel": {"timeout": CHANNEL_TIMEOUT},
             "connector alpha": {"url": alpha.url},

@@ -108,7 +108,8 @@ static const char everything[] =
     "\n"
     "  127.0.0.1\t[::1]\n"
     "  [fe80::1]\n"
-    "oauth_servers = o.example\n"
+    "oauth_servers = o.example [::1]:65535\n"
+    "   *.o.example:8443\n"
     "connectors=\n"
     " one two_2\n"
     "insecure_http = on\n"
@@ -160,7 +161,9 @@ check_everything_app(const struct config *c)
 	assert_string_equal(c->app.portals.item[2], "127.0.0.1");
 	assert_string_equal(c->app.portals.item[3], "[::1]");
 	assert_string_equal(c->app.portals.item[4], "[fe80::1]");
-	assert_int_equal(c->app.oauth_servers.n, 1);
+	assert_int_equal(c->app.oauth_servers.n, 3);
+	assert_string_equal(c->app.oauth_servers.item[1], "[::1]:65535");
+	assert_string_equal(c->app.oauth_servers.item[2], "*.o.example:8443");
 	assert_int_equal(c->app.connectors.n, 2);
 	assert_string_equal(c->app.connectors.item[1], "two_2");
 	assert_true(c->app.insecure_http);

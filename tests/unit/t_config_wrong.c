@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 
 #define NEED_LINE ": the line must be [section] or option = value"
+#define NEED_SERVERS ": [app] oauth_servers must be servers such as " \
+	"a.example or a.example:8443, not "
 #define CONTROL ": the line has a control byte (CR alone counts)"
 #define URLS "must be a whole URL, its scheme one of: "
 #define CHANNEL_URLS URLS "spool http https null"
@@ -115,10 +117,18 @@ static const struct {
 	    "a.example or *.example, not \"a.*\"" },
 	{ "[app]\nportals = *.*.a\n", ":2: [app] portals must be hosts such "
 	    "as a.example or *.example, not \"*.*.a\"" },
-	{ "[app]\noauth_servers = a:80\n", ":2: [app] oauth_servers must be "
-	    "hosts such as a.example or *.example, not \"a:80\"" },
-	{ "[app]\noauth_servers = https://a\n", ":2: [app] oauth_servers must "
-	    "be hosts such as a.example or *.example, not \"https://a\"" },
+	{ "[app]\nportals = a:80\n", ":2: [app] portals must be hosts such as "
+	    "a.example or *.example, not \"a:80\"" },
+	{ "[app]\noauth_servers = a:\n", ":2" NEED_SERVERS "\"a:\"" },
+	{ "[app]\noauth_servers = :80\n", ":2" NEED_SERVERS "\":80\"" },
+	{ "[app]\noauth_servers = a:0\n", ":2" NEED_SERVERS "\"a:0\"" },
+	{ "[app]\noauth_servers = a:080\n", ":2" NEED_SERVERS "\"a:080\"" },
+	{ "[app]\noauth_servers = a:65536\n",
+	    ":2" NEED_SERVERS "\"a:65536\"" },
+	{ "[app]\noauth_servers = a:8x\n", ":2" NEED_SERVERS "\"a:8x\"" },
+	{ "[app]\noauth_servers = ::1\n", ":2" NEED_SERVERS "\"::1\"" },
+	{ "[app]\noauth_servers = https://a\n",
+	    ":2" NEED_SERVERS "\"https://a\"" },
 	/* URLs */
 	{ "[channel]\nurl =\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = spool\n", ":2: [channel] url " CHANNEL_URLS },

@@ -58,6 +58,7 @@ refusal(struct site *s, int64_t id, bool taken)
 	    site_message(s, ADD, id, "x", NULL);
 	int64_t next;
 
+	(void)become_ours(s->store, w.id);
 	assert_int_equal(store_refused(s->store, &w, taken ? STEP_STATUS :
 	    STEP_HAND_OVER, "no", &next, &s->problem), ERR_OK);
 	return w;

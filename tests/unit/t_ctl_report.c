@@ -96,7 +96,7 @@ test_rejected(void **state)
 	site_install(s, "1");
 	assert_int_equal(store_portal_save(s->store, &other, &s->problem),
 	    ERR_OK);
-	assert_int_equal(store_portal_rejected(s->store, other.member_id,
+	assert_int_equal(reject_portal(s->store, other.member_id, "access-1",
 	    "invalid_grant \"x\"", &s->problem), ERR_OK);
 	text = print(s, report_portals, true, ERR_OK);
 	value_is(text, "0.member_id", MEMBER);
@@ -160,9 +160,11 @@ test_stats(void **state)
 	w = site_message(s, ADD, 1, "x", NULL);
 	w = site_delivered(s, 2, NULL);
 	w = site_delivered(s, 3, NULL);
+	(void)become_ours(s->store, w.id);
 	assert_int_equal(store_postponed(s->store, &one, 1,
 	    clock_wall(&s->clock), HOLD_PARKED, "x", &s->problem), ERR_OK);
 	w = site_delivered(s, 4, NULL);
+	(void)become_ours(s->store, w.id);
 	assert_int_equal(store_refused(s->store, &w, STEP_STATUS, "x", &next,
 	    &s->problem), ERR_OK);
 	text = print(s, report_stats, true, ERR_OK);

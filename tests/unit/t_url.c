@@ -181,6 +181,40 @@ test_matches(void **state)
 			    pairs[i].pattern);
 }
 
+static void
+test_server(void **state)
+{
+	static const struct {
+		const char *url, *server;
+		bool is;
+	} at[] = {
+		{ "https://a.example/", "a.example", true },
+		{ "https://a.example:443/x", "A.example", true },
+		{ "http://a.example/", "a.example", true },
+		{ "http://a.example:443/", "a.example", false },
+		{ "https://a.example:444/", "a.example", false },
+		{ "https://a.example:444/", "a.example:444", true },
+		{ "http://a.example:444/", "a.example:444", true },
+		{ "https://a.example/", "a.example:443", true },
+		{ "https://a.example/", "a.example:80", false },
+		{ "https://b.a.example:1/", "*.a.example:1", true },
+		{ "https://a.example:1/", "*.a.example:1", false },
+		{ "https://[::1]/", "[::1]", true },
+		{ "https://[::1]:9/", "[::1]:9", true },
+		{ "https://[::1]:9/", "[::1]", false },
+		{ "https://a.example:9/", "b.example:9", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(at); i++) {
+		struct url u;
+
+		assert_int_equal(url_parse(&u, at[i].url), ERR_OK);
+		if (url_is_at(&u, at[i].server) != at[i].is)
+			fail_msg("%s at %s", at[i].url, at[i].server);
+	}
+}
+
 int
 main(void)
 {
@@ -190,6 +224,7 @@ main(void)
 		cmocka_unit_test(test_host_bytes),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,19 +1,12 @@
-#ifndef EVENT_MAKE_H
-#define EVENT_MAKE_H
-
-#include "event/event.h"
-
-#include "unit.h"
-
-#include <string.h>
-
 /*
- * Events made by hand, as a reader would leave them; event_check() follows.
+ * Events made by hand, for tests.
+ *
+ * Called by unit tests and by worlds.  An event is its caller's to free; what
+ * cannot be made ends the test.
  */
-#define MAKE_MAX ((size_t)64 * 1024 * 1024)
+#include "event_make.h"
 
-/* A copy in the event's arena; NULL stays NULL. */
-static inline char *
+char *
 own(struct event *ev, const char *s)
 {
 	char *copy = s != NULL ? arena_dup(&ev->arena, s, strlen(s)) : NULL;
@@ -22,32 +15,31 @@ own(struct event *ev, const char *s)
 	return copy;
 }
 
-static inline void
+void
 make_event(struct event *ev, const char *name)
 {
 	event_init(ev, MAKE_MAX);
 	ev->name = own(ev, name);
 	ev->ts_text = own(ev, "1773759161");
-	ev->connector = own(ev, "myconnector");
+	ev->connector = own(ev, CONNECTOR);
 	ev->line_text = own(ev, "107");
 	ev->application_token = own(ev, "app");
 	ev->access_token = own(ev, "secret-token");
-	ev->member_id = own(ev, "bac1cd5c8940947a75e0d71b1a84e348");
+	ev->member_id = own(ev, MEMBER);
 	ev->domain = own(ev, "some-domain.bitrix24.com");
 	ev->client_endpoint = own(ev,
 	    "https://some-domain.bitrix24.com/rest/");
 }
 
-/* A good message; a field of it may be changed before event_keep(). */
-static inline struct message
+struct message
 make_message(int64_t message_id, const char *body)
 {
 	return (struct message){ .chat_id = 1807, .message_id = message_id,
-	    .chat = "channel-123", .own_id = "", .body = body,
+	    .chat = CHAT, .own_id = "", .body = body,
 	    .body_len = strlen(body) };
 }
 
-static inline void
+void
 add_message(struct event *ev, int64_t message_id, const char *body)
 {
 	const struct message m = make_message(message_id, body);
@@ -55,7 +47,7 @@ add_message(struct event *ev, int64_t message_id, const char *body)
 	assert_int_equal(event_keep(ev, &m), ERR_OK);
 }
 
-static inline void
+void
 check_event(struct event *ev)
 {
 	struct problem p = { 0 };
@@ -64,8 +56,7 @@ check_event(struct event *ev)
 	assert_int_equal(p.err, ERR_OK);
 }
 
-/* One checked event with one message. */
-static inline void
+void
 make_one(struct event *ev, const char *name, int64_t message_id,
     const char *body)
 {
@@ -73,9 +64,3 @@ make_one(struct event *ev, const char *name, int64_t message_id,
 	add_message(ev, message_id, body);
 	check_event(ev);
 }
-
-#define ADD "ONIMCONNECTORMESSAGEADD"
-#define UPDATE "ONIMCONNECTORMESSAGEUPDATE"
-#define DELETE "ONIMCONNECTORMESSAGEDELETE"
-
-#endif
