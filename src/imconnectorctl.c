@@ -11,6 +11,7 @@
 #include "ctl/queue.h"
 #include "ctl/report.h"
 #include "setup.h"
+#include "store/admin.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -250,7 +251,12 @@ do_drop(const struct arguments *a, const struct setup *s, struct problem *p)
 static enum err
 do_retry(const struct arguments *a, const struct setup *s, struct problem *p)
 {
-	return act_pass(s->relay, a->json, p);
+	int64_t n;
+	bool more;
+	enum err e = act_pass(s->relay, a->json, p);
+
+	/* where only CGI runs and no event comes, a timer's pass forgets */
+	return e == ERR_OK ? store_purge(s->store, &n, &more, p) : e;
 }
 
 static enum err
