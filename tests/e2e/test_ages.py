@@ -16,6 +16,17 @@ from wall_clock import WallClock
 DAY, YEAR = 86400, 365 * 86400
 
 
+def until_gone(server, portal):
+    """Sends events until what is old was forgotten: some with each."""
+    sent = iter(range(1001, 10000))
+
+    def gone():
+        i = next(sent)
+        assert post(server, of(portal, message(i, chat=f"c{i}"))).status == 200
+        return fill.left(server.site) == 0
+    wait_until(gone, 60, "the end of the purge")
+
+
 def test_purge_catches_up(start, portals):
     """More than one step, without a pause of minutes, and events go on."""
     portal = portals()
@@ -27,13 +38,7 @@ def test_purge_catches_up(start, portals):
     wait_until(lambda: not server.site.handlers())
     fill.acknowledged(server.site, 5000)
     server.start()
-    sent = iter(range(1, 10000))
-
-    def gone():
-        i = next(sent)
-        assert post(server, of(portal, message(i, chat=f"c{i}"))).status == 200
-        return fill.left(server.site) == 0
-    wait_until(gone, 60, "the end of the purge")
+    until_gone(server, portal)
     assert "acknowledged" in server.site.states().values()
 
 
@@ -98,14 +103,16 @@ def test_a_year_ahead_no_repeat_is_forgotten(begin, portals, clock, where):
     if where == "handler":
         fill.acknowledged(server.site, 1)    # when it is gone, purge was there
         live(server, clock)
-        wait_until(lambda: fill.left(server.site) == 0)
+        until_gone(server, portal)
     else:
         done = server.site.ctl("purge", "--json", env=clock.environment)
         assert (done.returncode, done.stdout) == (0, '{"removed":0}\n')
         live(server, clock)
-    assert server.site.states() == {1: "acknowledged", 2: "acknowledged"}
-    assert post(server, of(portal, message(1))).status == 200
-    assert server.log().count("event=delivered") == 2
+    assert server.site.states().keys() >= {1, 2}
+    before = server.log().count("event=delivered")
+    for i in (1, 2):
+        assert post(server, of(portal, message(i))).status == 200
+    assert server.log().count("event=delivered") == before
 
 
 TROUBLES = {    # where -> what the channel and the portal answer
