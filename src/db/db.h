@@ -208,6 +208,12 @@ bool db_bury_process(struct tx *, int64_t number);
 bool db_beat(struct tx *);
 
 /*
+ * Grows when this process learns that others took it for dead: what it had
+ * claimed before is theirs.  For the loop.
+ */
+unsigned db_lives(const struct db *);
+
+/*
  * What the living say of themselves (db_opts.about, "" where unset), one
  * after the other; an own one that is not in the table yet is left out.
  */
