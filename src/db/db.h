@@ -232,6 +232,10 @@ void db_give_place(struct db *, enum db_place);
  * for a second.  Cheap; to be called now and then, in the loop. */
 void db_tidy(struct db *);
 
+/* Whether the file still is of schema 2, with its tables; costs nothing once
+ * it is not. */
+bool db_is_older(struct tx *, bool *older);
+
 /* Whether a process of the version before this one (schema 2) lives. */
 bool db_older_lives(struct tx *);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define PEEK_MS 500		/* between looks when nothing is due */
+#define OLDER_MS 1		/* between steps of a store's upgrade */
 #define PLACES 128		/* told in one look */
 #define PROBE_MORE_MS 30000	/* beyond the call's own time */
 #define LOST_MS 30000		/* for so long others wait (db/alive.c) */
@@ -97,7 +98,8 @@ on_looked(struct db_work *w)
 	bool ok = w->end == ERR_OK;
 
 	r->looking = false;
-	r->looked_empty = ok && r->look.n == 0 && !r->look.more;
+	r->looked_empty = ok && r->look.n == 0 && !r->look.more &&
+	    !r->look.older;
 	if (!ok)
 		r->look_problem = w->problem;
 	if (!ok && !r->passing)
@@ -113,7 +115,7 @@ on_looked(struct db_work *w)
 	if (ok && (r->look.more || r->look_again))
 		look(r);
 	else
-		arm(r, PEEK_MS);
+		arm(r, ok && r->look.older ? OLDER_MS : PEEK_MS);
 }
 
 static int64_t

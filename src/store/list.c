@@ -276,14 +276,15 @@ store_each(struct store *s, const struct filter *f,
 {
 	struct page *g = calloc(1, sizeof(*g));
 	struct teller t = { each, ctx, true };
-	enum err e = ERR_OK;
+	enum err e;
 
 	if (g == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	arena_init(&g->arena, ARENA_MAX);
 	g->filter = f;
 	g->db.reads = true;
-	if (f->key != NULL)
+	e = older_take_over(s, p);
+	if (e == ERR_OK && f->key != NULL)
 		e = store_find(s, f->key, &g->id, p);
 	if (e == ERR_OK && (f->key == NULL || g->id != 0))
 		e = tell_all(s, g, &t, p);
