@@ -73,6 +73,12 @@ $B/php/%: tests/php/%.c $B/core.a
 	$(SAY) '  TEST $<'
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
+# One program of the benchmark that needs our own parts (bench/upgrade.py).
+$B/bench/%: bench/%.c $B/core.a
+	@mkdir -p $(@D)
+	$(SAY) '  CC   $<'
+	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
+
 # One target for the packages, so that make finds what pkg-config knows.
 deps-build deps-test deps-bench: deps-%:
 	@deploy/deps.sh $*

@@ -11,6 +11,7 @@
 #include "ctl/queue.h"
 #include "ctl/report.h"
 #include "setup.h"
+#include "store/admin.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -23,6 +24,8 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#define KEY_LETTERS 27		/* of a message's key, at least */
 
 static const char help[] =
 "usage: imconnectorctl [--config FILE] [--json] COMMAND\n"
@@ -99,6 +102,26 @@ take_option(struct arguments *a, int c)
 	}
 }
 
+/* Keys are of letters that may begin with a minus; no option is as long. */
+static bool
+is_word(const char *s)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	return s[0] != '-' || s[1] == '\0' ||
+	    (strlen(s) >= KEY_LETTERS && s[strspn(s, letters)] == '\0');
+}
+
+/* Moves the words that are next to the front.  Whether an option follows. */
+static bool
+next_word(int argc, char **argv, struct arguments *a)
+{
+	while (optind < argc && is_word(argv[optind]))
+		a->word[a->words++] = argv[optind++];
+	return optind < argc;
+}
+
 /* Reads the arguments.  Returns an exit code, or -1 to go on. */
 static int
 read_arguments(int argc, char **argv, struct arguments *a)
@@ -116,7 +139,12 @@ read_arguments(int argc, char **argv, struct arguments *a)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	a->word = argv + 1;
+	while (next_word(argc, argv, a)) {
+		/* it ends at the first word, and takes no other for one */
+		c = getopt_long(argc, argv, "+", options, NULL);
+		if (c == -1)
+			break;
 		if (c == 'h' || c == 'v') {
 			fputs(c == 'h' ? help : "imconnectorctl " VERSION
 			    "\n", stdout);
@@ -125,8 +153,8 @@ read_arguments(int argc, char **argv, struct arguments *a)
 		if (c == '?' || !take_option(a, c))
 			return usage("wrong option");
 	}
-	a->word = argv + optind;
-	a->words = argc - optind;
+	while (optind < argc)		/* behind "--" */
+		a->word[a->words++] = argv[optind++];
 	return a->words != 0 ? -1 : usage("a command is missing");
 }
 
@@ -223,7 +251,12 @@ do_drop(const struct arguments *a, const struct setup *s, struct problem *p)
 static enum err
 do_retry(const struct arguments *a, const struct setup *s, struct problem *p)
 {
-	return act_pass(s->relay, a->json, p);
+	int64_t n;
+	bool more;
+	enum err e = act_pass(s->relay, a->json, p);
+
+	/* where only CGI runs and no event comes, a timer's pass forgets */
+	return e == ERR_OK ? store_purge(s->store, &n, &more, p) : e;
 }
 
 static enum err

@@ -24,6 +24,8 @@
  */
 #include "db/private.h"
 
+#include "base/fault.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +94,7 @@ become_new(struct tx *tx)
 		return tx_refuse(tx, ERR_DISK, "no number can be locked");
 	}
 	lock_drop_number(tx->db->lock_fd, was);
+	atomic_fetch_add(&tx->db->lives, 1);
 	a->me = tx->me = (struct me){ .listed = false };
 	return true;
 }
@@ -217,7 +220,8 @@ is_silent(struct alive *a, size_t *at, int64_t number, int64_t beat,
 		s.at_ms = now;
 	}
 	keep(&a->now, &s);
-	return beat > 0 && s.silent_ms >= LOST_MS;
+	return beat > 0 && s.silent_ms >=
+	    fault_ms("IMCONNECTOR_HEARTBEAT_MS", LOST_MS);
 }
 
 bool

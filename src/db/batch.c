@@ -67,6 +67,14 @@ db_no_memory(struct tx *tx)
 }
 
 bool
+db_is_older(struct tx *tx, bool *older)
+{
+	*older = false;
+	return tx->trouble == TROUBLE_NONE &&
+	    (sqlite_is_older(tx->db->sqlite, older) || tx_fail(tx));
+}
+
+bool
 db_finish_upgrade(struct tx *tx)
 {
 	return tx->trouble == TROUBLE_NONE &&

@@ -58,7 +58,7 @@ db_open(struct db **out, const struct db_opts *o, struct problem *p)
 	*out = NULL;
 	if (strncmp(o->url, scheme, sizeof(scheme) - 1) != 0 || *path != '/')
 		return problem_set(p, ERR_CONFIG, -1, NULL, "[store] url must "
-		    "be sqlite: and an absolute path, not \"%.99s\"", o->url);
+		    "be sqlite: and an absolute path");
 	*out = db_new(o, path);
 	if (*out == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
@@ -92,6 +92,12 @@ bool
 db_absent(const struct db *db)
 {
 	return atomic_load(&db->absent);
+}
+
+unsigned
+db_lives(const struct db *db)
+{
+	return atomic_load(&db->lives);
 }
 
 void

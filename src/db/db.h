@@ -208,6 +208,12 @@ bool db_bury_process(struct tx *, int64_t number);
 bool db_beat(struct tx *);
 
 /*
+ * Grows when this process learns that others took it for dead: what it had
+ * claimed before is theirs.  For the loop.
+ */
+unsigned db_lives(const struct db *);
+
+/*
  * What the living say of themselves (db_opts.about, "" where unset), one
  * after the other; an own one that is not in the table yet is left out.
  */
@@ -225,6 +231,10 @@ void db_give_place(struct db *, enum db_place);
 /* Erased texts are made to vanish from the disk, when nothing was written
  * for a second.  Cheap; to be called now and then, in the loop. */
 void db_tidy(struct db *);
+
+/* Whether the file still is of schema 2, with its tables; costs nothing once
+ * it is not. */
+bool db_is_older(struct tx *, bool *older);
 
 /* Whether a process of the version before this one (schema 2) lives. */
 bool db_older_lives(struct tx *);

@@ -155,6 +155,21 @@ const char db_ddl_rare[] =
     "CREATE INDEX IF NOT EXISTS portal_owned ON portal(owner)"
     " WHERE owner <> 0;";
 
+/*
+ * A message keeps its number on the way from the old table to the new ones:
+ * numbers given out here begin far above all that a process of version 2 may
+ * give out beside.
+ */
+const char db_ddl_beside_2[] =
+    "INSERT INTO sqlite_sequence(name, seq) SELECT 'queue', 4294967296 +"
+    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0)"
+    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence"
+    " WHERE name = 'queue');";
+
+/* Processes of version 2 name the columns that they write. */
+const char db_ddl_tries[] =
+    "ALTER TABLE install ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;";
+
 /* As version 2 had it; reset_ms has no default there: it is always given. */
 const char db_ddl_from_1[] =
     "ALTER TABLE message ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;"

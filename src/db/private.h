@@ -126,6 +126,7 @@ struct db {
 	atomic_bool absent;
 	atomic_bool in_log;	/* something is in the log */
 	atomic_bool awake;	/* our row does not rest */
+	atomic_uint lives;
 	atomic_llong written_ms;	/* monotonic */
 
 	/* the committer's */

@@ -23,6 +23,8 @@ struct sqlite {
 	struct statements *statements;
 	int64_t busy_ms;
 	int pages;		/* in the log, after our last commit */
+	bool older;		/* it was of version 2 when it was opened, */
+	bool over;		/* but a look has found that it is no more */
 	struct file_id file;
 	unsigned char head[HEAD_SIZE];	/* of the file, when it was opened */
 };
@@ -217,6 +219,32 @@ check_version(struct sqlite *s, bool *old, struct problem *p)
 	    "program's file, or of a newer version", version);
 }
 
+/* What a file of version 2 needs before the new tables are used in it. */
+static bool
+make_beside_2(struct sqlite *s)
+{
+	char tries[16];
+
+	return run(s, db_ddl_beside_2) &&
+	    ask(s, "SELECT count(*) FROM pragma_table_info('install')"
+	    " WHERE name = 'tries'", tries, sizeof(tries)) &&
+	    (strcmp(tries, "0") != 0 || run(s, db_ddl_tries));
+}
+
+static bool
+make_all(struct sqlite *s)
+{
+	char version[16];
+
+	if (!ask(s, "PRAGMA user_version", version, sizeof(version)) ||
+	    (strcmp(version, "1") == 0 && !run(s, db_ddl_from_1)) ||
+	    !run(s, db_ddl) || !run(s, db_ddl_rare))
+		return false;
+	s->older = strcmp(version, "1") == 0 || strcmp(version, "2") == 0;
+	return (!s->older || make_beside_2(s)) &&
+	    (strcmp(version, "0") != 0 || sqlite_finish_upgrade(s));
+}
+
 /*
  * What is missing.  A file of version 2 gets the new tables beside the old
  * ones and stays what it is: processes of that version look at the number.
@@ -224,15 +252,9 @@ check_version(struct sqlite *s, bool *old, struct problem *p)
 static enum err
 make_tables(struct sqlite *s, struct problem *p)
 {
-	char version[16];
-
 	if (!run(s, "BEGIN IMMEDIATE"))
 		return fail(s, p);
-	if (ask(s, "PRAGMA user_version", version, sizeof(version)) &&
-	    (strcmp(version, "1") != 0 || run(s, db_ddl_from_1)) &&
-	    run(s, db_ddl) && run(s, db_ddl_rare) &&
-	    (strcmp(version, "0") != 0 || sqlite_finish_upgrade(s)) &&
-	    run(s, "COMMIT"))
+	if (make_all(s) && run(s, "COMMIT"))
 		return ERR_OK;
 	(void)fail(s, p);
 	sqlite_rollback(s);
@@ -369,9 +391,26 @@ sqlite_finish_upgrade(struct sqlite *s)
 	return run(s, "PRAGMA user_version = 3");
 }
 
+bool
+sqlite_is_older(struct sqlite *s, bool *older)
+{
+	char version[16];
+
+	*older = false;
+	if (!s->older || s->over)
+		return true;
+	if (!ask(s, "PRAGMA user_version", version, sizeof(version)))
+		return false;
+	*older = strcmp(version, "2") == 0;
+	s->over = !*older;
+	return true;
+}
+
 void
 sqlite_rollback(struct sqlite *s)
 {
+	/* what was seen may have been written in this transaction */
+	s->over = false;
 	/* SQLite may have rolled back by itself; then there is none */
 	if (sqlite3_get_autocommit(s->db) == 0)
 		(void)run(s, "ROLLBACK");

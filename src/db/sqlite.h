@@ -11,6 +11,8 @@ struct sqlite;
 extern const char db_ddl[];
 extern const char db_ddl_rare[];
 extern const char db_ddl_from_1[];	/* to version 2 */
+extern const char db_ddl_beside_2[];	/* behind db_ddl, in its file */
+extern const char db_ddl_tries[];	/* where install has no such column */
 
 /* ---- sqlite.c: one connection */
 
@@ -44,6 +46,8 @@ void sqlite_rollback(struct sqlite *);
 
 /* Marks it as this version's, in the transaction. */
 bool sqlite_finish_upgrade(struct sqlite *);
+/* Whether it is still of version 2; costs nothing once it is not. */
+bool sqlite_is_older(struct sqlite *, bool *older);
 
 enum trouble {
 	TROUBLE_NONE,

@@ -142,6 +142,16 @@ stored_token(struct rest_call *c)
 	return c->stored;
 }
 
+/* Else a further token might do: nothing is said of those it has. */
+static bool
+may_go_on(struct rest_call *c)
+{
+	bool may = c->may_go_on == NULL || c->may_go_on(c);
+
+	c->tokens_later = !may;
+	return may;
+}
+
 static void
 on_search(struct token_search *s)
 {
@@ -149,7 +159,7 @@ on_search(struct token_search *s)
 	    offsetof(struct rest_call, search));
 
 	c->renewed = true;
-	if (s->end == TOKENS_OK && stored_token(c)) {
+	if (s->end == TOKENS_OK && may_go_on(c) && stored_token(c)) {
 		call(c);
 		return;
 	}
@@ -296,7 +306,7 @@ on_answer(struct http_call *h)
 	verdict_read(&c->v, h);
 	c->took_ms = h->took_ms;
 	http_call_free(h);
-	if (c->calls >= CALLS_MAX) {
+	if (c->calls >= CALLS_MAX || !may_go_on(c)) {
 		finish(c);
 		return;
 	}

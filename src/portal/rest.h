@@ -30,6 +30,8 @@ struct rest_call {
 	const char *const *own;	/* tokens of events, the best one first */
 	size_t owns;
 	const char *endpoint;	/* an event's own, or NULL */
+	/* Whether one more call may be made after an answer; NULL: it may. */
+	bool (*may_go_on)(const struct rest_call *);
 	bool probe;		/* the portal was down */
 	/* out */
 	struct verdict v;

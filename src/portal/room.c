@@ -16,6 +16,7 @@
 #define CREDIT_MS 1000		/* how long a charged call may wait */
 #define ASK_MS 100		/* between looks for a slot of others */
 #define CALLS_TURN 8		/* then others get the slot */
+#define IDLE_MS 20		/* then nobody needs it here */
 
 const struct env *
 rooms_env(const struct rooms *all)
@@ -193,6 +194,18 @@ calls_wanted(const struct room *r)
 	return have < 2 ? 2 - have : 0;
 }
 
+/* What was given back and is not written yet is ours still. */
+static void
+take_back(struct room *r)
+{
+	int64_t most = r->all->env->config->portal.calls_in_flight;
+
+	while (r->due.free_slots > 0 && r->slots < most) {
+		r->due.free_slots--;
+		r->slots++;
+	}
+}
+
 static void
 set_ask(struct room *r, bool probe)
 {
@@ -210,6 +223,7 @@ room_lend(struct room *r)
 {
 	if (r->asking || now_of(r) < r->ask_at)
 		return NULL;
+	take_back(r);
 	set_ask(r, false);
 	if (r->ask.slot || r->ask.calls != 0)
 		return &r->ask;
@@ -262,6 +276,7 @@ may_call(struct room *r, const struct room_want *w)
 	int64_t now = now_of(r);
 	int64_t most = r->all->env->config->portal.calls_in_flight;
 
+	take_back(r);
 	if (r->credits > 0 && r->credit_until > now && r->calls < r->slots)
 		return true;
 	if (r->calls < r->slots || r->slots < most)
@@ -273,12 +288,19 @@ may_call(struct room *r, const struct room_want *w)
 static void
 free_slots(struct room *r)
 {
+	bool idle = TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking;
 	int64_t n = 0;
 
-	if (TAILQ_EMPTY(&r->wants) && r->calls == 0 && !r->asking &&
-	    (r->holders == 0 || r->others_wait))
+	if (!idle || r->slots == 0 || r->holders != 0)
+		r->idle_at = 0;
+	else if (r->idle_at == 0)
+		r->idle_at = now_of(r);
+	if (idle && (r->others_wait || (r->idle_at != 0 &&
+	    now_of(r) - r->idle_at >= IDLE_MS)))
 		n = r->slots;
-	else if (r->others_wait && r->made >= CALLS_TURN &&
+	else if (r->idle_at != 0)
+		pump_at(r, r->idle_at + IDLE_MS);
+	if (n == 0 && r->others_wait && r->made >= CALLS_TURN &&
 	    r->slots > r->calls)
 		n = 1;
 	if (n == 0)

@@ -31,6 +31,7 @@ struct room {
 	int64_t made;		/* calls since it got a slot */
 	int64_t credits, credit_until;
 	int64_t ask_at;		/* not asked before this */
+	int64_t idle_at;	/* since when nobody calls; 0: somebody does */
 	bool others_wait;
 	bool asking;
 	int64_t asked_ms;

@@ -41,8 +41,10 @@ struct relay {
 	bool looking, look_again;
 	struct db_work beat;
 	bool beating;
-	int64_t sure_at;		/* when our claims held for sure */
+	int64_t sure_at;		/* when our claims held for sure, */
+	unsigned lives;			/* and since when (db_lives) */
 	bool looked_empty;		/* the last look found nothing */
+	bool passing;			/* a failed look is the caller's */
 	struct problem look_problem;
 	int64_t limit;			/* of a pass: messages to begin, or */
 					/* -1 */
@@ -188,7 +190,8 @@ void await_drop_all(struct relay *);
 /* ---- look.c: what is due */
 
 void look_init(struct relay *);
-/* A write of this process has just been made: its claims hold. */
+/* A write of this process has just been made: its claims hold, or it has
+ * learned by it that what waits here is others'. */
 void look_sure(struct relay *);
 /* Whether they hold, or it was stopped for so long that others may have
  * taken them. */

@@ -154,6 +154,18 @@ line_awaited(struct line *l, bool more)
 	line_leave(l);
 }
 
+/* What waits here goes back to the store, for whoever may call. */
+static void
+put_back(struct line *l)
+{
+	struct journeys all = TAILQ_HEAD_INITIALIZER(all);
+
+	TAILQ_CONCAT(&all, &l->waiting, link);
+	l->n = 0;
+	room_unwant(l->room, &l->want);
+	journeys_release(l->relay, &all);
+}
+
 /* Calls with what waits here, or gives the permission back. */
 static void
 use_permission(struct line *l)
@@ -161,6 +173,9 @@ use_permission(struct line *l)
 	l->let_in = false;
 	l->lately = l->most;
 	l->most = 0;
+	/* it was stopped for long: what waits here may be others' by now */
+	if (l->n != 0 && !look_is_sure(l->relay))
+		put_back(l);
 	if (l->n == 0 || !tell_begin(l))
 		room_unused(l->room);
 }
@@ -175,6 +190,8 @@ on_taken(struct db_work *w)
 
 	l->taking = false;
 	r->writes--;
+	if (ok)
+		look_sure(r);
 	if (l->up.kind == PLACE_PARKED)
 		l->parked = l->parked && ok && !l->up.empty;
 	else
@@ -320,18 +337,6 @@ go(struct room_want *w)
 	if (!l->taking || l->n != 0)
 		use_permission(l);
 	pump_soon(l);
-}
-
-/* What waits here goes back to the store, for whoever may call. */
-static void
-put_back(struct line *l)
-{
-	struct journeys all = TAILQ_HEAD_INITIALIZER(all);
-
-	TAILQ_CONCAT(&all, &l->waiting, link);
-	l->n = 0;
-	room_unwant(l->room, &l->want);
-	journeys_release(l->relay, &all);
 }
 
 /*

@@ -8,14 +8,17 @@
  */
 #include "relay/inside.h"
 
+#include "base/fault.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PEEK_MS 500		/* between looks when nothing is due */
+#define OLDER_MS 1		/* between steps of a store's upgrade */
 #define PLACES 128		/* told in one look */
 #define PROBE_MORE_MS 30000	/* beyond the call's own time */
-#define SURE_MS 15000		/* half of what others wait (db/alive.c) */
+#define LOST_MS 30000		/* for so long others wait (db/alive.c) */
 
 static void look(struct relay *);
 
@@ -95,12 +98,13 @@ on_looked(struct db_work *w)
 	bool ok = w->end == ERR_OK;
 
 	r->looking = false;
-	r->looked_empty = ok && r->look.n == 0 && !r->look.more;
-	if (!ok) {
+	r->looked_empty = ok && r->look.n == 0 && !r->look.more &&
+	    !r->look.older;
+	if (!ok)
 		r->look_problem = w->problem;
+	if (!ok && !r->passing)
 		log_error(r->env.log, "store-failed", F_STR("reason",
 		    w->problem.text));
-	}
 	for (size_t i = 0; ok && i < r->look.n; i++) {
 		if (r->look.place[i].kind != PLACE_CHANNEL)
 			serve_tell(r, &r->look.place[i]);
@@ -111,7 +115,7 @@ on_looked(struct db_work *w)
 	if (ok && (r->look.more || r->look_again))
 		look(r);
 	else
-		arm(r, PEEK_MS);
+		arm(r, ok && r->look.older ? OLDER_MS : PEEK_MS);
 }
 
 static int64_t
@@ -142,20 +146,29 @@ look(struct relay *r)
 void
 look_sure(struct relay *r)
 {
+	unsigned lives = db_lives(store_db(r->env.store));
+
+	if (lives != r->lives) {
+		r->lives = lives;
+		destinations_halt(r);
+		lines_halt(r);
+	}
 	r->sure_at = loop_now(r->env.loop);
 }
 
 bool
 look_is_sure(const struct relay *r)
 {
-	return loop_now(r->env.loop) - r->sure_at < SURE_MS;
+	return loop_now(r->env.loop) - r->sure_at <
+	    fault_ms("IMCONNECTOR_HEARTBEAT_MS", LOST_MS) / 2;
 }
 
 static bool
 show_beat(struct tx *tx, struct db_work *w)
 {
 	(void)w;
-	return db_beat(tx);
+	/* more than a beat: whether we live, for others */
+	return db_beat(tx) && db_me(tx) != 0;
 }
 
 static void
@@ -250,6 +263,7 @@ relay_pass(struct relay *r, struct pass *pass, struct problem *p)
 
 	r->moved = r->failed = 0;
 	r->looked_empty = false;
+	r->passing = true;
 	r->look_problem = (struct problem){ .err = ERR_OK };
 	install_look(r->proofs);
 	look(r);
@@ -262,7 +276,7 @@ relay_pass(struct relay *r, struct pass *pass, struct problem *p)
 	r->closing = true;
 	while (relay_busy(r) != 0)
 		loop_turn(r->env.loop, PEEK_MS);
-	r->closing = false;
+	r->closing = r->passing = false;
 	pass->done = r->moved;
 	pass->failed = r->failed;
 	if (r->look_problem.err != ERR_OK)

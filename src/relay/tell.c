@@ -28,6 +28,7 @@ struct telling {
 	struct status_item *item;
 	const char **own;
 	size_t n;
+	unsigned lives;		/* when it began */
 	/* its end */
 	struct moving moving;
 	struct moving_one *one;
@@ -54,6 +55,15 @@ render(struct rest_call *rest, const char *token, struct buf *b)
 	    t->item, t->n };
 
 	return status_render(b, &s, token);
+}
+
+/* It was stopped for long: others may have told it all by now. */
+static bool
+may_go_on(const struct rest_call *rest)
+{
+	const struct telling *t = (const struct telling *)rest;
+
+	return t->lives == t->relay->lives && look_is_sure(t->relay);
 }
 
 static void
@@ -368,6 +378,7 @@ tell_begin(struct line *l)
 		return false;
 	t->line = l;
 	t->relay = l->relay;
+	t->lives = l->relay->lives;
 	if (!make_room(t, l->n < line_batch(l) ? l->n : line_batch(l))) {
 		telling_free(t);
 		return false;
@@ -377,6 +388,7 @@ tell_begin(struct line *l)
 	t->rest.room = l->room;
 	t->rest.method = STATUS_METHOD;
 	t->rest.render = render;
+	t->rest.may_go_on = may_go_on;
 	t->rest.own = t->own;
 	t->rest.owns = list_own(t);
 	t->rest.endpoint = find_endpoint(t);

@@ -115,10 +115,11 @@ enum err
 store_retry(struct store *s, const char *key, int64_t *n, struct problem *p)
 {
 	struct wish v = { .db.work = retry, .store = s };
-	enum err e = ERR_OK;
+	enum err e;
 
 	*n = 0;
-	if (key != NULL)
+	e = older_take_over(s, p);
+	if (e == ERR_OK && key != NULL)
 		e = store_find(s, key, &v.id, p);
 	if (e != ERR_OK || (key != NULL && v.id == 0))
 		return e;
@@ -230,9 +231,11 @@ enum err
 store_drop(struct store *s, const char *key, int64_t *n, struct problem *p)
 {
 	struct wish v = { .db.work = drop_key, .store = s };
-	enum err e = store_find_key(s, key, &v.id, &v.last, p);
+	enum err e = older_take_over(s, p);
 
 	*n = 0;
+	if (e == ERR_OK)
+		e = store_find_key(s, key, &v.id, &v.last, p);
 	if (e != ERR_OK || v.id == 0)
 		return e;
 	e = store_now(s, &v.db, p);

@@ -116,9 +116,8 @@ is_full(const struct page *g)
 static bool
 find_end(struct tx *tx, struct page *g)
 {
-	return g->end != 0 || DB_NUMBER(tx, &g->end, "SELECT"
-	    " max(coalesce((SELECT max(id) FROM queue), 0),"
-	    " coalesce((SELECT max(id) FROM refused), 0))", V_NONE);
+	return g->end != 0 || DB_NUMBER(tx, &g->end, "SELECT seq FROM"
+	    " sqlite_sequence WHERE name = 'queue'", V_NONE);
 }
 
 /* The next of either table, 0: none. */
@@ -191,19 +190,22 @@ read_done(struct tx *tx, struct db_work *w)
 {
 	struct page *g = (struct page *)w;
 	int64_t looked = 0;
-	bool ok = true;
+	bool ok = find_end(tx, g);
 	struct rows r;
 
 	arena_reset(&g->arena);
 	g->n = 0;
+	if (!ok)
+		return false;
 	DB_ROWS(tx, &r, "SELECT message_id, CASE WHEN content IS NULL"
 	    " THEN base ELSE base || '-' || revision END, since, id, base,"
 	    " NOT EXISTS (SELECT 1 FROM queue q WHERE q.id = seen.id)"
 	    " AND NOT EXISTS (SELECT 1 FROM refused f WHERE f.id = seen.id)"
 	    " FROM seen WHERE (message_id, base) > (?1, ?2)"
-	    " AND (?3 = 0 OR id = ?3)"
+	    " AND (?3 = 0 OR id = ?3) AND id <= ?5"
 	    " ORDER BY message_id, base LIMIT ?4", V_INT(g->last),
-	    V_TEXT(g->last_base), V_INT(g->id), V_INT(PAGE_ROWS));
+	    V_TEXT(g->last_base), V_INT(g->id), V_INT(PAGE_ROWS),
+	    V_INT(g->end));
 	while (ok && db_next(&r)) {
 		const char *base = db_text(&r, 4);
 
@@ -274,14 +276,15 @@ store_each(struct store *s, const struct filter *f,
 {
 	struct page *g = calloc(1, sizeof(*g));
 	struct teller t = { each, ctx, true };
-	enum err e = ERR_OK;
+	enum err e;
 
 	if (g == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	arena_init(&g->arena, ARENA_MAX);
 	g->filter = f;
 	g->db.reads = true;
-	if (f->key != NULL)
+	e = older_take_over(s, p);
+	if (e == ERR_OK && f->key != NULL)
 		e = store_find(s, f->key, &g->id, p);
 	if (e == ERR_OK && (f->key == NULL || g->id != 0))
 		e = tell_all(s, g, &t, p);

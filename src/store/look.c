@@ -235,7 +235,8 @@ look(struct tx *tx, struct db_work *w)
 	l->more = false;
 	l->place = calloc(l->max, sizeof(*l->place));
 	ok = c != NULL && l->place != NULL ? recover_step(l->store, tx,
-	    &l->more) && due(l->store, tx, l->probe_ms, &l->more) &&
+	    &l->more) && older_step(l->store, tx, &l->older) &&
+	    due(l->store, tx, l->probe_ms, &l->more) &&
 	    look_at_all(l, tx, c) && next_due(l->store, tx, l->probe_ms,
 	    &l->next_ms) :
 	    db_no_memory(tx);
@@ -320,12 +321,13 @@ peek(struct tx *tx, struct db_work *w)
 {
 	struct peeking *p = (struct peeking *)w;
 	int64_t dead, installs;
-	bool ok = db_next_dead(tx, &dead) &&
+	bool older, ok = db_next_dead(tx, &dead) &&
+	    older_due(p->store, tx, &older) &&
 	    next_due(p->store, tx, p->probe_ms, &p->next_ms) &&
 	    DB_NUMBER(tx, &installs, "SELECT 1 FROM install LIMIT 1",
 	    V_NONE);
 
-	p->due = ok && (dead != 0 || (p->next_ms != 0 &&
+	p->due = ok && (dead != 0 || older || (p->next_ms != 0 &&
 	    p->next_ms <= db_time(tx)));
 	p->installs = ok && installs != 0;
 	return ok;

@@ -300,6 +300,8 @@ watch(struct tx *tx, struct db_work *w)
 		ok = DB_NUMBER(tx, &state, "SELECT state FROM queue WHERE"
 		    " id = ?1 UNION ALL SELECT 4 FROM refused WHERE id = ?1",
 		    V_INT(v->id[i]));
+		if (ok && state == 0)
+			ok = older_state(tx, v->id[i], &state);
 		v->state[i] = (enum state)state;
 	}
 	return ok;

@@ -78,6 +78,8 @@ struct looking {
 	size_t n;
 	int64_t next_ms;	/* when something is due: Unix ms, or 0 */
 	bool more;		/* the look was cut short: look again */
+	bool older;		/* an older store is being taken over: look */
+				/* again soon, but behind what waits by now */
 };
 void store_look(struct looking *);
 void store_look_free(struct looking *);

@@ -223,6 +223,10 @@ claim_refresh(struct tx *tx, const char *member_id)
 	    V_INT(db_time_mono(tx) + LEASE_MS));
 }
 
+/*
+ * A claim of our own is left over: its end could not be written.  This
+ * process refreshes a portal once at a time.
+ */
 static bool
 ask_refresh(struct tx *tx, struct db_work *w)
 {
@@ -241,7 +245,7 @@ ask_refresh(struct tx *tx, struct db_work *w)
 	else if (v->portal.rejected != NULL ||
 	    v->portal.refresh_token[0] == '\0')
 		v->answer = REFRESH_NONE;
-	else if (owner != 0 && db_alive(tx, owner))
+	else if (owner != 0 && owner != db_me(tx) && db_alive(tx, owner))
 		v->answer = REFRESH_BUSY;
 	else
 		v->answer = REFRESH_YOURS;

@@ -47,15 +47,19 @@ read_place(struct tx *tx, struct walk *w)
 }
 
 static bool
-write_place(struct tx *tx, const struct walk *w, int64_t rows)
+write_place(struct tx *tx, struct walk *w, const struct seen *from,
+    int64_t rows)
 {
 	/* at the end it begins anew */
-	bool end = w->looked < rows;
-
+	if (w->looked < rows)
+		w->at = (struct seen){ .message_id = -1 };
+	/* the disk is left alone for a short walk that found nothing */
+	if (w->at.message_id == from->message_id &&
+	    strcmp(w->at.base, from->base) == 0)
+		return true;
 	return DB_RUN(tx, "INSERT INTO tally(name, n, t) VALUES('purge', ?1,"
 	    " ?2) ON CONFLICT(name) DO UPDATE SET n = ?1, t = ?2",
-	    V_INT(end ? -1 : w->at.message_id),
-	    V_TEXT(end ? "" : w->at.base));
+	    V_INT(w->at.message_id), V_TEXT(w->at.base));
 }
 
 static bool
@@ -86,11 +90,14 @@ purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone,
 {
 	int64_t before;
 	struct walk w = { .at.message_id = -1 };
+	struct seen from;
 	bool ok = age_limit(s, tx, AGE_KEEP, &before);
 
 	if (rows > STEP_MAX)
 		rows = STEP_MAX;
-	ok = ok && read_place(tx, &w) && look(tx, &w, rows, before / 1000);
+	ok = ok && read_place(tx, &w);
+	from = w.at;
+	ok = ok && look(tx, &w, rows, before / 1000);
 	for (int64_t i = 0; ok && i < w.n; i++)
 		ok = DB_RUN(tx, "DELETE FROM seen WHERE message_id = ?1"
 		    " AND base = ?2", V_INT(w.old[i].message_id),
@@ -101,5 +108,5 @@ purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone,
 		*gone = w.n;
 	if (more != NULL)
 		*more = w.looked == rows;
-	return ok && write_place(tx, &w, rows);
+	return ok && write_place(tx, &w, &from, rows);
 }

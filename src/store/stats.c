@@ -77,7 +77,8 @@ store_stats(struct store *s, struct stats *out, struct problem *p)
 {
 	struct asking_stats a = { .db = { .work = stats, .reads = true },
 	    .out = out };
+	enum err e = older_take_over(s, p);
 
 	memset(out, 0, sizeof(*out));
-	return store_now(s, &a.db, p);
+	return e == ERR_OK ? store_now(s, &a.db, p) : e;
 }

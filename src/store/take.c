@@ -70,16 +70,14 @@ remember(struct store *s, struct tx *tx, const struct message *m,
 }
 
 /* The revision before, if it is not done, is not the newest any more. */
-static bool
-note_older(struct store *s, struct tx *tx, const struct known *k)
+bool
+note_older(struct store *s, struct tx *tx, int64_t id)
 {
-	if (!k->found)
-		return true;
 	if (!DB_RUN(tx, "UPDATE queue SET newer = 1 WHERE id = ?1",
-	    V_INT(k->id)))
+	    V_INT(id)))
 		return false;
 	if (db_changed(tx) == 0 && !DB_RUN(tx, "UPDATE refused SET newer = 1"
-	    " WHERE id = ?1", V_INT(k->id)))
+	    " WHERE id = ?1", V_INT(id)))
 		return false;
 	tally_add(s, tx, TALLY_OLDER, db_changed(tx));
 	return true;
@@ -104,6 +102,15 @@ find_state(struct tx *tx, const struct known *k, struct arrival *a)
 		    key != NULL ? key : "");
 	}
 	return db_end(&r);
+}
+
+static void
+repeat_of_older(struct arrival *a, const struct older_row *o)
+{
+	a->id = o->id;
+	a->state = o->state;
+	a->received_us = o->received_us;
+	(void)snprintf(a->key, sizeof(a->key), "%s", o->key);
 }
 
 static void
@@ -188,22 +195,53 @@ insert_bad(struct tx *tx, struct taking *t, const struct message *m,
 }
 
 static bool
-store_one(struct tx *tx, struct taking *t, const struct message *m,
-    struct arrival *a)
+store_one(struct tx *tx, struct taking *t, const struct older_new *n,
+    bool *waits)
 {
+	const struct message *m = n->message;
+	struct arrival *a = n->arrival;
 	const struct event *ev = t->event;
 	char why[PROBLEM_TEXT_MAX];
 	enum turn turn;
 
 	say_why(t, m, why, sizeof(why));
-	if (why[0] != '\0')
+	if (why[0] != '\0') {
+		*waits = false;
 		return insert_bad(tx, t, m, a, why);
+	}
 	a->state = STATE_RECEIVED;
 	if (chat_number(&a->chat_number, ev->member_id, ev->connector,
 	    ev->line, m->chat) != ERR_OK)
 		return db_no_memory(tx);
+	if (*waits)
+		return older_put(tx, n);
 	tally_add(t->store, tx, TALLY_RECEIVED, 1);
 	return find_turn(tx, t, a, &turn) && insert(tx, t, m, a, turn);
+}
+
+/* Where it stands if it came before; else the revision that it follows. */
+static bool
+find_repeat(struct tx *tx, const struct older_new *n, bool update,
+    struct known *k)
+{
+	struct arrival *a = n->arrival;
+	struct older_row older;
+
+	if (!find_known(tx, n->message, n->who, k) ||
+	    !older_find(tx, n->who, &older))
+		return false;
+	if (older.found && older.revision > k->revision) {
+		k->revision = older.revision;
+		a->fresh = update && !older.same_content;
+		if (!a->fresh)
+			repeat_of_older(a, &older);
+		return true;
+	}
+	a->fresh = !k->found || (update && !k->same_content);
+	if (a->fresh)
+		return true;
+	name_it(a, n->who, k->revision, update);
+	return find_state(tx, k, a);
 }
 
 static bool
@@ -213,24 +251,29 @@ take_one(struct tx *tx, struct taking *t, size_t i)
 	struct arrival *a = &t->arrival[i];
 	bool update = t->event->kind == EVENT_UPDATE;
 	struct identity who;
+	struct older_new n = { t->event, m, &who, 0, a };
 	struct known k;
+	bool waits;
 
-	*a = (struct arrival){ .fresh = false };
+	*a = (struct arrival){ .fresh = true };
 	if (identity_of(&who, t->event, m) != ERR_OK)
 		return db_no_memory(tx);
-	if (!find_known(tx, m, &who, &k))
+	/* what stands before it in its chat may be this very message */
+	if (!older_make_way(t->store, tx, t->event, m, &waits) ||
+	    !find_repeat(tx, &n, update, &k))
 		return false;
-	if (k.found && (!update || k.same_content)) {
-		name_it(a, &who, k.revision, update);
-		return find_state(tx, &k, a);
-	}
-	a->fresh = true;
+	if (!a->fresh)
+		return true;
 	a->received_us = received_us(tx, i);
-	name_it(a, &who, k.revision + 1, update);
+	n.revision = k.revision + 1;
+	name_it(a, &who, n.revision, update);
 	if (!update)		/* it has no revisions */
 		who.content[0] = '\0';
-	return note_older(t->store, tx, &k) && store_one(tx, t, m, a) &&
-	    remember(t->store, tx, m, &who, &k, a->id);
+	if (!store_one(tx, t, &n, &waits))
+		return false;
+	return waits || ((!k.found || note_older(t->store, tx, k.id)) &&
+	    remember(t->store, tx, m, &who, &k, a->id) &&
+	    older_mark(tx, &n));
 }
 
 /* What is stored of the portal decides whose word counts. */

@@ -7,6 +7,7 @@
                 be installed (several.APP)
     start       start(front, **config) -> a running server (servers.py), set
                 up to talk to `portal`; everything ends with the test.
+                prepare=f: f(site) is called before it starts
                 start.group(n, **config): n processes on one socket
 
 Run: /usr/bin/python3 -m pytest tests/e2e (IMCONNECTOR_BUILD names the folder
@@ -22,6 +23,7 @@ import tempfile
 import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]),
+                str(pathlib.Path(__file__).resolve().parents[1] / "lib"),
                 str(pathlib.Path(__file__).resolve().parent)]
 
 # pylint: disable=wrong-import-position
@@ -76,9 +78,11 @@ class Starter:
     def __init__(self):
         self.servers = []
 
-    def __call__(self, front="cgi", **config):
-        return self._start(servers.SERVERS[front](
-            merged(servers.CONFIG, config)))
+    def __call__(self, front="cgi", prepare=None, **config):
+        server = servers.SERVERS[front](merged(servers.CONFIG, config))
+        if prepare:
+            prepare(server.site)
+        return self._start(server)
 
     def group(self, n, **config):
         """Several processes on one socket."""

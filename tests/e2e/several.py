@@ -50,10 +50,10 @@ class Portals(contextlib.ExitStack):
         super().__init__()
         self.all = []
 
-    def __call__(self, **options):
+    def __call__(self, kind=Portal, **options):
         port = FREE.pop()
         self.callback(FREE.append, port)
-        portal = self.enter_context(Portal(port=port, **options))
+        portal = self.enter_context(kind(port=port, **options))
         portal.client_id, portal.client_secret = CLIENT_ID, SECRET
         portal.add_token(events.ACCESS)
         self.all.append(portal)

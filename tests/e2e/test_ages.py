@@ -5,36 +5,26 @@ are. A clock that is set a year ahead makes nobody forget a repeat and gives
 no waiting message up; one that is set back changes nothing.
 """
 
-import sqlite3
-
 import pytest
 
+import fill
 from events import install, message, of
 from several import APP, SOON, installed, post
 from site_folder import BUILD, as_user, wait_until
 from wall_clock import WallClock
 
 DAY, YEAR = 86400, 365 * 86400
-OLD = """
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-INSERT INTO message(key, base, revision, content, state, event, member_id,
-    connector, line, chat, chat_id, message_id, ts, received_us, changed_ms)
-SELECT 'k' || i, 'b' || i, 0, '', 3, 'E', 'm', 'c', 1, 'x', 1, i + 1000000, 1,
-    1, 1 FROM n"""
 
 
-def old_ones(site):
-    """How many of those are still there."""
-    with sqlite3.connect(f"file:{site.store}?mode=ro", uri=True,
-                         timeout=10) as db:
-        return db.execute("SELECT count(*) FROM message WHERE key LIKE 'k%'"
-                          " AND message_id > 1000000").fetchone()[0]
+def until_gone(server, portal):
+    """Sends events until what is old was forgotten: some with each."""
+    sent = iter(range(1001, 10000))
 
-
-def add_old_ones(site, n):
-    """Messages that were acknowledged long ago; no handler may run."""
-    with sqlite3.connect(site.store, timeout=10) as db:
-        db.execute(OLD, (n,))
+    def gone():
+        i = next(sent)
+        assert post(server, of(portal, message(i, chat=f"c{i}"))).status == 200
+        return fill.left(server.site) == 0
+    wait_until(gone, 60, "the end of the purge")
 
 
 def test_purge_catches_up(start, portals):
@@ -46,15 +36,9 @@ def test_purge_catches_up(start, portals):
     process.terminate()
     assert process.wait(10) == 0
     wait_until(lambda: not server.site.handlers())
-    add_old_ones(server.site, 5000)
+    fill.acknowledged(server.site, 5000)
     server.start()
-    sent = iter(range(1, 10000))
-
-    def gone():
-        i = next(sent)
-        assert post(server, of(portal, message(i, chat=f"c{i}"))).status == 200
-        return old_ones(server.site) == 0
-    wait_until(gone, 60, "the end of the purge")
+    until_gone(server, portal)
     assert "acknowledged" in server.site.states().values()
 
 
@@ -64,15 +48,15 @@ def test_plain_cgi_purges_too(start, portals):
     server = start("cgi", channel={"url": "null:"})
     assert post(server, of(portal)).status == 200
     server.settle()
-    add_old_ones(server.site, 450)
+    fill.acknowledged(server.site, 450)
     left = [450]
     for i in (1, 2):
         assert post(server, of(portal, message(i))).status == 200
         server.settle()
-        left.append(old_ones(server.site))
+        left.append(fill.left(server.site))
     assert left == sorted(set(left), reverse=True)
     wait_until(lambda: server.site.ctl("retry").returncode == 0 and
-               old_ones(server.site) == 0)
+               fill.left(server.site) == 0)
     assert len(server.site.states()) == 3
 
 
@@ -117,16 +101,18 @@ def test_a_year_ahead_no_repeat_is_forgotten(begin, portals, clock, where):
     server.end("1")
     clock.set(YEAR)
     if where == "handler":
-        add_old_ones(server.site, 1)    # when it is gone, purge was there
+        fill.acknowledged(server.site, 1)    # when it is gone, purge was there
         live(server, clock)
-        wait_until(lambda: old_ones(server.site) == 0)
+        until_gone(server, portal)
     else:
         done = server.site.ctl("purge", "--json", env=clock.environment)
         assert (done.returncode, done.stdout) == (0, '{"removed":0}\n')
         live(server, clock)
-    assert server.site.states() == {1: "acknowledged", 2: "acknowledged"}
-    assert post(server, of(portal, message(1))).status == 200
-    assert server.log().count("event=delivered") == 2
+    assert server.site.states().keys() >= {1, 2}
+    before = server.log().count("event=delivered")
+    for i in (1, 2):
+        assert post(server, of(portal, message(i))).status == 200
+    assert server.log().count("event=delivered") == before
 
 
 TROUBLES = {    # where -> what the channel and the portal answer

@@ -86,7 +86,7 @@ def test_a_slow_portal_gets_few_calls(server, portals):
                    len(portal.deliveries) == 2)     # calls_in_flight
         portal.release()
     assert [a.result().status for a in answers] == [200] * 40
-    assert len(portal.deliveries) <= 4
+    assert len(portal.deliveries) <= 10      # one at a time: 40
     told_once(portal, range(1, 41))
 
 
@@ -309,7 +309,7 @@ def test_another_process_tells_it(start, portals):
                    len(portal.deliveries) == 1)
         portal.release()
     assert [a.result().status for a in answers] == [200] * 24
-    assert len(portal.deliveries) <= 3
+    assert len(portal.deliveries) <= 6       # one at a time: 24
     told_once(portal, range(1, 25))
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 
 import pytest
 
@@ -160,18 +161,25 @@ def filled(start, portal):
 
 def test_queue_list_json(filled):
     listed = filled.queue()
+    of_state = {m["state"]: m for m in listed}
     assert len(listed) == 3
-    good = {m["message_id"]: m for m in listed if m["message_id"] in (1, 2)}
+    assert set(of_state) == {"delivered", "refused", "acknowledged"}
     for m in listed:
         assert set(m) >= {"key", "state", "event", "member_id", "connector",
-                          "line", "chat", "chat_id", "message_id"}
+                          "line", "chat", "chat_id", "message_id", "received"}
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", m["key"])
+        assert time.time() - 60 < m["received"] <= time.time()
+    for m in listed[:2]:
         assert m["member_id"] == events.MEMBER and m["line"] == 107
-    assert good[1]["state"] == "acknowledged"
-    assert good[2]["state"] == "delivered"
-    assert (good[2]["chat"], good[2]["chat_id"]) == ("channel-123", 1807)
-    assert sorted(m["state"] for m in listed) == \
-        ["acknowledged", "delivered", "refused"]
+    waits, done = of_state["delivered"], of_state["acknowledged"]
+    assert (waits["message_id"], waits["chat"], waits["chat_id"]) == \
+        (2, "channel-123", 1807)
+    # of what is done no more is kept than what tells a repeat; it is last
+    assert done == listed[2]
+    assert done["message_id"] == 1
+    assert not any(done[k] for k in ("member_id", "connector", "line", "chat",
+                                     "chat_id", "event", "reason"))
+    assert "ids" not in done
 
 
 def test_queue_list_for_people(filled):

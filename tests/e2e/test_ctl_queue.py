@@ -4,13 +4,13 @@ by root; and while handlers work on the same queue.
 
 import json
 import os
-import sqlite3
 import threading
 import time
 
 import pytest
 
 import events
+import fill
 from events import as_json, message, of
 from several import APP, SOON, installed, message_of, post, post_all
 from site_folder import wait_until
@@ -80,13 +80,16 @@ def test_filters(filled):
         assert all(m["key"] in done.stdout for m in listed)
         return [m["message_id"] for m in listed]
     one, two = filled.portal.member_id, filled.other.member_id
-    assert ids() == [1, 2, 3, 4, 5, 0]
+    assert ids() == [2, 3, 4, 5, 0, 1]     # what is done, behind the others
     assert ids("--state", "received") == [3]
     assert ids("--state", "delivered") == [2]
     assert ids("--state", "acknowledged") == [1]
     assert ids("--state", "refused") == [4, 5, 0]
     assert ids("--portal", two) == [2]
-    assert ids("--chat", "a") == [1, 4]
+    assert ids("--portal", one) == [3, 4, 5, 0]
+    assert ids("--chat", "a") == [4]
+    # of what is done neither is kept
+    assert ids("--portal", one, "--state", "acknowledged") == []
     assert ids("--chat", "a", "--state", "refused", "--portal", one) == [4]
     assert ids("--chat", "a", "--portal", two) == []
     assert ids("--portal", "nobody") == []
@@ -139,6 +142,25 @@ def test_retry_of_all_refused(filled):
                              5: "acknowledged", 0: "refused"})
 
 
+def test_a_key_that_begins_like_an_option(start, channel):
+    """One of 64 does; which ones depends on nothing but the messages."""
+    channel.always("status:422")
+    server = start("fcgi", channel={"url": channel.url})
+    site = server.site
+    many = events.event(*(message(i, chat=f"c{i}") for i in range(1, 401)))
+    assert server.post(as_json(many), events.JSON).status == 202
+    wait_until(lambda: ctl_json(site, "stats")["refused"] == 400)
+    key = next(m["key"] for m in site.queue() if m["key"].startswith("-"))
+    assert ctl_json(site, "queue", "show", key)["state"] == "refused"
+    assert ctl_json(site, "queue", "retry", key) == {"retried": 1}
+    wait_until(lambda: ctl_json(site, "queue", "show", key)["state"] ==
+               "refused")
+    assert site.ctl("queue", "--json", "drop", key).stdout == \
+        '{"dropped":1}\n'
+    assert site.ctl("queue", "drop", "--", key).returncode == NO_INPUT
+    assert site.ctl("queue", "drop", "-short").returncode == USAGE
+
+
 def test_drop(filled):
     for i in (0, 3, 1):
         key = filled.key(i)
@@ -171,13 +193,9 @@ def test_what_is_worked_on_is_left_alone(start, portals):
 def test_purge(filled):
     """Only what was acknowledged, and only after store.keep_days."""
     assert ctl_json(filled.site, "purge") == {"removed": 0}
-    day = 86400 * 1000
-    with sqlite3.connect(filled.site.store, timeout=10) as db:
-        db.execute("UPDATE message SET changed_ms = changed_ms - ?",
-                   (7 * day - 60000,))
+    fill.age(filled.site, 7 * 86400 - 60)
     assert ctl_json(filled.site, "purge") == {"removed": 0}
-    with sqlite3.connect(filled.site.store, timeout=10) as db:
-        db.execute("UPDATE message SET changed_ms = changed_ms - 120000")
+    fill.age(filled.site, 120)
     assert "1" in filled.site.ctl("purge").stdout
     assert sorted(filled.site.states()) == [0, 2, 3, 4, 5]
 
@@ -285,8 +303,7 @@ def test_root_leaves_everything_to_the_owner(filled):
     assert owner != 0 or os.getuid() != 0
     site.write_config({**site.config, "channel": {
         "url": f"spool:{site.spool}"}})
-    with sqlite3.connect(site.store, timeout=10) as db:
-        db.execute("UPDATE message SET next_ms = 1 WHERE state = 1")
+    fill.make_due(site)
     for command in COMMANDS:
         assert site.ctl(*command).returncode == 0
     wait_until(site.spooled)

@@ -168,6 +168,13 @@ def read_only(path, on=True):
         path.chmod(0o440 if on else 0o640)
 
 
+def end_handler(server):
+    """No process has the store open any more."""
+    server.site.stop_handlers()
+    if process := server.processes.pop("handler", None):
+        process.wait()
+
+
 @pytest.mark.parametrize("front", ["fcgi", "cgi"])
 @pytest.mark.parametrize("what", ["file", "folder", "both"])
 def test_a_read_only_store(start, portals, channel, front, what):
@@ -177,6 +184,7 @@ def test_a_read_only_store(start, portals, channel, front, what):
     assert_works(first, portal, 1)
     first.settle()
     server = start(front, channel={"url": channel.url})
+    end_handler(server)
     shutil.copytree(first.site.var, server.site.var, dirs_exist_ok=True)
     if user := web_user():
         for p in (server.site.var, *server.site.var.iterdir()):
@@ -191,6 +199,8 @@ def test_a_read_only_store(start, portals, channel, front, what):
     for p in paths:
         read_only(p)
     try:
+        if front == "fcgi":
+            server.start()
         for i in (2, 3):
             assert_503(post(server, of(portal, message(i, chat=f"c{i}"))))
     finally:
@@ -238,8 +248,7 @@ def test_a_damaged_store(start, portals, channel, kind, when):
                    channel={"url": channel.url})
     assert_works(server, portal, 1)
     if when == "before":
-        server.site.stop_handlers()
-        server.processes.pop("handler").wait()
+        end_handler(server)
     elif when == "cgi":
         server.settle()
     else:                               # all of it is in the file itself

@@ -225,8 +225,9 @@ class Ledger:
 
     def _ends(self, queue):
         lost, fate = [], []
-        states = {Ident(m["member_id"], m["connector"], m["line"],
-                        m["chat_id"], m["message_id"]): m for m in queue}
+        by_key = {h.key: i for i, hs in self.hand_overs.items() for h in hs}
+        by_number = {i.message_id: i for i in self.messages}
+        states = {ident_of(m, by_key, by_number): m for m in queue}
         for ident in self.messages.keys() | states.keys():
             stored = states.get(ident)
             sent = self.messages.get(ident)
@@ -274,6 +275,17 @@ class Ledger:
                         yield (f"{a.ident} after message "
                                f"{b.ident.message_id} by "
                                f"{last - first:.3f} s")
+
+
+def ident_of(stored, by_key, by_number):
+    """Whose row of the queue that is. Of what is acknowledged only its key
+    and its number are left."""
+    if stored["member_id"]:
+        return Ident(stored["member_id"], stored["connector"],
+                     stored["line"], stored["chat_id"], stored["message_id"])
+    number = stored["message_id"]
+    return by_key.get(stored["key"]) or by_number.get(number) or \
+        Ident("", stored["key"], 0, 0, number)
 
 
 def ids_given(body, key):

@@ -1,0 +1,66 @@
+"""What no event can do to a store within a test: many rows, and old ones.
+
+    acknowledged(site, n)       n messages that were acknowledged long ago
+    left(site)                  how many of those are still there
+    age(site, seconds, id)      all stamps of the messages (or of that one)
+                                are older by so much, as if time had passed
+    make_due(site)              nothing waits for its time any more
+
+The only module of these tests that knows the tables (src/db/ddl.c has them);
+everything else looks by the operator's tool. A handler may run.
+"""
+
+import contextlib
+import sqlite3
+
+FIRST, KEY = 1000001, "long-ago-"       # message_id of the first; their keys
+
+OLD = f"""
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+INSERT INTO seen(message_id, base, revision, content, id, since)
+SELECT i + {FIRST}, '{KEY}' || i, 1, '', i + 1 + coalesce((SELECT seq FROM
+    sqlite_sequence WHERE name = 'queue'), 0), 1 FROM n"""
+
+
+@contextlib.contextmanager
+def store(site):
+    """Its tables, in a transaction."""
+    with contextlib.closing(sqlite3.connect(site.store, timeout=10)) as db:
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+
+
+def acknowledged(site, n):
+    """See the head of this file; the store must have been written to."""
+    with store(site) as db:
+        db.execute(OLD, (n,))
+        assert db.execute("UPDATE sqlite_sequence SET seq = seq + ?"
+                          " WHERE name = 'queue'", (n,)).rowcount == 1
+        assert db.execute("UPDATE tally SET n = n + ? WHERE name = 'seen'",
+                          (n,)).rowcount == 1
+
+
+def left(site):
+    """See the head of this file."""
+    return sum(m["key"].startswith(KEY) for m in site.queue())
+
+
+def age(site, seconds, message_id=None):
+    """See the head of this file."""
+    where = (message_id, message_id)
+    of_one = " WHERE ? IS NULL OR message_id = ?"
+    with store(site) as db:
+        db.execute(f"UPDATE seen SET since = since - {seconds}{of_one}", where)
+        db.execute(f"UPDATE queue SET received_us = received_us -"
+                   f" {seconds * 1000000}, first_ms = CASE first_ms WHEN 0"
+                   f" THEN 0 ELSE first_ms - {seconds * 1000} END{of_one}",
+                   where)
+
+
+def make_due(site):
+    """See the head of this file."""
+    with store(site) as db:
+        db.execute("UPDATE queue SET next_ms = 1 WHERE next_ms <> 0")
+        db.execute("UPDATE place SET look_ms = 1 WHERE look_ms IS NOT NULL")
+        db.execute("UPDATE room SET probe_ms = 1 WHERE probe_ms <> 0")
