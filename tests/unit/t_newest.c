@@ -1,113 +1,67 @@
 /*
- * The newest accepted event's token of each portal.
- *
- * Run by make check.
+ * The newest token that each portal accepted: one for each, a bounded number
+ * of them.
  */
-#include "relay/newest.h"
+#include "portal/newest.h"
 
 #include "unit.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct newest *newest;
-static struct arena arena;
-
-static int
-begin(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1 << 20);
-	return newest_new(&newest) == ERR_OK ? 0 : -1;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	newest_free(newest);
-	newest_free(NULL);
-	arena_free(&arena);
-	return 0;
-}
-
-/* As "token id", or "none". */
-static const char *
-known(const char *member_id)
-{
-	static char text[64];
-	const char *token;
-	int64_t id;
-
-	if (!newest_get(newest, member_id, &arena, &token, &id))
-		return "none";
-	(void)snprintf(text, sizeof(text), "%s %" PRId64, token, id);
-	return text;
-}
-
 static void
-test_newest(void **state)
+test_one_for_each(void **state)
 {
+	struct newest all;
+
 	(void)state;
-	assert_string_equal(known("m"), "none");
-	newest_put(newest, "m", 5, "five");
-	assert_string_equal(known("m"), "five 5");
-	newest_put(newest, "m", 4, "four");
-	assert_string_equal(known("m"), "five 5");
-	newest_put(newest, "m", 6, "six");
-	assert_string_equal(known("m"), "six 6");
-	assert_string_equal(known("other"), "none");
-	assert_string_equal(known(""), "none");
+	newest_init(&all);
+	assert_null(newest_get(&all, "m"));
+	newest_set(&all, "m", NULL);
+	newest_set(&all, "m", "five");
+	newest_set(&all, "other", "mine");
+	newest_set(&all, "m", "six");
+	newest_set(&all, "m", "six");
+	assert_string_equal(newest_get(&all, "m"), "six");
+	assert_string_equal(newest_get(&all, "other"), "mine");
+	newest_set(&all, "m", NULL);
+	assert_null(newest_get(&all, "m"));
+	assert_string_equal(newest_get(&all, "other"), "mine");
+	newest_free(&all);
 }
 
+/* Those that were used last are remembered. */
 static void
-test_drop(void **state)
+test_bounded(void **state)
 {
-	(void)state;
-	newest_drop(newest, "m", "five");
-	newest_put(newest, "m", 5, "five");
-	newest_drop(newest, "m", "four");
-	newest_drop(newest, "other", "five");
-	assert_string_equal(known("m"), "five 5");
-	newest_drop(newest, "m", "five");
-	assert_string_equal(known("m"), "none");
-	newest_put(newest, "m", 1, "one");
-	assert_string_equal(known("m"), "one 1");
-}
-
-/* More portals than there is room for: no one gets another's token. */
-static void
-test_many(void **state)
-{
-	char name[32], token[32], want[64];
-	size_t n = 0;
+	struct newest all;
+	char name[32];
+	size_t known = 0;
 
 	(void)state;
-	for (int i = 0; i < 5000; i++) {
-		(void)snprintf(name, sizeof(name), "portal-%d", i);
-		(void)snprintf(token, sizeof(token), "token-%d", i);
-		newest_put(newest, name, i, token);
+	newest_init(&all);
+	for (int i = 0; i < 20000; i++) {
+		(void)snprintf(name, sizeof(name), "m%d", i);
+		newest_set(&all, name, name);
 	}
-	for (int i = 0; i < 5000; i++) {
-		(void)snprintf(name, sizeof(name), "portal-%d", i);
-		(void)snprintf(want, sizeof(want), "token-%d %d", i, i);
-		if (strcmp(known(name), "none") == 0)
-			continue;
-		assert_string_equal(known(name), want);
-		n++;
+	for (int i = 0; i < 20000; i++) {
+		(void)snprintf(name, sizeof(name), "m%d", i);
+		known += newest_get(&all, name) != NULL;
 	}
-	assert_true(n > 500);
+	assert_in_range(known, 1000, 10000);
+	assert_null(newest_get(&all, "m0"));
+	assert_string_equal(newest_get(&all, "m19999"), "m19999");
+	newest_free(&all);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_newest), TEST(test_drop), TEST(test_many),
+		cmocka_unit_test(test_one_for_each),
+		cmocka_unit_test(test_bounded),
 	};
 
-	return cmocka_run_group_tests_name("relay/newest", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("portal/newest", tests, NULL,
+	    NULL);
 }
