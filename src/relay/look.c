@@ -184,7 +184,7 @@ on_timer(struct timer *t)
 	beat(r);
 	r->looking = true;
 	r->peek = (struct peeking){ .db.done = on_peeked,
-	    .store = r->env.store };
+	    .store = r->env.store, .probe_ms = probe_ms(r) };
 	store_peek(&r->peek);
 	env_submit(&r->env, &r->peek.db);
 }

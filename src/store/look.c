@@ -79,6 +79,30 @@ due(struct store *s, struct tx *tx, bool *more)
 	return make_all_ready(tx, &r, more);
 }
 
+/* Further ahead than this nobody waits, so a clock has jumped. */
+static int64_t
+far_ms(const struct store *s, const struct tx *tx, int64_t probe_ms)
+{
+	int64_t longest = s->opts.longest_ms;
+
+	if (longest < probe_ms)
+		longest = probe_ms;
+	if (longest < PARKED_LOOK_MS)
+		longest = PARKED_LOOK_MS;
+	return db_time(tx) + 2 * longest;
+}
+
+static bool
+mend_far(struct store *s, struct tx *tx, int64_t probe_ms)
+{
+	int64_t now = db_time(tx), far = far_ms(s, tx, probe_ms);
+
+	return DB_RUN(tx, "UPDATE place SET look_ms = ?1 WHERE look_ms > ?2",
+	    V_INT(now), V_INT(far)) && (db_changed(tx) == 0 ||
+	    DB_RUN(tx, "UPDATE room SET probe_ms = ?1 WHERE probe_ms > ?2",
+	    V_INT(now), V_INT(far)));
+}
+
 static char *
 dup(const char *s, bool *ok)
 {
@@ -365,6 +389,7 @@ look(struct tx *tx, struct db_work *w)
 	l->place = calloc(l->max, sizeof(*l->place));
 	ok = c != NULL && l->place != NULL ? recover_step(l->store, tx,
 	    &l->more) && due(l->store, tx, &l->more) &&
+	    mend_far(l->store, tx, l->probe_ms) &&
 	    look_at_all(l, tx, c) && next_due(l->store, tx, &l->next_ms) :
 	    db_no_memory(tx);
 	free(c);
@@ -388,15 +413,27 @@ store_look_free(struct looking *l)
 }
 
 static bool
+is_far(struct tx *tx, const struct peeking *p, int64_t *found)
+{
+	int64_t now = db_time(tx);
+
+	return DB_NUMBER(tx, found, "SELECT EXISTS(SELECT 1 FROM place"
+	    " WHERE look_ms > ?1) OR EXISTS(SELECT 1 FROM queue"
+	    " WHERE turn = " LATER " AND next_ms > ?2)",
+	    V_INT(far_ms(p->store, tx, p->probe_ms)),
+	    V_INT(now + 2 * p->store->opts.longest_ms));
+}
+
+static bool
 peek(struct tx *tx, struct db_work *w)
 {
 	struct peeking *p = (struct peeking *)w;
-	int64_t dead, installs;
+	int64_t dead, installs, far;
 	bool ok = db_next_dead(tx, &dead) &&
 	    next_due(p->store, tx, &p->next_ms) && DB_NUMBER(tx, &installs,
-	    "SELECT 1 FROM install LIMIT 1", V_NONE);
+	    "SELECT 1 FROM install LIMIT 1", V_NONE) && is_far(tx, p, &far);
 
-	p->due = ok && (dead != 0 || (p->next_ms != 0 &&
+	p->due = ok && (dead != 0 || far != 0 || (p->next_ms != 0 &&
 	    p->next_ms <= db_time(tx)));
 	p->installs = ok && installs != 0;
 	return ok;

@@ -83,6 +83,7 @@ void store_look_free(struct looking *);
 struct peeking {
 	struct db_work db;
 	struct store *store;
+	int64_t probe_ms;
 	/* out */
 	bool due;
 	int64_t next_ms;
