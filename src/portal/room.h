@@ -73,6 +73,8 @@ bool room_is_down(const struct room *);
 bool room_is_parked(const struct room *);
 /* A call timed out or could not connect, or the portal was reached. */
 void room_was(struct room *, bool down, bool probe, const char *reason);
+/* The store says that it is up: another process has found it so. */
+void room_found_up(struct room *);
 void room_set_parked(struct room *, const char *reason);
 
 /* An event's own token that worked, for others of the portal; NULL: none.

@@ -136,6 +136,15 @@ room_was(struct room *r, bool down, bool probe, const char *reason)
 		r->all->news(r->all->ctx, r, down ? ROOM_DOWN : ROOM_UP);
 }
 
+void
+room_found_up(struct room *r)
+{
+	if (r->changing || !r->down)
+		return;
+	r->down = false;
+	room_ask_again(r);
+}
+
 const char *
 room_token(const struct room *r)
 {

@@ -106,6 +106,8 @@ line_serve(struct line *l, bool probe)
 {
 	l->probe = probe;
 	l->want.probe = probe;
+	if (!probe)
+		room_found_up(l->room);
 	line_stored(l);
 }
 
