@@ -84,7 +84,7 @@ def commits(world, config, event):
     model = path(world, config)
     # a reader, without which the last writer removes a write-ahead log
     with contextlib.closing(sqlite3.connect(model)) as db:
-        db.execute("SELECT count(*) FROM message").fetchone()
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         event()
         before = _transactions(model)
         event()

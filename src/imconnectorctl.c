@@ -32,7 +32,7 @@ static const char help[] =
 "\n"
 "  check              reads the configuration, says what is wrong and where,\n"
 "                     and prints the effective values without secrets\n"
-"  queue list         the messages of the queue, in order of arrival\n"
+"  queue list         the messages, in order of arrival; what is done, last\n"
 "      [--state S]    only received, delivered, acknowledged or refused ones\n"
 "      [--portal M]   only those of the portal with this member_id\n"
 "      [--chat C]     only those of this chat\n"

@@ -170,15 +170,20 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 	return e;
 }
 
-/* What the store gives back at its end is opened before the rest goes. */
+/* What was submitted comes back before the store goes; then nothing may be
+ * submitted any more, so the loop does not turn. */
 static bool
 end_store(struct setup *s)
 {
+	struct deadline until = deadline_in(&clock_system, END_MS);
+
+	if (s->store == NULL)
+		return true;
+	while (db_busy(store_db(s->store)) != 0 && deadline_left(&until) > 0)
+		loop_turn(s->loop, deadline_left(&until));
 	if (!store_close(s->store, END_MS))
 		return false;
 	s->store = NULL;
-	for (int i = 0; s->loop != NULL && i < 2; i++)
-		loop_turn(s->loop, 0);
 	return true;
 }
 

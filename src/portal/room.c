@@ -361,10 +361,14 @@ on_timer(struct timer *t)
 void
 room_want(struct room *r, struct room_want *w)
 {
-	if (!w->listed) {
-		w->listed = true;
+	/* while it is down nobody else may call: a probe stands behind none */
+	if (w->listed && w->probe)
+		room_unwant(r, w);
+	if (!w->listed && w->probe)
+		TAILQ_INSERT_HEAD(&r->wants, w, link);
+	else if (!w->listed)
 		TAILQ_INSERT_TAIL(&r->wants, w, link);
-	}
+	w->listed = true;
 	pump_soon(r);
 }
 

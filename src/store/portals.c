@@ -10,11 +10,14 @@
 #include "base/fault.h"
 #include "store/private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS "SELECT member_id, application_token, endpoint," \
 	" server_endpoint, access_token, refresh_token, expires_ms, ts," \
 	" rejected, changed_ms, owner FROM portal "
+#define PAGE_ROWS 100
+#define ARENA_MAX ((size_t)64 * 1024 * 1024)
 #define LEASE_MS 60000	/* for processes of the version before this one */
 
 static const char *
@@ -258,34 +261,71 @@ store_refresh_ask(struct refresh_asking *v)
 	v->db.work = ask_refresh;
 }
 
-struct each {
+/* A part of the list, in memory of its own. */
+struct page {
 	struct db_work db;
-	bool (*each)(void *, const struct portal *);
-	void *ctx;
+	struct arena arena;
+	struct portal row[PAGE_ROWS];
+	size_t n;
+	char *last;		/* where the part before it ended */
 };
 
 static bool
-each_portal(struct tx *tx, struct db_work *w)
+read_page(struct tx *tx, struct db_work *w)
 {
-	const struct each *e = (const struct each *)w;
-	bool more = true;
+	struct page *g = (struct page *)w;
+	bool kept = true;
 	struct rows r;
 
-	DB_ROWS(tx, &r, COLUMNS "ORDER BY member_id", V_NONE);
-	while (more && db_next(&r)) {
-		struct portal p = row(&r);
-
-		more = e->each(e->ctx, &p);
+	arena_reset(&g->arena);
+	g->n = 0;
+	DB_ROWS(tx, &r, COLUMNS "WHERE member_id > ?1 ORDER BY member_id"
+	    " LIMIT ?2", V_TEXT(g->last != NULL ? g->last : ""),
+	    V_INT(PAGE_ROWS));
+	while (kept && db_next(&r)) {
+		g->row[g->n] = row(&r);
+		kept = keep(&g->row[g->n++], &g->arena);
 	}
-	return db_end(&r);
+	return db_end(&r) && (kept || db_no_memory(tx));
 }
 
+static enum err
+next_page(struct store *s, struct page *g, struct problem *p)
+{
+	if (g->n != 0) {
+		free(g->last);
+		g->last = strdup(g->row[g->n - 1].member_id);
+		if (g->last == NULL)
+			return problem_set(p, ERR_NOMEM, -1, NULL,
+			    "out of memory");
+	}
+	return store_now(s, &g->db, p);
+}
+
+/* No transaction is open while a reader takes his time (store/list.c). */
 enum err
 store_portal_each(struct store *s,
     bool (*each)(void *, const struct portal *), void *ctx, struct problem *p)
 {
-	struct each e = { .db = { .work = each_portal, .reads = true },
-	    .each = each, .ctx = ctx };
+	struct page *g = calloc(1, sizeof(*g));
+	enum err e = ERR_OK;
+	bool more = true;
 
-	return store_now(s, &e.db, p);
+	if (g == NULL)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	g->db = (struct db_work){ .work = read_page, .reads = true };
+	arena_init(&g->arena, ARENA_MAX);
+	while (e == ERR_OK && more) {
+		e = next_page(s, g, p);
+		more = e == ERR_OK && g->n == PAGE_ROWS;
+		for (size_t i = 0; e == ERR_OK && i < g->n; i++)
+			if (!each(ctx, &g->row[i])) {
+				more = false;
+				break;
+			}
+	}
+	arena_free(&g->arena);
+	free(g->last);
+	free(g);
+	return e;
 }

@@ -63,6 +63,11 @@ class Blocked:
         self.process.wait(30)
 
 
+def keys(site):
+    """Of all that is listed."""
+    return {m["key"] for m in site.queue()}
+
+
 def log_is_emptied(site):
     """What is in the log goes into the file once no event comes."""
     wal = site.store.with_name("queue.db-wal")
@@ -73,6 +78,7 @@ def log_is_emptied(site):
     ("queue", "list"), ("queue", "list", "--json"),
     ("queue", "list", "--state", "acknowledged")], ids=" ".join)
 def test_a_list_in_a_pager(server, portal, args):
+    before = keys(server.site)
     log_is_emptied(server.site)
     with Blocked(server.site, *args) as listing:
         for i in range(MANY + 1, MANY + 31):
@@ -81,9 +87,9 @@ def test_a_list_in_a_pager(server, portal, args):
         # and it goes on to the end of what there was when it began
         out = listing.process.stdout.read().decode()
         assert listing.process.wait(30) == 0
-    assert [out.count(f"c{i}\n") + out.count(f'"c{i}"')
-            for i in (1, 500, 501, MANY)] == [1] * 4
-    assert "channel-123" not in out
+    assert len(before) == MANY
+    assert [key for key in before if out.count(key) != 1] == []
+    assert [key for key in keys(server.site) - before if key in out] == []
 
 
 def test_portals_in_a_pager(server, portals):
