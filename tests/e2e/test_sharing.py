@@ -219,8 +219,9 @@ def named_as_uncovered(server, n):
     def stats():
         return json.loads(server.site.ctl("stats", "--json").stdout)
     wait_until(lambda: stats()["uncovered"] == n)
-    held = [m for m in server.site.queue()
-            if m["hold"] == "no handler takes up this connector"]
+    held = [m for m in json.loads(server.site.ctl(
+        "queue", "list", "--json").stdout) if m["hold"] ==
+            "no handler takes up this connector"]
     assert len(held) == n and all(m["connector"] == "ours" for m in held)
     said = server.site.ctl("check").stderr
     assert ("no running handler takes up" in said) == (n != 0), said
