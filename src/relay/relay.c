@@ -357,6 +357,7 @@ relay_new(struct relay **out, const struct env *env,
 	r->channels = channels;
 	TAILQ_INIT(&r->visits);
 	TAILQ_INIT(&r->others);
+	TAILQ_INIT(&r->stales);
 	look_init(r);
 	e = rooms_new(&r->rooms, &r->env);
 	if (e == ERR_OK)
@@ -378,6 +379,7 @@ relay_free(struct relay *r)
 	loop_disarm(r->env.loop, &r->look_timer);
 	loop_disarm(r->env.loop, &r->watch_timer);
 	await_drop_all(r);
+	stales_free(r);
 	table_free(&r->awaits);
 	destinations_free(r);
 	lines_free(r);

@@ -139,6 +139,17 @@ int64_t look_too_far_ms(const struct store *, const struct tx *,
 /* Puts it on the list if it is to be served now; then its texts are gone. */
 bool look_at_place(struct looking *, struct tx *, struct candidate *);
 
+/* Whose messages living processes take up.  Starts as zeros. */
+struct cover {
+	bool any, all;		/* one lives; one takes up all */
+	char *words;
+};
+bool cover_read(struct tx *, struct cover *);
+void cover_free(struct cover *);
+bool cover_has(const struct cover *, const char *connector);
+/* How many messages wait for which nobody is there. */
+bool cover_count(struct tx *, const struct cover *, int64_t *);
+
 /* What dead processes had claimed is free again: one step; *more. */
 bool recover_step(struct store *, struct tx *, bool *more);
 
