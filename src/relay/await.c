@@ -8,6 +8,9 @@
  */
 #include "relay/inside.h"
 
+#include "relay/lines.h"
+#include "relay/visit.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 

@@ -10,6 +10,8 @@
 
 #include "base/fault.h"
 #include "db/alive.h"
+#include "relay/destination.h"
+#include "relay/lines.h"
 
 #include <stddef.h>
 #include <stdlib.h>
