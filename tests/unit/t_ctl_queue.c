@@ -241,8 +241,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_empty), WORLD_TEST(test_list_json), WORLD_TEST(test_show_json),
-		WORLD_TEST(test_show_bad_elements), WORLD_TEST(test_show_bad_envelope),
+		WORLD_TEST(test_empty), WORLD_TEST(test_list_json),
+		WORLD_TEST(test_show_json),
+		WORLD_TEST(test_show_bad_elements),
+		WORLD_TEST(test_show_bad_envelope),
 		WORLD_TEST(test_people), WORLD_TEST(test_no_store),
 	};
 

@@ -180,7 +180,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_no_portal), WORLD_TEST(test_rejected), WORLD_TEST(test_clean),
+		WORLD_TEST(test_no_portal), WORLD_TEST(test_rejected),
+		WORLD_TEST(test_clean),
 		WORLD_TEST(test_stats), WORLD_TEST(test_no_store),
 	};
 
