@@ -9,6 +9,7 @@
 #include "relay/inside.h"
 
 #include "base/fault.h"
+#include "db/alive.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
 
+#include "db/alive.h"
+#include "db/sql.h"
 #include "event/event.h"
 #include "event/identity.h"
 #include "store/moves.h"
