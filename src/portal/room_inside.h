@@ -4,7 +4,7 @@
 #include "portal/newest.h"
 #include "portal/room.h"
 
-/* What room.c and room_facts.c share.  Private to them. */
+/* What room.c, room_facts.c and rooms.c share.  Private to them. */
 
 #define OAUTH_CALLS 32		/* on their way to OAuth servers */
 
@@ -56,6 +56,9 @@ struct room {
 	struct timer timer;
 };
 
+/* Lets in who may call; a task's, and a timer's. */
+void room_pump(struct task *);
+void room_on_timer(struct timer *);
 /* Writes down what is due, with the next commit. */
 void room_note_soon(struct room *);
 /* That it is parked is on its way into the store. */

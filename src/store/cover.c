@@ -6,7 +6,7 @@
  * cover_free().  Where no process lives nothing is said: plain CGI runs only
  * while events come.
  */
-#include "store/private.h"
+#include "store/cover.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,10 @@
 #include "store/admin.h"
 
 #include "base/arena.h"
+#include "store/cover.h"
 #include "store/find.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 #include "store/place.h"
 
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <stdlib.h>
 #include <string.h>

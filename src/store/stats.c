@@ -6,7 +6,9 @@
  */
 #include "store/admin.h"
 
+#include "store/cover.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <string.h>
 
