@@ -124,6 +124,7 @@ make(struct rooms *all, const char *member_id)
 	TAILQ_INIT(&r->searches);
 	room_ask_init(&r->ask, r->member_id);
 	arena_init(&r->arena, PORTAL_ARENA_MAX);
+	r->slot_ms = ASK_MIN_MS;
 	r->pump = (struct task){ .run = room_pump, .name = "room" };
 	r->timer.fire = room_on_timer;
 	r->note_timer.fire = room_note_again;
