@@ -1,6 +1,7 @@
 #ifndef PORTAL_ROOM_INSIDE_H
 #define PORTAL_ROOM_INSIDE_H
 
+#include "portal/known.h"
 #include "portal/newest.h"
 #include "portal/room.h"
 
@@ -14,6 +15,7 @@ struct rooms {
 	struct table table;
 	struct oauth_calls oauth;
 	struct newest newest;
+	struct known known;
 	void (*news)(void *ctx, struct room *, enum room_news);
 	void *ctx;
 };
