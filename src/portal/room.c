@@ -8,7 +8,7 @@
 #include "portal/room_inside.h"
 
 #define CREDIT_MS 1000		/* how long a charged call may wait */
-#define ASK_MS 100		/* between looks for a slot of others */
+#define ASK_MAX_MS 100		/* between looks for a slot of others */
 #define CALLS_TURN 8		/* then others get the slot */
 #define IDLE_MS 20		/* then nobody needs it here */
 
@@ -80,6 +80,16 @@ learn(struct room *r)
 		news(r, ROOM_UP);
 }
 
+/* With none at all it asks sooner. */
+static int64_t
+wait_for_slot(struct room *r)
+{
+	int64_t ms = r->slot_ms;
+
+	r->slot_ms = 2 * ms < ASK_MAX_MS ? 2 * ms : ASK_MAX_MS;
+	return r->slots != 0 ? ASK_MAX_MS : ms;
+}
+
 /* What the store said. */
 static void
 absorb(struct room *r)
@@ -91,9 +101,11 @@ absorb(struct room *r)
 	if (!cut_short)
 		room_set_portal(r, a->installed ? &a->portal : NULL);
 	learn(r);
+	if (a->granted)
+		r->slot_ms = ASK_MIN_MS;
 	if (cut_short || !a->slot || a->granted)
 		return;
-	r->ask_at = now_of(r) + ASK_MS;
+	r->slot_at = now_of(r) + wait_for_slot(r);
 	if (r->slots == 0 && !r->down)
 		news(r, ROOM_NO_SLOT);
 }
@@ -121,16 +133,28 @@ take_back(struct room *r)
 	}
 }
 
-static void
+/* False: there is nothing to ask for now.  Credit is no use without a slot. */
+static bool
 set_ask(struct room *r, bool probe)
 {
 	int64_t most = r->all->env->config->portal.calls_in_flight;
 
-	r->ask.slot = r->slots < most && r->calls >= r->slots;
-	r->ask.calls = calls_wanted(r);
+	r->ask.slot = r->slots < most && r->calls >= r->slots &&
+	    now_of(r) >= r->slot_at;
+	r->ask.has_slot = r->slots != 0;
+	r->ask.calls = r->ask.slot || r->slots != 0 ? calls_wanted(r) : 0;
 	r->ask.probe = probe;
+	if (!r->ask.slot && r->ask.calls == 0)
+		return false;
 	r->asking = true;
 	r->asked_ms = now_of(r);
+	return true;
+}
+
+bool
+room_lacks_slot(const struct room *r)
+{
+	return r->slots == 0 && now_of(r) < r->slot_at;
 }
 
 struct room_ask *
@@ -139,11 +163,7 @@ room_lend(struct room *r)
 	if (r->asking || now_of(r) < r->ask_at)
 		return NULL;
 	take_back(r);
-	set_ask(r, false);
-	if (r->ask.slot || r->ask.calls != 0)
-		return &r->ask;
-	r->asking = false;
-	return NULL;
+	return set_ask(r, false) ? &r->ask : NULL;
 }
 
 void
@@ -176,7 +196,11 @@ submit_ask(struct room *r, bool probe)
 		pump_at(r, r->ask_at);
 		return;
 	}
-	set_ask(r, probe);
+	if (!set_ask(r, probe)) {
+		if (r->slot_at > now_of(r))
+			pump_at(r, r->slot_at);
+		return;
+	}
 	r->work = (struct asking){ .db.done = on_asked,
 	    .store = r->all->env->store, .ask = &r->ask };
 	store_ask(&r->work);
@@ -215,15 +239,15 @@ free_slots(struct room *r)
 		n = r->slots;
 	else if (r->idle_at != 0)
 		pump_at(r, r->idle_at + IDLE_MS);
-	if (n == 0 && r->others_wait && r->made >= CALLS_TURN &&
-	    r->slots > r->calls)
+	if (n == 0 && r->others_wait && r->slots > r->calls &&
+	    (r->slots > 1 || r->made >= CALLS_TURN))
 		n = 1;
 	if (n == 0)
 		return;
 	r->slots -= n;
 	r->made = 0;
 	r->others_wait = false;
-	r->ask_at = TAILQ_EMPTY(&r->wants) ? 0 : now_of(r) + ASK_MS;
+	r->slot_at = TAILQ_EMPTY(&r->wants) ? 0 : now_of(r) + ASK_MIN_MS;
 	r->due.free_slots += n;
 	room_note_soon(r);
 }

@@ -1,18 +1,21 @@
 #ifndef PORTAL_ROOM_INSIDE_H
 #define PORTAL_ROOM_INSIDE_H
 
+#include "portal/known.h"
 #include "portal/newest.h"
 #include "portal/room.h"
 
 /* What room.c, room_facts.c and rooms.c share.  Private to them. */
 
 #define OAUTH_CALLS 32		/* on their way to OAuth servers */
+#define ASK_MIN_MS 4		/* first look again for a slot; then twice */
 
 struct rooms {
 	const struct env *env;
 	struct table table;
 	struct oauth_calls oauth;
 	struct newest newest;
+	struct known known;
 	void (*news)(void *ctx, struct room *, enum room_news);
 	void *ctx;
 };
@@ -30,7 +33,9 @@ struct room {
 	int64_t slots, calls;
 	int64_t made;		/* calls since it got a slot */
 	int64_t credits, credit_until;
-	int64_t ask_at;		/* not asked before this */
+	int64_t ask_at;		/* not asked before this, */
+	int64_t slot_at;	/* and for a slot not before this; */
+	int64_t slot_ms;	/* how long the next wait for one is */
 	int64_t idle_at;	/* since when nobody calls; 0: somebody does */
 	bool others_wait;
 	bool asking;

@@ -120,10 +120,12 @@ make(struct rooms *all, const char *member_id)
 		return NULL;
 	}
 	http_peer_init(&r->peer);
+	known_recall(&all->known, r->node.number, &r->peer);
 	TAILQ_INIT(&r->wants);
 	TAILQ_INIT(&r->searches);
 	room_ask_init(&r->ask, r->member_id);
 	arena_init(&r->arena, PORTAL_ARENA_MAX);
+	r->slot_ms = ASK_MIN_MS;
 	r->pump = (struct task){ .run = room_pump, .name = "room" };
 	r->timer.fire = room_on_timer;
 	r->note_timer.fire = room_note_again;
@@ -147,6 +149,7 @@ destroy(struct room *r)
 {
 	struct loop *loop = r->all->env->loop;
 
+	known_keep(&r->all->known, r->node.number, &r->peer);
 	loop_unready(loop, &r->pump);
 	loop_disarm(loop, &r->timer);
 	loop_disarm(loop, &r->note_timer);
@@ -177,7 +180,7 @@ rooms_new(struct rooms **out, const struct env *env)
 	all->env = env;
 	oauth_calls_init(&all->oauth, env, OAUTH_CALLS);
 	newest_init(&all->newest);
-	return ERR_OK;
+	return known_init(&all->known);
 }
 
 void
@@ -192,6 +195,7 @@ rooms_free(struct rooms *all)
 		    node)));
 	table_free(&all->table);
 	newest_free(&all->newest);
+	known_free(&all->known);
 	free(all);
 }
 

@@ -51,6 +51,7 @@ struct relay {
 	int64_t moved, failed;		/* counted for a pass */
 	/* the watch over what others tell (await.c) */
 	struct timer watch_timer;
+	int64_t watch_ms;
 	struct watching watch;
 	bool watching;
 	int64_t *watch_id;

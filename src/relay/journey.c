@@ -251,8 +251,10 @@ took(struct journey *j)
 	}
 	j->one.move = MOVE_DELIVERED;
 	j->one.text = j->ids;
-	/* what is more than a call can take is left to the store */
-	j->moving.leave = line_is_full(j->line);
+	/* what is more than a call can take is left to the store, and what
+	 * others call with sooner */
+	j->moving.leave = line_is_full(j->line) ||
+	    room_lacks_slot(line_room(j->line));
 	j->ask = j->moving.leave ? NULL : room_lend(line_room(j->line));
 	j->moving.ask = j->ask;
 	j->moving.has_slot = room_has_slot(line_room(j->line));
