@@ -53,6 +53,7 @@ struct relay {
 	struct timer watch_timer;
 	struct watching watch;
 	bool watching;
+	size_t watch_at;		/* the slot where the next look begins */
 	int64_t *watch_id;
 	enum state *watch_state;
 };
