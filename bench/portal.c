@@ -1,11 +1,12 @@
 /*
  * portal: stands in for a Bitrix24 portal while handlers are measured.
  *
- *	portal CERTIFICATE KEY
+ *	portal CERTIFICATE KEY [PORT]
  *
- * One thread with epoll.  Listens on two free ports of loopback, prints
- * "HTTP-PORT HTTPS-PORT" and serves until SIGTERM.  Connections are kept for
- * as long as the client likes.  What it does is in the path of a call:
+ * One thread with epoll.  Listens on two free ports of loopback (for HTTP on
+ * PORT, if it is given), prints "HTTP-PORT HTTPS-PORT" and serves until
+ * SIGTERM.  Connections are kept for as long as the client likes.  What it
+ * does is in the path of a call:
  *
  *	/d20/rest/...	answers after 20 ms
  *	/d20b3/rest/...	the same, and enforces the leaky bucket number 3: more
@@ -295,11 +296,13 @@ static int
 listen_on_loopback(int *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)*port),
 	    .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
 	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+	    sizeof(on)) != 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
 	    listen(fd, 4096) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		fail("listen");
@@ -355,12 +358,14 @@ int
 main(int argc, char **argv)
 {
 	struct portal p = { 0 };
-	int port[2], listener[2];
+	int port[2] = { 0 }, listener[2];
 
-	if (argc != 3) {
-		fputs("usage: portal CERTIFICATE KEY\n", stderr);
+	if (argc != 3 && argc != 4) {
+		fputs("usage: portal CERTIFICATE KEY [PORT]\n", stderr);
 		return 64;
 	}
+	if (argc == 4)
+		port[0] = (int)strtol(argv[3], NULL, 10);
 	(void)signal(SIGPIPE, SIG_IGN);
 	p.tls = SSL_CTX_new(TLS_server_method());
 	p.epoll = epoll_create1(0);

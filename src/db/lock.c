@@ -29,8 +29,8 @@
 #define NUMBER_FIRST (OLDER_SIZE + 16)
 #define NUMBER_BITS 61		/* an offset in a file has 63 */
 
-#define SOON_US 100	/* between looks at another process's commit, */
-#define SOON_LOOKS 50	/* so many times; then each millisecond */
+#define SOON_US 20	/* between looks at another process's commit, */
+#define SOON_LOOKS 100	/* so many times; then each millisecond */
 
 static bool
 set_lock(int fd, int64_t at, short type)
@@ -133,33 +133,14 @@ lock_older(int fd)
 	return is_locked(fd, 1, OLDER_SIZE);
 }
 
-/* The first is at 0, where the version before has it. */
-static int64_t
-byte_of(enum db_place place)
-{
-	return place == DB_SCAN ? 0 : WRITE_BYTE + (int64_t)place;
-}
-
-bool
-lock_take_place(int fd, enum db_place place)
-{
-	return set_lock(fd, byte_of(place), F_WRLCK);
-}
-
-void
-lock_give_place(int fd, enum db_place place)
-{
-	(void)set_lock(fd, byte_of(place), F_UNLCK);
-}
-
 /* Looks until it has the byte; *left_us is what it may sleep yet. */
 static bool
-wait_for(int fd, int64_t at, int soon, int64_t *left_us)
+wait_for(int fd, int64_t at, int64_t *left_us)
 {
 	bool ok = set_lock(fd, at, F_WRLCK);
 
 	for (int i = 0; !ok && *left_us > 0; i++) {
-		long us = i < soon ? SOON_US : 1000;
+		long us = i < SOON_LOOKS ? SOON_US : 1000;
 		const struct timespec t = { 0, us * 1000 };
 
 		(void)nanosleep(&t, NULL);
@@ -178,8 +159,8 @@ bool
 lock_begin_write(int fd, int64_t wait_ms)
 {
 	int64_t left_us = wait_ms * 1000;
-	bool turn = wait_for(fd, TURN_BYTE, 0, &left_us);
-	bool ok = turn && wait_for(fd, WRITE_BYTE, SOON_LOOKS, &left_us);
+	bool turn = wait_for(fd, TURN_BYTE, &left_us);
+	bool ok = turn && wait_for(fd, WRITE_BYTE, &left_us);
 
 	if (turn)
 		(void)set_lock(fd, TURN_BYTE, F_UNLCK);

@@ -1,101 +1,16 @@
 /*
  * The room of a portal: who may call it, and when.
  *
- * Called by rest.c and by the relay, in the loop.  Owns the rooms, each with
- * what it holds in the store: slots and credit.  If the store fails, nobody
- * is let in, and it is asked again.
+ * Called by rest.c and by the relay, in the loop.  Owns what it holds in the
+ * store: slots and credit.  If the store fails, nobody is let in, and it is
+ * asked again.
  */
-#include "portal/room.h"
-
 #include "portal/room_inside.h"
-#include "store/portals.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define CREDIT_MS 1000		/* how long a charged call may wait */
-#define ASK_MS 100		/* between looks for a slot of others */
+#define ASK_MAX_MS 100		/* between looks for a slot of others */
 #define CALLS_TURN 8		/* then others get the slot */
 #define IDLE_MS 20		/* then nobody needs it here */
-
-const struct env *
-rooms_env(const struct rooms *all)
-{
-	return all->env;
-}
-
-struct oauth_calls *
-rooms_oauth(struct rooms *all)
-{
-	return &all->oauth;
-}
-
-size_t
-rooms_busy(const struct rooms *all)
-{
-	size_t busy = 0;
-
-	for (size_t i = 0; i < all->table.slots; i++)
-		for (const struct table_node *n = all->table.slot[i];
-		    n != NULL; n = n->next) {
-			const struct room *r = (const struct room *)
-			    ((const char *)n - offsetof(struct room, node));
-
-			/* nobody is kept for a note that is not taken */
-			busy += r->asking || r->calls != 0 || r->changing ||
-			    (r->noting && r->note_timer.place == 0) ||
-			    r->pump.listed;
-		}
-	return busy;
-}
-
-const char *
-room_member(const struct room *r)
-{
-	return r->member_id;
-}
-
-struct rooms *
-room_all(const struct room *r)
-{
-	return r->all;
-}
-
-struct http_peer *
-room_peer(struct room *r)
-{
-	return &r->peer;
-}
-
-struct token_searches *
-room_searches(struct room *r)
-{
-	return &r->searches;
-}
-
-bool
-room_has_slot(const struct room *r)
-{
-	return r->slots > 0;
-}
-
-bool
-room_is_down(const struct room *r)
-{
-	return r->down;
-}
-
-bool
-room_is_parked(const struct room *r)
-{
-	return r->parked;
-}
-
-int64_t
-room_reset_ms(const struct room *r)
-{
-	return r->reset_ms;
-}
 
 static int64_t
 now_of(const struct room *r)
@@ -165,6 +80,16 @@ learn(struct room *r)
 		news(r, ROOM_UP);
 }
 
+/* With none at all it asks sooner. */
+static int64_t
+wait_for_slot(struct room *r)
+{
+	int64_t ms = r->slot_ms;
+
+	r->slot_ms = 2 * ms < ASK_MAX_MS ? 2 * ms : ASK_MAX_MS;
+	return r->slots != 0 ? ASK_MAX_MS : ms;
+}
+
 /* What the store said. */
 static void
 absorb(struct room *r)
@@ -176,9 +101,11 @@ absorb(struct room *r)
 	if (!cut_short)
 		room_set_portal(r, a->installed ? &a->portal : NULL);
 	learn(r);
+	if (a->granted)
+		r->slot_ms = ASK_MIN_MS;
 	if (cut_short || !a->slot || a->granted)
 		return;
-	r->ask_at = now_of(r) + ASK_MS;
+	r->slot_at = now_of(r) + wait_for_slot(r);
 	if (r->slots == 0 && !r->down)
 		news(r, ROOM_NO_SLOT);
 }
@@ -206,16 +133,28 @@ take_back(struct room *r)
 	}
 }
 
-static void
+/* False: there is nothing to ask for now.  Credit is no use without a slot. */
+static bool
 set_ask(struct room *r, bool probe)
 {
 	int64_t most = r->all->env->config->portal.calls_in_flight;
 
-	r->ask.slot = r->slots < most && r->calls >= r->slots;
-	r->ask.calls = calls_wanted(r);
+	r->ask.slot = r->slots < most && r->calls >= r->slots &&
+	    now_of(r) >= r->slot_at;
+	r->ask.has_slot = r->slots != 0;
+	r->ask.calls = r->ask.slot || r->slots != 0 ? calls_wanted(r) : 0;
 	r->ask.probe = probe;
+	if (!r->ask.slot && r->ask.calls == 0)
+		return false;
 	r->asking = true;
 	r->asked_ms = now_of(r);
+	return true;
+}
+
+bool
+room_lacks_slot(const struct room *r)
+{
+	return r->slots == 0 && now_of(r) < r->slot_at;
 }
 
 struct room_ask *
@@ -224,11 +163,7 @@ room_lend(struct room *r)
 	if (r->asking || now_of(r) < r->ask_at)
 		return NULL;
 	take_back(r);
-	set_ask(r, false);
-	if (r->ask.slot || r->ask.calls != 0)
-		return &r->ask;
-	r->asking = false;
-	return NULL;
+	return set_ask(r, false) ? &r->ask : NULL;
 }
 
 void
@@ -261,7 +196,11 @@ submit_ask(struct room *r, bool probe)
 		pump_at(r, r->ask_at);
 		return;
 	}
-	set_ask(r, probe);
+	if (!set_ask(r, probe)) {
+		if (r->slot_at > now_of(r))
+			pump_at(r, r->slot_at);
+		return;
+	}
 	r->work = (struct asking){ .db.done = on_asked,
 	    .store = r->all->env->store, .ask = &r->ask };
 	store_ask(&r->work);
@@ -300,15 +239,15 @@ free_slots(struct room *r)
 		n = r->slots;
 	else if (r->idle_at != 0)
 		pump_at(r, r->idle_at + IDLE_MS);
-	if (n == 0 && r->others_wait && r->made >= CALLS_TURN &&
-	    r->slots > r->calls)
+	if (n == 0 && r->others_wait && r->slots > r->calls &&
+	    (r->slots > 1 || r->made >= CALLS_TURN))
 		n = 1;
 	if (n == 0)
 		return;
 	r->slots -= n;
 	r->made = 0;
 	r->others_wait = false;
-	r->ask_at = TAILQ_EMPTY(&r->wants) ? 0 : now_of(r) + ASK_MS;
+	r->slot_at = TAILQ_EMPTY(&r->wants) ? 0 : now_of(r) + ASK_MIN_MS;
 	r->due.free_slots += n;
 	room_note_soon(r);
 }
@@ -335,8 +274,8 @@ next_want(const struct room *r)
 	return NULL;
 }
 
-static void
-pump(struct task *t)
+void
+room_pump(struct task *t)
 {
 	struct room *r = (struct room *)((char *)t - offsetof(struct room,
 	    pump));
@@ -352,8 +291,8 @@ pump(struct task *t)
 	room_leave(r);
 }
 
-static void
-on_timer(struct timer *t)
+void
+room_on_timer(struct timer *t)
 {
 	pump_soon((struct room *)((char *)t - offsetof(struct room, timer)));
 }
@@ -413,122 +352,4 @@ room_call_ended(struct room *r)
 {
 	r->calls--;
 	pump_soon(r);
-}
-
-static struct room *
-find(const struct rooms *all, const char *member_id)
-{
-	int64_t number = table_number(member_id);
-	struct table_node *n = NULL;
-
-	while ((n = table_find(&all->table, number, n)) != NULL) {
-		struct room *r = (struct room *)((char *)n -
-		    offsetof(struct room, node));
-
-		if (strcmp(r->member_id, member_id) == 0)
-			return r;
-	}
-	return NULL;
-}
-
-static struct room *
-make(struct rooms *all, const char *member_id)
-{
-	struct room *r = calloc(1, sizeof(*r));
-
-	if (r == NULL)
-		return NULL;
-	r->all = all;
-	r->member_id = strdup(member_id);
-	if (r->member_id == NULL || table_add(&all->table, &r->node,
-	    table_number(member_id)) != ERR_OK) {
-		free(r->member_id);
-		free(r);
-		return NULL;
-	}
-	http_peer_init(&r->peer);
-	known_recall(&all->known, r->node.number, &r->peer);
-	TAILQ_INIT(&r->wants);
-	TAILQ_INIT(&r->searches);
-	room_ask_init(&r->ask, r->member_id);
-	arena_init(&r->arena, PORTAL_ARENA_MAX);
-	r->pump = (struct task){ .run = pump, .name = "room" };
-	r->timer.fire = on_timer;
-	r->note_timer.fire = room_note_again;
-	return r;
-}
-
-struct room *
-room_enter(struct rooms *all, const char *member_id)
-{
-	struct room *r = find(all, member_id);
-
-	if (r == NULL)
-		r = make(all, member_id);
-	if (r != NULL)
-		r->users++;
-	return r;
-}
-
-static void
-destroy(struct room *r)
-{
-	struct loop *loop = r->all->env->loop;
-
-	known_keep(&r->all->known, r->node.number, &r->peer);
-	loop_unready(loop, &r->pump);
-	loop_disarm(loop, &r->timer);
-	loop_disarm(loop, &r->note_timer);
-	table_remove(&r->all->table, &r->node);
-	room_ask_free(&r->ask);
-	arena_free(&r->arena);
-	free(r->member_id);
-	loop_bury(loop, r);
-}
-
-/* What it knew, the next one asks the store. */
-void
-room_leave(struct room *r)
-{
-	if (--r->users == 0 && r->slots == 0 && r->calls == 0 &&
-	    !r->noting && !r->asking && TAILQ_EMPTY(&r->wants))
-		destroy(r);
-}
-
-enum err
-rooms_new(struct rooms **out, const struct env *env)
-{
-	struct rooms *all = calloc(1, sizeof(*all));
-
-	*out = all;
-	if (all == NULL)
-		return ERR_NOMEM;
-	all->env = env;
-	oauth_calls_init(&all->oauth, env, OAUTH_CALLS);
-	newest_init(&all->newest);
-	return known_init(&all->known);
-}
-
-void
-rooms_free(struct rooms *all)
-{
-	struct table_node *n;
-
-	if (all == NULL)
-		return;
-	while ((n = table_any(&all->table)) != NULL)
-		destroy((struct room *)((char *)n - offsetof(struct room,
-		    node)));
-	table_free(&all->table);
-	newest_free(&all->newest);
-	known_free(&all->known);
-	free(all);
-}
-
-void
-rooms_on_news(struct rooms *all, void (*tell)(void *, struct room *,
-    enum room_news), void *ctx)
-{
-	all->news = tell;
-	all->ctx = ctx;
 }

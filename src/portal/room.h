@@ -69,6 +69,8 @@ void room_release(struct room *);
 struct room_ask *room_lend(struct room *);
 void room_asked(struct room *, bool done);
 bool room_has_slot(const struct room *);
+/* Others have all slots, as the store has just said. */
+bool room_lacks_slot(const struct room *);
 
 /* How it stands: down, or parked for the want of tokens. */
 bool room_is_down(const struct room *);

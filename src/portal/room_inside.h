@@ -5,9 +5,10 @@
 #include "portal/newest.h"
 #include "portal/room.h"
 
-/* What room.c and room_facts.c share.  Private to them. */
+/* What room.c, room_facts.c and rooms.c share.  Private to them. */
 
 #define OAUTH_CALLS 32		/* on their way to OAuth servers */
+#define ASK_MIN_MS 4		/* first look again for a slot; then twice */
 
 struct rooms {
 	const struct env *env;
@@ -32,7 +33,9 @@ struct room {
 	int64_t slots, calls;
 	int64_t made;		/* calls since it got a slot */
 	int64_t credits, credit_until;
-	int64_t ask_at;		/* not asked before this */
+	int64_t ask_at;		/* not asked before this, */
+	int64_t slot_at;	/* and for a slot not before this; */
+	int64_t slot_ms;	/* how long the next wait for one is */
 	int64_t idle_at;	/* since when nobody calls; 0: somebody does */
 	bool others_wait;
 	bool asking;
@@ -58,6 +61,9 @@ struct room {
 	struct timer timer;
 };
 
+/* Lets in who may call; a task's, and a timer's. */
+void room_pump(struct task *);
+void room_on_timer(struct timer *);
 /* Writes down what is due, with the next commit. */
 void room_note_soon(struct room *);
 /* That it is parked is on its way into the store. */

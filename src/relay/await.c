@@ -4,13 +4,18 @@
  * a later call, tells.
  *
  * Called by visits and journeys.  Owns the list.  What another process has
- * told is learnt from the store each tenth of a second.
+ * told is learnt from the store: soon while something is learnt each time,
+ * else less and less often, down to each tenth of a second.
  */
 #include "relay/inside.h"
+
+#include "relay/lines.h"
+#include "relay/visit.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
+#define SOON_MS 4
 #define WATCH_MS 100
 #define WATCH_MAX 1024	/* of them in one look; the others in the next */
 
@@ -32,7 +37,7 @@ arm(struct relay *r)
 {
 	if (!r->watching && r->watch_timer.place == 0)
 		loop_arm(r->env.loop, &r->watch_timer,
-		    loop_now(r->env.loop) + WATCH_MS);
+		    loop_now(r->env.loop) + r->watch_ms);
 }
 
 static bool
@@ -71,12 +76,22 @@ await_take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
 	return r->awaits.n != 0 && take(r, id, visit, index);
 }
 
+/* How long until the next look, as this one has learnt something or not. */
+static void
+set_pace(struct relay *r, bool learnt)
+{
+	r->watch_ms = learnt ? SOON_MS : 2 * r->watch_ms;
+	if (r->watch_ms > WATCH_MS)
+		r->watch_ms = WATCH_MS;
+}
+
 /* What became of them: told, refused, or nothing yet. */
 static void
 on_watched(struct db_work *w)
 {
 	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
 	    watch));
+	size_t before = r->awaits.n;
 
 	r->watching = false;
 	for (size_t i = 0; w->end == ERR_OK && i < r->watch.n; i++) {
@@ -92,6 +107,7 @@ on_watched(struct db_work *w)
 		    STATE_ACKNOWLEDGED, false);
 		visit_drop(v);
 	}
+	set_pace(r, r->awaits.n < before);
 	if (r->awaits.n != 0)
 		arm(r);
 }
@@ -182,6 +198,8 @@ await_add(struct relay *r, int64_t id, struct visit *v, size_t index,
 	if (line != NULL)
 		line_awaited(line, true);
 	r->watch_timer.fire = on_timer;
+	if (r->awaits.n == 1)
+		r->watch_ms = SOON_MS;
 	arm(r);
 	return ERR_OK;
 }

@@ -1,7 +1,7 @@
 #ifndef RELAY_LINE_H
 #define RELAY_LINE_H
 
-#include "relay/inside.h"
+#include "relay/lines.h"
 
 /* What line.c and tell.c share of a line. */
 struct line {

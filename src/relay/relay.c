@@ -7,8 +7,10 @@
 #include "relay/relay.h"
 
 #include "portal/trust.h"
+#include "relay/destination.h"
 #include "relay/inside.h"
 #include "relay/line.h"
+#include "relay/visit.h"
 #include "store/portals.h"
 
 #include <inttypes.h>
@@ -357,6 +359,7 @@ relay_new(struct relay **out, const struct env *env,
 	r->channels = channels;
 	TAILQ_INIT(&r->visits);
 	TAILQ_INIT(&r->others);
+	TAILQ_INIT(&r->stales);
 	look_init(r);
 	e = rooms_new(&r->rooms, &r->env);
 	if (e == ERR_OK)
@@ -378,6 +381,7 @@ relay_free(struct relay *r)
 	loop_disarm(r->env.loop, &r->look_timer);
 	loop_disarm(r->env.loop, &r->watch_timer);
 	await_drop_all(r);
+	stales_free(r);
 	table_free(&r->awaits);
 	destinations_free(r);
 	lines_free(r);

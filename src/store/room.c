@@ -72,14 +72,31 @@ count_slots(struct tx *tx, const char *member_id, int64_t *n)
 	    " WHERE member_id = ?1", V_TEXT(member_id));
 }
 
-/* Whoever has them gives one up some time.  Written now and then only. */
+/*
+ * Whoever has them gives one up some time.  Who has one already wishes for no
+ * more: two would take them from each other for ever.  Written now and then
+ * only.
+ */
 static bool
 wish_slot(struct tx *tx, const struct room_ask *a)
 {
-	return a->others_wait || DB_RUN(tx, "INSERT INTO room(member_id,"
-	    " wanted_ms) VALUES(?1, ?2) ON CONFLICT(member_id)"
+	if (a->others_wait || a->has_slot)
+		return true;
+	return DB_RUN(tx, "INSERT INTO room(member_id, wanted_ms)"
+	    " VALUES(?1, ?2) ON CONFLICT(member_id)"
 	    " DO UPDATE SET wanted_ms = ?2", V_TEXT(a->member_id),
 	    V_INT(db_time(tx)));
+}
+
+/* It may have been another's: who still waits wishes again. */
+static bool
+wish_came_true(struct tx *tx, struct room_ask *a)
+{
+	if (!a->others_wait)
+		return true;
+	a->others_wait = false;
+	return DB_RUN(tx, "UPDATE room SET wanted_ms = 0"
+	    " WHERE member_id = ?1", V_TEXT(a->member_id));
 }
 
 static bool
@@ -97,10 +114,10 @@ ask_slot(struct store *s, struct tx *tx, struct room_ask *a)
 	if (n >= s->opts.slots)
 		return wish_slot(tx, a);
 	a->granted = true;
-	return DB_RUN(tx, "INSERT INTO slot(member_id, owner, n)"
-	    " VALUES(?1, ?2, 1) ON CONFLICT(member_id, owner)"
-	    " DO UPDATE SET n = n + 1", V_TEXT(a->member_id),
-	    V_INT(db_me(tx)));
+	return wish_came_true(tx, a) && DB_RUN(tx, "INSERT INTO slot"
+	    "(member_id, owner, n) VALUES(?1, ?2, 1)"
+	    " ON CONFLICT(member_id, owner) DO UPDATE SET n = n + 1",
+	    V_TEXT(a->member_id), V_INT(db_me(tx)));
 }
 
 /* In thousandths of a call, as all of the bucket. */

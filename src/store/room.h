@@ -14,7 +14,8 @@
 /* Asks for what a call needs.  Part of another work, or a work by itself. */
 struct room_ask {
 	const char *member_id;
-	bool slot;		/* one more is wanted */
+	bool slot;		/* one more is wanted; */
+	bool has_slot;		/* it can do without */
 	int64_t calls;		/* so many are wanted */
 	bool probe;		/* also where it is down */
 	/* out */

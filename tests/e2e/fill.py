@@ -5,6 +5,10 @@
     age(site, seconds, id)      all stamps of the messages (or of that one)
                                 are older by so much, as if time had passed
     make_due(site)              nothing waits for its time any more
+    many(site, id, n, chats)    n more like that message, which waits or was
+                                refused; each of a chat of its own, or one
+                                after the other of so many chats
+    count(site, name)           how many are "received", "delivered", ...
 
 The only module of these tests that knows the tables (src/db/ddl.c has them);
 everything else looks by the operator's tool. A handler may run.
@@ -13,6 +17,7 @@ everything else looks by the operator's tool. A handler may run.
 import contextlib
 import sqlite3
 
+COPY = 100000000        # message_id of the first copy
 FIRST, KEY = 1000001, "long-ago-"       # message_id of the first; their keys
 
 OLD = f"""
@@ -64,3 +69,56 @@ def make_due(site):
         db.execute("UPDATE queue SET next_ms = 1 WHERE next_ms <> 0")
         db.execute("UPDATE place SET look_ms = 1 WHERE look_ms IS NOT NULL")
         db.execute("UPDATE room SET probe_ms = 1 WHERE probe_ms <> 0")
+
+
+# what a copy has of its own; the first of a chat waits, others behind it
+OF_COPY = {
+    "message_id": f"i + {COPY}", "key": "'copy-' || i",
+    "chat": "chat + 1 + i % :chats", "chat_name": "'copy-' || (i % :chats)",
+    "owner": "0", "turn": "CASE WHEN state = 1 AND i >= :chats THEN 1"
+    " ELSE turn END"}
+COPIES = """
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n
+                        WHERE i + 1 < :n)
+INSERT INTO {table}({columns}) SELECT {values}
+FROM n, (SELECT * FROM {table} WHERE message_id = :of)"""
+SEEN = """
+INSERT INTO seen(message_id, base, revision, content, id, since)
+SELECT message_id, key, 1, NULL, id, received_us / 1000000
+FROM {table} WHERE id > :last ORDER BY id"""
+
+
+def many(site, message_id, n, chats=None):
+    """See the head of this file."""
+    with store(site) as db:
+        value = {"n": n, "of": message_id, "chats": chats or n}
+        row = db.execute("SELECT state, turn, place FROM queue WHERE"
+                         " message_id = ?", (message_id,)).fetchone()
+        table = "queue" if row else "refused"
+        (last,) = db.execute("SELECT seq FROM sqlite_sequence"
+                             " WHERE name = 'queue'").fetchone()
+        own = {**OF_COPY, "id": f"i + {last + 1}"}
+        columns = [c[1] for c in db.execute(f"PRAGMA table_info({table})")]
+        db.execute(COPIES.format(
+            table=table, columns=", ".join(columns),
+            values=", ".join(own.get(c, c) for c in columns)), value)
+        assert db.execute("SELECT changes()").fetchone() == (n,), message_id
+        db.execute(SEEN.format(table=table), {"last": last})
+        db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'queue'",
+                   (last + n,))
+        state = ["", "received", "delivered"][row[0]] if row else "refused"
+        for name in (state, "seen"):
+            assert db.execute("UPDATE tally SET n = n + ? WHERE name = ?",
+                              (n, name)).rowcount == 1, name
+        if row:
+            assert row[1] == 2, "it does not wait at its place"
+            db.execute("UPDATE place SET ready = ready + ? WHERE number = ?",
+                       (value["chats"] if row[0] == 1 else n, row[2]))
+
+
+def count(site, name):
+    """See the head of this file."""
+    with contextlib.closing(sqlite3.connect(site.store, timeout=10)) as db:
+        row = db.execute("SELECT n FROM tally WHERE name = ?",
+                         (name,)).fetchone()
+        return row[0] if row else 0

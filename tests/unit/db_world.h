@@ -1,7 +1,8 @@
 #ifndef DB_WORLD_H
 #define DB_WORLD_H
 
-#include "db/db.h"
+#include "db/alive.h"
+#include "db/sql.h"
 
 #include "unit.h"
 

@@ -252,10 +252,11 @@ static bool
 write_down(void *ctx, int fd, const struct peer_request *rq)
 {
 	struct arrivals *a = ctx;
+	size_t at;
 
 	(void)pthread_mutex_lock(&a->lock);
-	(void)snprintf(a->paths + strlen(a->paths), sizeof(a->paths) -
-	    strlen(a->paths), "%s", rq->path);
+	at = strlen(a->paths);
+	(void)snprintf(a->paths + at, sizeof(a->paths) - at, "%s", rq->path);
 	(void)pthread_mutex_unlock(&a->lock);
 	return peer_answer(fd, "200 OK", "", "ok", 2);
 }
