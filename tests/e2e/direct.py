@@ -8,6 +8,7 @@ servers.py puts web servers in front; tests use all of them through that file.
 """
 
 import json
+import pathlib
 import shlex
 import signal
 import subprocess
@@ -107,6 +108,13 @@ class Server:
                                  "SIGTERM") from None
 
 
+def minds_stops(pid):
+    """It has begun: SIGTERM is a stop, and not the end of any program."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    blocked = int(status.split("SigBlk:", 1)[1].split()[0], 16)
+    return bool(blocked & 1 << signal.SIGTERM - 1)
+
+
 class Fcgi(Server):
     """spawn-fcgi as deploy/imconnector.run says."""
 
@@ -148,7 +156,7 @@ class Fcgi(Server):
 
         def listens():
             assert handler.poll() is None, self.log()
-            return self.site.socket.exists() and self.site.handlers()
+            return self.site.socket.exists() and minds_stops(handler.pid)
         wait_until(listens, what="the handler's socket")
         return self
 

@@ -152,7 +152,8 @@ def next_life(server, sig=signal.SIGKILL):
     process = server.processes.pop("handler")
     process.send_signal(sig)
     status = process.wait(STOP_WITHIN)
-    assert status == (-sig if sig == signal.SIGKILL else 0), f"{status}: {server.log()}"
+    expected = -sig if sig == signal.SIGKILL else 0
+    assert status == expected, f"{status}: {server.log()}"
     wait_until(lambda: not server.site.handlers(), STOP_WITHIN)
     return server.start()
 
