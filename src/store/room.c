@@ -113,9 +113,9 @@ ask_slot(struct store *s, struct tx *tx, struct room_ask *a)
 		return wish_slot(tx, a);
 	a->granted = true;
 	return wish_came_true(tx, a) && DB_RUN(tx, "INSERT INTO"
-	    " slot(member_id, owner, n) VALUES(?1, ?2, 1) ON CONFLICT(member_id, owner)"
-	    " DO UPDATE SET n = n + 1", V_TEXT(a->member_id),
-	    V_INT(db_me(tx)));
+	    " slot(member_id, owner, n) VALUES(?1, ?2, 1)"
+	    " ON CONFLICT(member_id, owner) DO UPDATE SET n = n + 1",
+	    V_TEXT(a->member_id), V_INT(db_me(tx)));
 }
 
 /* In thousandths of a call, as all of the bucket. */
