@@ -114,7 +114,6 @@ connect_ready(struct db *db, bool *absent, struct problem *p)
 		e = sqlite_check(db->sqlite, p);
 	else
 		e = connect_file(db, absent, p);
-	atomic_store(&db->absent, *absent);
 	if (e == ERR_OK)
 		log_opened(db);
 	else

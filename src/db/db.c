@@ -87,12 +87,6 @@ db_now(struct db *db, struct db_work *w)
 	return w->end;
 }
 
-bool
-db_absent(const struct db *db)
-{
-	return atomic_load(&db->absent);
-}
-
 unsigned
 db_lives(const struct db *db)
 {

@@ -29,9 +29,10 @@ struct db_opts {
 	const struct log *log;	/* NULL: nothing is logged */
 	struct loop *loop;	/* NULL: only db_now() may be used */
 	bool threaded;		/* the committer is a thread of its own */
-	bool create;		/* make the file where there is none */
+	bool create;		/* make the file where there is none; else */
+				/* work is not run, and ends with ERR_OK */
 	int64_t busy_ms;	/* how long to wait for another process */
-	const char *about;	/* of this process, for others: see below */
+	const char *about;	/* of this process, for others: db/alive.h */
 	/*
 	 * Runs in each transaction that writes, behind its work and before
 	 * the commit.  As `work` below.  May be NULL.
@@ -88,10 +89,6 @@ size_t db_busy(const struct db *);
  * where there is no committer thread.  Returns work->end.
  */
 enum err db_now(struct db *, struct db_work *);
-
-/* There is no file and none is to be made: work is not run then, and ends
- * with ERR_OK. */
-bool db_absent(const struct db *);
 
 /*
  * Grows when this process learns that others took it for dead: what it had

@@ -123,7 +123,6 @@ struct db {
 	bool started;		/* the loop's */
 
 	/* the committer's, for the loop to see */
-	atomic_bool absent;
 	atomic_bool in_log;	/* something is in the log */
 	atomic_bool awake;	/* our row does not rest */
 	atomic_uint lives;

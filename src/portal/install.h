@@ -25,7 +25,7 @@ enum install_end {
 };
 
 /*
- * Takes ONAPPINSTALL (design, trust): kept inert first, then proven by what
+ * Takes ONAPPINSTALL: kept inert first, then proven by what
  * the OAuth server says, then stored.  The caller sets the first three
  * and keeps the event until done(), which is called once, in the loop, perhaps
  * from inside.

@@ -46,7 +46,7 @@ struct oauth_calls {
 void oauth_calls_init(struct oauth_calls *, const struct env *, size_t max);
 
 /*
- * Trades a refresh token for a new pair (contract, section 6), on a fresh
+ * Trades a refresh token for a new pair, on a fresh
  * connection, never cut off.  The old token is spent as soon as the server
  * answers: the caller makes the new pair durable at once.  The caller sets
  * the first four; all that it points to lives until done(), which is called

@@ -4,7 +4,7 @@
  * Called by whoever has been let into a portal's room.  Owns what a call
  * holds.  An event's own token goes first, the newest event's before older
  * ones, then the stored one; only that one's end causes a refresh.  Which
- * answer means what is the verdict's to say (contract, section 5).
+ * answer means what is the verdict's to say.
  */
 #include "portal/rest.h"
 

@@ -9,10 +9,8 @@
 
 #include <stddef.h>
 
-#define REST_METHOD_MAX 96
-
 /*
- * One REST call, whatever it carries: the ladder of tokens (design, trust),
+ * One REST call, whatever it carries: the ladder of tokens,
  * the move of a renamed portal, limits, and what the answer means.  Made
  * inside room_want's go(), which gave the permission for it.
  */

@@ -26,8 +26,8 @@ struct status {
 };
 
 /*
- * Writes the body of the call that makes an operator see "delivered"
- * (contract, section 4).  Errors as buf_add().
+ * Writes the body of the call that makes an operator see "delivered".
+ * Errors as buf_add().
  */
 enum err status_render(struct buf *, const struct status *,
     const char *token);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What an answer of Bitrix24 means for us (contract, section 5). */
+/* What an answer of Bitrix24 means for us. */
 enum verdict_kind {
 	VERDICT_OK,
 	VERDICT_EXPIRED,	/* refresh once, then again */

@@ -13,8 +13,6 @@
  */
 enum place_kind { PLACE_CHANNEL = 1, PLACE_TELL, PLACE_PARKED };
 
-#define PLACE_NAME_MAX 200
-
 struct place {
 	int64_t number;		/* stands for kind and name */
 	enum place_kind kind;

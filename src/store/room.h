@@ -6,7 +6,7 @@
 
 /*
  * What one portal bears, kept for all processes: slots for calls that are on
- * their way, and its bucket (contract, section 5), which takes `burst` calls
+ * their way, and its bucket, which takes `burst` calls
  * and leaks `rate` a second.  Calls are charged before they leave; what was
  * charged is void a second later.
  */

@@ -19,7 +19,7 @@ and every scripted answer has a short spelling for command lines and tests:
 import dataclasses
 import json
 
-# error -> (usual status, description); the table of the contract's section 5.
+# error -> (usual status, description)
 ERRORS = {
     "expired_token": (401, "The access token provided has expired."),
     "invalid_token": (401, "Unable to get application by token"),

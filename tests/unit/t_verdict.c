@@ -1,6 +1,6 @@
 /*
- * The judge of Bitrix24's answers: every row of the contract's section 5,
- * in every letter case and with every status, and what is no answer at all.
+ * The judge of Bitrix24's answers: every error that it knows by name, in
+ * every letter case and with every status, and what is no answer at all.
  */
 #include "portal/verdict.h"
 
