@@ -54,7 +54,7 @@ struct relay {
 	int64_t watch_ms;
 	struct watching watch;
 	bool watching;
-	size_t watch_at;		/* the slot where the next look begins */
+	size_t watch_at;		/* where the next look begins */
 	int64_t *watch_id;
 	enum state *watch_state;
 };
