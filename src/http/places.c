@@ -18,7 +18,7 @@ static int
 kind_of(const struct http_peer *p)
 {
 	if (p->slow == 0 && p->state != HTTP_PEER_UNWELL)
-		return p->state;
+		return (int)p->state;
 	return p->bounded ? HTTP_PEER_NEW : HTTP_PEER_UNWELL;
 }
 

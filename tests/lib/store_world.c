@@ -6,6 +6,8 @@
  */
 #include "store_world.h"
 
+#include "child.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -407,7 +409,7 @@ world_fork(struct store_world *w, void (*run)(struct store_world *,
 		return pid;
 	CHILD_CHECK(store_open(&s, &w->opts, &w->problem) == ERR_OK);
 	run(w, s, number);
-	_exit(0);
+	child_leaves(0);
 }
 
 void
