@@ -26,6 +26,7 @@ MODES = {
     "hung-120": (many.hung_portals, {}),
     "hung-600": (many.hung_portals, {"n": 600}),
     "hung-600-new": (many.hung_portals, {"n": 600, "known": False}),
+    "hung-600-turned": (many.hung_portals, {"n": 600, "turned": True}),
     "oauth": (many.hung_oauth, {}),
     "channel-hangs": (many.hung_channel, {}),
     "channel-4s": (many.hung_channel, {"n": 400, "ms": 4000, "chats": 40}),
@@ -56,7 +57,7 @@ def main(modes):
                 figures = scene(starter, peer, **sizes)
             finally:
                 starter.stop()
-        print(f"{mode:14}", *(f"{k} {spelled(v)}" for k, v in
+        print(f"{mode:15}", *(f"{k} {spelled(v)}" for k, v in
                               figures.items()), sep="  ", flush=True)
 
 

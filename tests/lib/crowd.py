@@ -8,6 +8,8 @@ way, in asyncio.
                    /silent-.../ never answers
                    /fail-.../   fails the first time, then answers
                    /old-.../    says that the token has expired
+                   /turn-.../   does what was set (Peer.set), as the OAuth
+                                server does; it answers until then
     send       posts events to a handler by FastCGI, each at its time
 
     python3 crowd.py    is the peer: it prints its port and serves until its
@@ -39,7 +41,7 @@ class Serving:
 
     def __init__(self):
         self.calls = collections.defaultdict(list)
-        self.oauth = "d0"
+        self.acts = {"oauth": "d0", "turn": "d0"}
         self.port = 0
 
     async def serve(self, reader, writer):
@@ -64,11 +66,12 @@ class Serving:
         who = path.split("/")[1]
         if who == "calls":
             return 200, self.calls
-        if who == "set-oauth":
-            self.oauth = path.split("/")[2]
+        if who == "set":
+            self.acts[path.split("/")[2]] = path.split("/")[3]
             return 200, {}
         self.calls[who].append(time.monotonic())
-        kind = self.oauth if who == "oauth" else who.partition("-")[0]
+        kind = who.partition("-")[0]
+        kind = self.acts.get(kind, kind)
         if kind == "silent":
             await asyncio.sleep(3600)
         if kind == "fail" and len(self.calls[who]) == 1:
@@ -124,6 +127,10 @@ class Peer:
         with contextlib.closing(connection):
             connection.request("GET", path)
             return json.loads(connection.getresponse().read())
+
+    def set(self, kind, act):
+        """From now on."""
+        self.ask(f"/set/{kind}/{act}")
 
     def calls(self, who):
         """When it was called, on the monotonic clock."""

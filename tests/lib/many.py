@@ -116,11 +116,17 @@ def beside(server, peer, hung, healthy, seconds, n=40):
 
 
 def hung_portals(start, peer, n=120, seconds=10, known=True, well="d0",
-                 **config):
-    """n portals hang; events of a healthy one, known or new."""
+                 turned=False, **config):
+    """n portals hang, perhaps ones that were well; events of a healthy one,
+    known or new."""
     server = handler(start, **config)
     one = alone(server, peer, f"{well}-well", 3)
-    hung = [event(peer, f"silent-{i}", i) for i in range(1, n + 1)]
+    who = "turn" if turned else "silent"
+    if turned:
+        crowd.send(server, [event(peer, f"{who}-{i}", n + i)
+                            for i in range(1, n + 1)])
+        peer.set("turn", "silent")
+    hung = [event(peer, f"{who}-{i}", i) for i in range(1, n + 1)]
     names = [f"{well}-well"] if known else [f"{well}-new{i}"
                                             for i in range(40)]
     return {"alone": one, **beside(server, peer, hung, names, seconds)}
@@ -128,7 +134,7 @@ def hung_portals(start, peer, n=120, seconds=10, known=True, well="d0",
 
 def hung_oauth(start, peer, n=120, seconds=10, well="d0", **config):
     """The OAuth server hangs for n portals with expired tokens."""
-    peer.ask("/set-oauth/d0")
+    peer.set("oauth", "d0")
     server = handler(start, app={**PEER_APP, "oauth_servers": [
         f"127.0.0.1:{peer.port}"]}, **config)
     home = {"server_endpoint": peer.url("rest")}
@@ -142,7 +148,7 @@ def hung_oauth(start, peer, n=120, seconds=10, well="d0", **config):
             "LANGUAGE_ID": "en"})
         status = crowd.send(server, [events.as_json(value)])[0].status
         assert status == 200, status
-    peer.ask("/set-oauth/silent")
+    peer.set("oauth", "silent")
     one = alone(server, peer, f"{well}-well", 3)
     hung = [event(peer, f"old-{i}", i, access_token=..., **home)
             for i in range(1, n + 1)]
