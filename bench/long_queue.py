@@ -18,9 +18,12 @@ hide Python's own from the others of this folder.)
 """
 
 import argparse
+import contextlib
 import http.client
+import json
 import pathlib
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -34,7 +37,6 @@ sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests/e2e")]
 # pylint: disable=wrong-import-position,import-error
 import events  # noqa: E402
 import fill  # noqa: E402
-import json  # noqa: E402
 from standin import Portal, Receiver  # noqa: E402
 
 MEMBER = "bac1cd5c8940947a75e0d71b1a84e348"     # of load.c's events
@@ -53,7 +55,7 @@ class Place(World):
     def __init__(self, folder, more="", channel="null:"):
         super().__init__(["ours"], folder)
         self.more, self.channel = more, channel
-        self.shadow = None
+        self.store = self.shadow = None
 
     def configure(self, name):
         config = super().configure(name)
@@ -64,14 +66,19 @@ class Place(World):
             "url = null:", f"url = {self.channel}"))
         return config
 
-    def handler(self, name="ours", channel="null:"):
-        """One (more) process on the socket; the one of that name ends."""
+    def quit(self, name="ours"):
+        """Ends a handler, if it runs."""
         if old := self.processes.pop(name, None):
             old.terminate()
             old.wait()
+
+    def handler(self, name="ours", channel=None):
+        """One (more) process on the socket; the one of that name ends."""
+        self.quit(name)
+        self.channel = channel or self.channel
         config = self.folder / "etc" / "ours.conf"
         config.write_text(self.shadow.replace("url = null:",
-                                              f"url = {channel}"))
+                                              f"url = {self.channel}"))
         self.spawn(name, [self.folder / "bin" / "imconnector.fcgi"],
                    stdin=self.sockets[0], env={
                        "IMCONNECTOR_CONFIG": str(config),
@@ -107,10 +114,14 @@ class Place(World):
         return json.loads(process.communicate()[0])
 
     def fill(self, message_id, n, chats=None):
-        """So many like that one."""
+        """So many like that one; a new handler finds them."""
         began = time.monotonic()
+        self.quit()
         if n > 1:
             fill.many(self, message_id, n, chats)
+        with contextlib.closing(sqlite3.connect(self.store)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.handler()
         print(f"{n:8} waiting, made in {time.monotonic() - began:.0f} s:",
               end=" ", flush=True)
 
@@ -168,8 +179,8 @@ def store(o, n):
     """See the head of this file."""
     with Place(o.folder, NEVER) as w:
         w.post(nowhere(), MODEL, MEMBER)
-        w.run(1, nowhere())
         w.fill(MODEL, n)
+        w.run(1, nowhere())
         r = w.run(o.seconds, nowhere())
         print(f"{r['answered'] / r['seconds']:.0f} a second; {waits(r)}")
 
@@ -178,10 +189,10 @@ def come_back(o, n):
     """See the head of this file."""
     port = free_port()
     with Place(o.folder, OFTEN) as w:
-        w.run(1)
         w.post(nowhere(port), MODEL)
         w.fill(MODEL, n)
         print()
+        w.run(1)
         with Log(w.store) as log:
             r = w.run(o.seconds, rate=200)
         print(f"  probed: {waits(r)}; log {log.most >> 20} MiB")
@@ -205,7 +216,7 @@ def channel(o, n):
     with Place(o.folder, OFTEN, old) as w:
         w.post(w.endpoint("http", "d0"), MODEL)
         w.fill(MODEL, n, o.chats)
-        w.handler()
+        w.handler(channel="null:")
         steps, left = [], n
         for _ in range(10):
             began = time.monotonic()
@@ -244,7 +255,7 @@ def retry(o, n):
         with Place(o.folder, NEVER, r.url) as w:
             r.always("status:400")
             w.post(w.endpoint("http", "d0"), MODEL)
-            w.handler()
+            w.channel = "null:"
             w.fill(MODEL, n, o.chats or max(1, n // 100))
             print()
             print(f"  before: {waits(w.run(o.seconds, rate=200))}")
