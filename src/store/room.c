@@ -80,8 +80,8 @@ count_slots(struct tx *tx, const char *member_id, int64_t *n)
 static bool
 wish_slot(struct tx *tx, const struct room_ask *a)
 {
-	return a->others_wait || a->has_slot || DB_RUN(tx, "INSERT INTO room(member_id,"
-	    " wanted_ms) VALUES(?1, ?2) ON CONFLICT(member_id)"
+	return a->others_wait || a->has_slot || DB_RUN(tx,
+	    "INSERT INTO room(member_id, wanted_ms) VALUES(?1, ?2) ON CONFLICT(member_id)"
 	    " DO UPDATE SET wanted_ms = ?2", V_TEXT(a->member_id),
 	    V_INT(db_time(tx)));
 }
@@ -112,7 +112,8 @@ ask_slot(struct store *s, struct tx *tx, struct room_ask *a)
 	if (n >= s->opts.slots)
 		return wish_slot(tx, a);
 	a->granted = true;
-	return wish_came_true(tx, a) && DB_RUN(tx, "INSERT INTO slot(member_id, owner, n)"
+	return wish_came_true(tx, a) &&
+	    DB_RUN(tx, "INSERT INTO slot(member_id, owner, n)"
 	    " VALUES(?1, ?2, 1) ON CONFLICT(member_id, owner)"
 	    " DO UPDATE SET n = n + 1", V_TEXT(a->member_id),
 	    V_INT(db_me(tx)));
