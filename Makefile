@@ -1,4 +1,4 @@
-# imconnector-fcgi: make, make check, make demo, make install
+# imconnector-fcgi: make, make check, make check-all, make demo, make install
 #
 # SAN=address,undefined or SAN=thread builds and tests instrumented programs
 # in a folder of their own, FAULT=1 programs that tests can kill at named
@@ -104,10 +104,21 @@ check-crash: deps-test
 
 # Load, kills and faults for a while; then the books must balance.
 SECONDS ?= 30
+HANDLERS ?= 2
 soak: deps-test
 	@$(MAKE) --no-print-directory all
 	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
-	    tests/soak/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	    tests/soak/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
+	    --handlers $(HANDLERS)
+
+# The long runs, and what needs a build of its own: about an hour.
+check-all: check check-valgrind
+	@for n in 1 2 4; do $(MAKE) --no-print-directory soak SECONDS=120 \
+	    HANDLERS=$$n || exit 1; done
+	@$(MAKE) --no-print-directory SAN=address,undefined units all
+	@TESTS="unit e2e soak" tests/run.sh $B/address,undefined
+	@$(MAKE) --no-print-directory SAN=thread units all
+	@TESTS="unit soak" tests/run.sh $B/thread
 
 # Beside the handlers that people use; bench/run.py lists the short forms.
 bench: deps-bench
@@ -130,7 +141,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units bench check check-crash check-valgrind soak \
+.PHONY: all units bench check check-all check-crash check-valgrind soak \
         demo install clean \
         deps-build deps-test deps-bench
 .SECONDARY:

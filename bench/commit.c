@@ -2,9 +2,9 @@
  * Transactions as the handler's store makes them, without the handler.
  *
  * The journal's mode is the one that the file is in; a rollback journal is
- * truncated, as the handler does, which leaves no trace in the file.  A row
- * is copied whole, so that nothing here knows more of the schema than the
- * columns that are set below.
+ * truncated, as the handler does, which leaves no trace in the file.  Two for
+ * an event: it is put into the queue and among what was seen, and it leaves
+ * the queue.
  */
 #include "commit.h"
 
@@ -16,22 +16,28 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What erasing took from an acknowledged message, at its usual length. */
-#define BODY "'\"im\":{\"chat_id\":100000000001,\"message_id\":100000000001}," \
-	"\"message\":{\"user_id\":27,\"text\":\"[b]Samantha Johnson:[/b] " \
-	"[br]Good afternoon, how can I help you?\"},\"chat\":{\"id\":" \
-	"\"channel-100000000001\"}'"
-#define TOKEN "'c978b990071b0008440001b0895f697a'"
-#define STATE_FIRST "1"
-#define STATE_LAST "3"
+#define BODY "{\"im\":{\"chat_id\":100000000001,\"message_id\":" \
+	"100000000001},\"message\":{\"user_id\":27,\"text\":\"[b]Samantha" \
+	" Johnson:[/b] [br]Good afternoon, how can I help you?\"},\"chat\":" \
+	"{\"id\":\"channel-100000000001\"}}"
+#define INSERT_QUEUE "INSERT INTO queue(state, turn, owner, place, chat," \
+	" message_id, chat_id, line, received_us, ts, key, event, member_id," \
+	" domain, connector, chat_name, endpoint, token, body) VALUES(1, 0, 1," \
+	" 1, ?1, ?1, ?1, 1, ?1, 1, ?2, 'ONIMCONNECTORMESSAGEADD'," \
+	" 'a6bb2f2d0ee5f2b5f0f0c6c0b6d8a1e3', 'some-domain.bitrix24.com'," \
+	" 'my_connector', 'channel-100000000001'," \
+	" 'https://some-domain.bitrix24.com/rest/'," \
+	" 'c978b990071b0008440001b0895f697a', '" BODY "')"
+#define INSERT_SEEN "INSERT INTO seen(message_id, base, revision, content," \
+	" id, since) VALUES(?1, ?2, 1, NULL, ?3, 1)"
 
 struct commits {
 	sqlite3 *db;
-	sqlite3_stmt *fill;
-	sqlite3_stmt *insert;
-	sqlite3_stmt *move;
+	sqlite3_stmt *begin, *commit;
+	sqlite3_stmt *queue, *seen, *gone;
 	pthread_mutex_t lock;
 	int64_t done;
+	int64_t row;		/* of the event that is in the queue */
 };
 
 static void
@@ -94,27 +100,41 @@ commit_open(const char *path)
 	check(c, sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE, NULL) ==
 	    SQLITE_OK);
 	set_pragmas(c);
-	run(c, "CREATE TEMP TABLE model AS SELECT * FROM message LIMIT 1;"
-	    "UPDATE model SET id = NULL, state = " STATE_FIRST ", body = "
-	    BODY ", token = " TOKEN);
-	c->fill = prepare(c, "UPDATE model SET key = ?1, base = ?1");
-	c->insert = prepare(c, "INSERT INTO message SELECT * FROM model");
-	c->move = prepare(c, "UPDATE message SET state = " STATE_LAST
-	    ", body = NULL, token = NULL WHERE base = (SELECT base FROM model)");
+	c->begin = prepare(c, "BEGIN IMMEDIATE");
+	c->commit = prepare(c, "COMMIT");
+	c->queue = prepare(c, INSERT_QUEUE);
+	c->seen = prepare(c, INSERT_SEEN);
+	c->gone = prepare(c, "DELETE FROM queue WHERE id = ?1");
 	return c;
 }
 
-/* A key that no other process has, as long as the handler's. */
 static void
-new_key(struct commits *c)
+bind(struct commits *c, sqlite3_stmt *stmt, int at, int64_t n)
+{
+	check(c, sqlite3_bind_int64(stmt, at, n) == SQLITE_OK);
+}
+
+/* With a key that no other process has, as long as the handler's. */
+static void
+put(struct commits *c)
 {
 	char key[64];
+	int64_t now = now_us();
 	int n = snprintf(key, sizeof(key), "c-%08x-%016llx",
-	    (unsigned)getpid(), (unsigned long long)now_us());
+	    (unsigned)getpid(), (unsigned long long)now);
 
-	check(c, sqlite3_bind_text(c->fill, 1, key, n, SQLITE_STATIC) ==
+	step(c, c->begin);
+	bind(c, c->queue, 1, now);
+	check(c, sqlite3_bind_text(c->queue, 2, key, n, SQLITE_STATIC) ==
 	    SQLITE_OK);
-	step(c, c->fill);
+	step(c, c->queue);
+	c->row = sqlite3_last_insert_rowid(c->db);
+	bind(c, c->seen, 1, now);
+	bind(c, c->seen, 3, c->row);
+	check(c, sqlite3_bind_text(c->seen, 2, key, n, SQLITE_STATIC) ==
+	    SQLITE_OK);
+	step(c, c->seen);
+	step(c, c->commit);
 }
 
 void
@@ -122,10 +142,10 @@ commit_once(struct commits *c)
 {
 	(void)pthread_mutex_lock(&c->lock);
 	if (c->done++ % 2 == 0) {
-		new_key(c);
-		step(c, c->insert);
+		put(c);
 	} else {
-		step(c, c->move);
+		bind(c, c->gone, 1, c->row);
+		step(c, c->gone);
 	}
 	(void)pthread_mutex_unlock(&c->lock);
 }
@@ -133,9 +153,11 @@ commit_once(struct commits *c)
 void
 commit_close(struct commits *c)
 {
-	(void)sqlite3_finalize(c->fill);
-	(void)sqlite3_finalize(c->insert);
-	(void)sqlite3_finalize(c->move);
+	(void)sqlite3_finalize(c->begin);
+	(void)sqlite3_finalize(c->commit);
+	(void)sqlite3_finalize(c->queue);
+	(void)sqlite3_finalize(c->seen);
+	(void)sqlite3_finalize(c->gone);
 	(void)sqlite3_close(c->db);
 	free(c);
 }

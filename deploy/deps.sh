@@ -15,7 +15,7 @@ BUILD="gcc make pkg-config libfcgi-dev libyajl-dev libcurl4-openssl-dev
        libsqlite3-dev libinih-dev libssl-dev"
 TEST="libcmocka-dev python3 python3-pytest nginx-light apache2
       libapache2-mod-fcgid spawn-fcgi adduser openssl ca-certificates clang
-      valgrind curl php-cli"
+      valgrind curl php-cli python3-pytest-xdist"
 BENCH="php-fpm php-curl golang-go nodejs node-undici"
 
 say() { echo "deps.sh: $*" >&2; }

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,34 +168,6 @@ complain(enum err e, const struct problem *p)
 	return e == ERR_DISK ? EX_IOERR : EX_OSERR;
 }
 
-static int
-check(const struct arguments *a)
-{
-	const struct setup_opts opts = { .config = a->config,
-	    .one_shot = true };
-	struct problem p = { 0 };
-	struct setup s;
-	struct buf b;
-	int code = EX_OK;
-	enum err e = setup_make(&s, &opts, &p);
-
-	buf_init(&b, (size_t)16 * 1024 * 1024);
-	if (e == ERR_OK && config_print(s.config, &b) != ERR_OK)
-		e = problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
-	if (e != ERR_OK)
-		code = complain(e, &p);
-	else if (fwrite(b.p, 1, b.len, stdout) != b.len ||
-	    fflush(stdout) != 0)
-		code = EX_IOERR;
-	else
-		fprintf(stderr, "imconnectorctl: %s: the configuration is "
-		    "fine\n", access(config_path(a->config), F_OK) == 0 ?
-		    config_path(a->config) : "defaults, no file");
-	buf_free(&b);
-	(void)setup_free(&s);
-	return code;
-}
-
 /*
  * Root becomes the owner of the store: files that SQLite makes beside it
  * must be the handler's to write.
@@ -216,6 +189,56 @@ become_owner(const char *store_url, struct problem *p)
 	(void)problem_set(p, ERR_RETRY, -1, NULL,
 	    "cannot become the owner of %s: %s", path, strerror(errno));
 	return false;
+}
+
+/* What waits although the configuration is fine; a store that is not there,
+ * or cannot be read, is no matter of the configuration. */
+static void
+warn_of_uncovered(const struct setup *s)
+{
+	struct problem p = { 0 };
+	struct stats st;
+
+	if (become_owner(s->config->store.url, &p) &&
+	    store_stats(s->store, &st, &p) == ERR_OK && st.uncovered != 0)
+		fprintf(stderr, "imconnectorctl: warning: %" PRId64
+		    " messages wait whose connector no running handler takes "
+		    "up; see 'imconnectorctl queue list'\n", st.uncovered);
+}
+
+static void
+say_fine(const struct arguments *a, const struct setup *s)
+{
+	fprintf(stderr, "imconnectorctl: %s: the configuration is fine\n",
+	    access(config_path(a->config), F_OK) == 0 ?
+	    config_path(a->config) : "defaults, no file");
+	warn_of_uncovered(s);
+}
+
+static int
+check(const struct arguments *a)
+{
+	const struct setup_opts opts = { .config = a->config,
+	    .one_shot = true };
+	struct problem p = { 0 };
+	struct setup s;
+	struct buf b;
+	int code = EX_OK;
+	enum err e = setup_make(&s, &opts, &p);
+
+	buf_init(&b, (size_t)16 * 1024 * 1024);
+	if (e == ERR_OK && config_print(s.config, &b) != ERR_OK)
+		e = problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e != ERR_OK)
+		code = complain(e, &p);
+	else if (fwrite(b.p, 1, b.len, stdout) != b.len ||
+	    fflush(stdout) != 0)
+		code = EX_IOERR;
+	else
+		say_fine(a, &s);
+	buf_free(&b);
+	(void)setup_free(&s);
+	return code;
 }
 
 /* What a command does with the open parts. */

@@ -33,14 +33,15 @@ wild() {
 	    "$log"
 }
 
-# python NAME BUILD TEST..: a part of pytest's, counted by its summary.
+# python NAME BUILD TEST..: a part of pytest's, counted by its summary.  Two
+# files at a time: most tests wait for something.
 python() {
 	name=$1
 	programs=$2
 	shift 2
 	IMCONNECTOR_BUILD=$programs PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
-	    "$@" >"$log.py" 2>&1
+	    -n 2 --dist loadfile "$@" >"$log.py" 2>&1
 	status=$?
 	cat "$log.py"
 	# as TAP, so that one rule counts all; a skipped test hides something

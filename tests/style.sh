@@ -78,14 +78,15 @@ banned() {
 	    $sources
 }
 
-# Functions of at most 80 lines, files of at most 500, headers of 160.
+# Functions of at most 40 lines (tests: 80), files of at most 500, headers of
+# 160.
 lengths() {
 	# shellcheck disable=SC2086
 	awk '
-	FNR == 1 { start = 0 }
+	FNR == 1 { start = 0; most = FILENAME ~ /^src/ ? 40 : 80 }
 	/^\{$/ { start = FNR }
 	/^\}$/ && start {
-		if (FNR - start > 80)
+		if (FNR - start - 1 > most)
 			print FILENAME ":" start ": a function of " \
 			    FNR - start " lines"
 		start = 0
@@ -107,6 +108,43 @@ columns() {
 	done
 }
 
+# What more than six things are told to is told too much.
+parameters() {
+	# shellcheck disable=SC2086
+	awk '
+	FNR == 1 || /^$/ || /;$/ || /^[#}]/ { head = "" }
+	/^[a-z_]+\(/ { head = ""; from = FNR }
+	{ head = head $0 }
+	/^\{$/ && head ~ /^[a-z_]+\(/ {
+		while (sub(/\([^()]*\)\([^()]*\)/, "pointer", head))
+			continue
+		if (gsub(/,/, ",", head) > 5)
+			print FILENAME ":" from ": more than six parameters"
+		head = ""
+	}' $sources
+}
+
+# Threads and locks are made in two rooms only, and locks are few.
+threads() {
+	# shellcheck disable=SC2086
+	grep -nE 'pthread_(create|mutex_init|rwlock_init|spin_init)|PTHREAD_MUTEX_INIT' \
+	    $sources | grep -vE '^src/(base|db)/'
+	# shellcheck disable=SC2086
+	locks=$(cat $sources | grep -cE 'pthread_(mutex|rwlock|spinlock)_t ')
+	if [ "$locks" -gt 4 ]; then
+		echo "src: $locks locks are more than four"
+	fi
+}
+
+# A journey has one door to a stage.
+doors() {
+	grep -nE -- '->stage = ' src/relay/*.c | grep -v '^src/relay/stage\.c:'
+	n=$(grep -cE -- '->stage = ' src/relay/stage.c)
+	if [ "$n" -ne 1 ]; then
+		echo "src/relay/stage.c: $n doors to a stage"
+	fi
+}
+
 # Every .c begins with what it is for.
 heads() {
 	for f in $all; do
@@ -119,6 +157,9 @@ heads() {
 floors  | rule "includes go down only (src/FLOORS)"
 banned  | rule "no banned functions"
 lengths | rule "functions and files are short"
+parameters | rule "functions have at most six parameters"
+threads | rule "threads and locks are made in base/ and db/"
+doors   | rule "a journey enters its stages by one door"
 columns | rule "lines fit 80 columns"
 heads   | rule "every .c begins with its contract"
 exit $bad

@@ -51,6 +51,7 @@ http_open(struct channel **out, const struct config_channel *c,
 	h->channel.kind = url.https ? &channel_https : &channel_http;
 	h->config = c;
 	http_peer_init(&h->peer);
+	h->peer.bounded = true;		/* by in_flight */
 	(void)env;
 	*out = &h->channel;
 	return ERR_OK;

@@ -30,6 +30,8 @@ hold_name(enum hold hold)
 {
 	if (hold == HOLD_DOWN)
 		return "destination down";
+	if (hold == HOLD_UNCOVERED)
+		return "no handler takes up this connector";
 	return hold == HOLD_PARKED ? "portal lost" : "";
 }
 

@@ -109,6 +109,7 @@ report_stats(struct store *s, bool json, struct problem *p)
 		{ "refused", st.state[STATE_REFUSED] },
 		{ "held", st.held },
 		{ "parked", st.parked },
+		{ "uncovered", st.uncovered },
 		{ "oldest", st.oldest_ms / 1000 },
 		{ "portals", st.portals },
 		{ "refresh_rejected", st.rejected },

@@ -1,10 +1,9 @@
 /*
  * The driver's handle: made, ended, and what needs no queue.
  *
- * Called by the store and the programs, in the loop.  Owns the handle, and a
- * descriptor of the lock file for the places, because the committer's may
- * come and go.  A handle that is closed lives until the last result of its
- * work was opened in the loop.
+ * Called by the store and the programs, in the loop.  Owns the handle.
+ * One that is closed lives until the last result of its work was opened in
+ * the loop.
  */
 #include "db/private.h"
 
@@ -42,7 +41,7 @@ db_new(const struct db_opts *o, const char *path)
 	db->opts.threaded = o->threaded && o->loop != NULL;
 	db->path = strdup(path);
 	db->about = strdup(o->about != NULL ? o->about : "");
-	db->place_fd = db->lock_fd = -1;
+	db->lock_fd = -1;
 	if (db->path != NULL && db->about != NULL)
 		return db;
 	db_free(db);
@@ -114,41 +113,6 @@ db_tidy(struct db *db)
 }
 
 static bool
-open_places(struct db *db)
-{
-	struct problem p = { .err = ERR_OK };
-	bool absent;
-	char *real = file_resolve(db->path, false, &absent, &p);
-
-	if (db->place_fd >= 0 && (real == NULL ||
-	    !lock_is_current(db->place_fd, real))) {
-		(void)close(db->place_fd);
-		db->place_fd = -1;
-	}
-	if (db->place_fd < 0 && real != NULL)
-		db->place_fd = lock_open(real, &p);
-	free(real);
-	return db->place_fd >= 0;
-}
-
-bool
-db_take_place(struct db *db, enum db_place place)
-{
-	if (db->placed[place] || !open_places(db))
-		return false;
-	db->placed[place] = lock_take_place(db->place_fd, place);
-	return db->placed[place];
-}
-
-void
-db_give_place(struct db *db, enum db_place place)
-{
-	if (db->placed[place])
-		lock_give_place(db->place_fd, place);
-	db->placed[place] = false;
-}
-
-static bool
 leave(struct tx *tx, struct db_work *w)
 {
 	(void)w;
@@ -181,8 +145,6 @@ db_close(struct db *db, int64_t wait_ms)
 	if (!committer_end(db, wait_ms))
 		return false;
 	leave_store(db);
-	if (db->place_fd >= 0)
-		(void)close(db->place_fd);
 	if (db->opts.loop != NULL) {
 		loop_disarm(db->opts.loop, &db->rest);
 		loop_remove_hook(db->opts.loop, &db->hook);

@@ -12,9 +12,9 @@
 #include <sys/queue.h>
 
 /*
- * The driver of the store: transactions that many share, statements with
- * their values, rows, who is alive, whose turn it is.  SQLite stands behind
- * it; nothing above knows that.  A second kind is a folder beside this one.
+ * The driver of the store: transactions that many share.  What is done in one
+ * is in db/sql.h, who is alive in db/alive.h.  SQLite stands behind it;
+ * nothing above knows that.  A second kind is a folder beside this one.
  *
  * One committer owns the database: a thread, or (programs that do one thing)
  * the loop's own.  It takes all work that is queued, in order, in one
@@ -89,123 +89,9 @@ size_t db_busy(const struct db *);
  */
 enum err db_now(struct db *, struct db_work *);
 
-/* One value beside a statement. */
-enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_NONE };
-struct db_value {
-	enum db_type type;
-	int64_t number;
-	const void *p;
-	size_t n;
-};
-
-#define V_NULL ((struct db_value){ DB_NULL, 0, NULL, 0 })
-/* Alone: the statement has no values. */
-#define V_NONE ((struct db_value){ DB_NONE, 0, NULL, 0 })
-#define V_INT(i) ((struct db_value){ DB_INT, (int64_t)(i), NULL, 0 })
-/* A NULL text or NULL bytes are a NULL. */
-#define V_TEXT(s) db_value_text(s)
-#define V_STR(s, len) ((struct db_value){ (s) != NULL ? DB_TEXT : DB_NULL, \
-	0, (s), (len) })
-#define V_BYTES(b, len) ((struct db_value){ (b) != NULL ? DB_BYTES : \
-	DB_NULL, 0, (b), (len) })
-struct db_value db_value_text(const char *);
-
-/*
- * Runs a statement (a string literal: it is prepared once, found by its
- * address) with its values in the places ?1, ?2, ...  False: it failed, the
- * transaction fails with it.
- */
-bool db_run(struct tx *, const char *sql, const struct db_value *, size_t n);
-#define DB_RUN(tx, sql, ...) db_run((tx), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
-
-/* Rows that the last db_run() changed. */
-int64_t db_changed(const struct tx *);
-
-/* The first column of the first row as a number, 0 if there is none. */
-bool db_number(struct tx *, int64_t *out, const char *sql,
-    const struct db_value *, size_t n);
-#define DB_NUMBER(tx, out, sql, ...) db_number((tx), (out), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
-
-/*
- * Rows, one after the other:
- *
- *	DB_ROWS(tx, &r, "SELECT a, b FROM t WHERE c = ?1", V_INT(c));
- *	while (db_next(&r))
- *		use(db_int(&r, 0), db_text(&r, 1));
- *	if (!db_end(&r))
- *		return false;
- *
- * Texts live until the next db_next() or db_end().  db_end() must follow; it
- * is false if anything before it failed.  Statements with RETURNING go this
- * way, too.  One statement must not be begun again before its end.
- */
-struct rows {
-	struct tx *tx;
-	void *statement;
-	bool ok;
-	bool more;
-};
-void db_rows(struct tx *, struct rows *, const char *sql,
-    const struct db_value *, size_t n);
-#define DB_ROWS(tx, r, sql, ...) db_rows((tx), (r), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
-bool db_next(struct rows *);
-bool db_end(struct rows *);
-bool db_is_null(const struct rows *, int column);
-int64_t db_int(const struct rows *, int column);
-const char *db_text(const struct rows *, int column);	/* NULL if null */
-const void *db_bytes(const struct rows *, int column, size_t *n);
-
-/* Fails the transaction for want of memory; returns false. */
-bool db_no_memory(struct tx *);
-
-/* Unix time in ms, the same for the whole transaction. */
-int64_t db_time(const struct tx *);
-/* The monotonic clock, as the transaction began. */
-int64_t db_time_mono(const struct tx *);
-/* Tells this run of a transaction from all others of this handle. */
-uint64_t db_serial(const struct tx *);
-
 /* There is no file and none is to be made: work is not run then, and ends
  * with ERR_OK. */
 bool db_absent(const struct db *);
-
-/*
- * Who is alive.  A process is a number that claims are written with.  It is
- * in the table `process` from its first db_me() on, and holds a kernel lock
- * that dies with it.  The lock is the file's, whatever name led to it.
- */
-
-/* This process; only in work that writes.  The number changes when another
- * process has declared this one stopped. */
-int64_t db_me(struct tx *);
-
-/*
- * Whether claims of that number hold: the process lives, as the kernel says.
- * 0 is nobody.
- */
-bool db_alive(struct tx *, int64_t number);
-
-/*
- * Processes whose claims are void: gone, or silent for 30 s of our monotonic
- * clock (looked at a second apart) while they have claims.  Whoever has
- * taken care of the claims of one calls db_bury_process(), in the same
- * transaction.  0: none.  A process that owns nothing may bury itself.
- */
-bool db_next_dead(struct tx *, int64_t *number);
-bool db_bury_process(struct tx *, int64_t number);
-
-/*
- * This process shows that it lives: to be called about each second while it
- * has claims; does nothing if it has just shown it.  Who calls neither this
- * nor db_me() for 10 s says by it that it has no claims.
- */
-bool db_beat(struct tx *);
 
 /*
  * Grows when this process learns that others took it for dead: what it had
@@ -213,36 +99,8 @@ bool db_beat(struct tx *);
  */
 unsigned db_lives(const struct db *);
 
-/*
- * What the living say of themselves (db_opts.about, "" where unset), one
- * after the other; an own one that is not in the table yet is left out.
- */
-bool db_each_process(struct tx *, bool (*each)(void *ctx, int64_t number,
-    const char *about), void *ctx);
-
-/*
- * One place at something, among all processes of the database, until it is
- * given back or the process ends.  False: another has it.
- */
-enum db_place { DB_SCAN, DB_PLACES };
-bool db_take_place(struct db *, enum db_place);
-void db_give_place(struct db *, enum db_place);
-
 /* Erased texts are made to vanish from the disk, when nothing was written
  * for a second.  Cheap; to be called now and then, in the loop. */
 void db_tidy(struct db *);
-
-/* Whether the file still is of schema 2, with its tables; costs nothing once
- * it is not. */
-bool db_is_older(struct tx *, bool *older);
-
-/* Whether a process of the version before this one (schema 2) lives. */
-bool db_older_lives(struct tx *);
-
-/*
- * From now on the file is this version's alone (schema 3): processes of the
- * version before do not take it any more.  Nothing to do if it is already.
- */
-bool db_finish_upgrade(struct tx *);
 
 #endif

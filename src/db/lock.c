@@ -133,25 +133,6 @@ lock_older(int fd)
 	return is_locked(fd, 1, OLDER_SIZE);
 }
 
-/* The first is at 0, where the version before has it. */
-static int64_t
-byte_of(enum db_place place)
-{
-	return place == DB_SCAN ? 0 : WRITE_BYTE + (int64_t)place;
-}
-
-bool
-lock_take_place(int fd, enum db_place place)
-{
-	return set_lock(fd, byte_of(place), F_WRLCK);
-}
-
-void
-lock_give_place(int fd, enum db_place place)
-{
-	(void)set_lock(fd, byte_of(place), F_UNLCK);
-}
-
 /* Looks until it has the byte; *left_us is what it may sleep yet. */
 static bool
 wait_for(int fd, int64_t at, int64_t *left_us)

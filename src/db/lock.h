@@ -38,9 +38,6 @@ void lock_drop_number(int fd, int64_t number);
 bool lock_is_held(int fd, int64_t number);
 bool lock_older(int fd);
 
-bool lock_take_place(int fd, enum db_place);
-void lock_give_place(int fd, enum db_place);
-
 /*
  * The one place at writing, opening and checkpoints among all processes.
  * Waits for at most `wait_ms`, behind whoever waits already; lock_try_write()

@@ -1,7 +1,9 @@
 #ifndef DB_PRIVATE_H
 #define DB_PRIVATE_H
 
+#include "db/alive.h"
 #include "db/lock.h"
+#include "db/sql.h"
 #include "db/sqlite.h"
 
 #include <pthread.h>
@@ -111,8 +113,6 @@ struct db {
 	bool closed;
 	size_t busy;
 	struct db_work rest_work;
-	int place_fd;
-	bool placed[DB_PLACES];
 
 	/* under the lock */
 	pthread_mutex_t lock;

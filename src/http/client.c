@@ -71,7 +71,8 @@ age(struct http_client *c)
 {
 	int64_t at_ms;
 
-	if (places_age(&c->places, c->now_ms, &at_ms) && c->slow.place == 0)
+	if (places_age(&c->places, c->now_ms, &at_ms) &&
+	    (c->slow.place == 0 || at_ms < c->slow.at_ms))
 		loop_arm(c->loop, &c->slow, at_ms);
 }
 
@@ -80,7 +81,8 @@ start_calls(struct http_client *c)
 {
 	for (int i = 0; i < STARTS_MAX; i++) {
 		struct http_transfer *victim;
-		struct http_call *call = places_next(&c->places, &victim);
+		struct http_call *call = places_next(&c->places,
+		    c->now_ms, &victim);
 
 		if (call == NULL)
 			return;

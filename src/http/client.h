@@ -16,10 +16,12 @@
  * socket interface, one pool of kept connections.  No call holds a thread.
  *
  * Calls are shared out among peers in turn.  At most `calls` are on their
- * way together, and at most half of that go to peers that have not answered
- * well lately: new ones, failed ones, and those with a call older than
- * `slow_ms`.  When a place is wanted and all are taken, the oldest call to
- * another peer that is older than `slow_ms` is cut: HTTP_CUT.
+ * way together.  An eighth of the places is for peers that are well: the last
+ * call was answered in time, and none is older than `slow_ms`.  At most half
+ * go to peers that are unwell: the last call failed, or one is that old.  When
+ * a place is wanted and all are taken, the oldest call to another peer that is
+ * older than `slow_ms` is cut: HTTP_CUT.  For one that is not unwell also a
+ * call that takes a second and four times as long as its peer's last one.
  */
 struct http_client;
 
@@ -47,16 +49,28 @@ enum http_end {
 struct http_call;
 TAILQ_HEAD(http_calls, http_call);
 
+enum http_peer_state {
+	HTTP_PEER_NEW,			/* was never called */
+	HTTP_PEER_WELL,
+	HTTP_PEER_UNWELL,
+	HTTP_PEER_KINDS
+};
+
 /*
  * Who is called: a portal, an OAuth server, a channel.  Its owner keeps it
  * as long as it has calls.  Starts with http_peer_init().
  */
 struct http_peer {
+	/* the owner's, before the first call */
+	bool bounded;			/* its owner calls only so often at */
+					/* once: never held to the half */
+	/* the client's own; an owner may bring them from an earlier time */
+	enum http_peer_state state;
+	int64_t took_ms;		/* its last answer */
 	/* the client's own */
 	struct http_calls waiting;	/* for a place, in order */
 	size_t in_flight;
 	size_t slow;			/* of these: older than slow_ms */
-	bool well;			/* its last call was answered in time */
 	bool listed;			/* in a ring of those who wait */
 	TAILQ_ENTRY(http_peer) link;
 };

@@ -87,17 +87,19 @@ flight_begin(struct http_client *c, struct http_call *call)
 }
 
 /* What an end tells about the peer; one that does not tell changes nothing. */
-static bool
-is_well(const struct http_client *c, const struct http_call *call)
+static enum http_peer_state
+state_after(const struct http_client *c, const struct http_call *call)
 {
 	switch (call->end) {
 	case HTTP_ANSWERED:
-		return call->took_ms < c->places.slow_ms;
+		call->peer->took_ms = call->took_ms;
+		return call->took_ms < c->places.slow_ms ? HTTP_PEER_WELL :
+		    HTTP_PEER_UNWELL;
 	case HTTP_NOT_SENT:
 	case HTTP_TOO_LARGE:
-		return call->peer->well;
+		return call->peer->state;
 	default:
-		return false;
+		return HTTP_PEER_UNWELL;
 	}
 }
 
@@ -112,7 +114,7 @@ flight_end(struct http_client *c, struct http_transfer *t)
 	if (t->is_over)
 		TAILQ_REMOVE(&c->over, t, over_link);
 	call->took_ms = c->now_ms - t->began_ms;
-	places_give(&c->places, t, is_well(c, call));
+	places_give(&c->places, t, state_after(c, call));
 	transfer_clear(t);
 	call->transfer = NULL;
 	TAILQ_INSERT_TAIL(&c->ended, call, link);

@@ -16,11 +16,13 @@ TAILQ_HEAD(http_socks, http_sock);
 /* Who may be on the way: places.c. */
 struct places {
 	size_t calls;			/* the most of them together */
-	size_t half;			/* the most to peers not well */
+	size_t unsure;			/* the most to peers that are not */
+					/* well, and of these */
+	size_t half;			/* to those that are unwell */
 	int64_t slow_ms;
-	size_t in_flight;
-	size_t unwell;			/* of these: to peers not well */
-	struct http_peers rings[2];	/* who waits; [1] those who are well */
+	/* by kinds of peers: enum http_peer_state */
+	size_t on[HTTP_PEER_KINDS];	/* on the way */
+	struct http_peers rings[HTTP_PEER_KINDS];	/* who waits */
 	size_t turn;			/* the ring that starts the next call */
 	/* on the way, the oldest first */
 	struct http_transfers young;
@@ -53,6 +55,9 @@ struct http_client {
 
 void places_init(struct places *, const struct http_opts *);
 
+/* How many are on the way. */
+size_t places_busy(const struct places *);
+
 /* Puts a call into its peer's queue and the peer into its ring. */
 void places_wait(struct places *, struct http_call *);
 
@@ -60,13 +65,16 @@ void places_wait(struct places *, struct http_call *);
  * The call that may leave now, taken out of its queue; NULL: none may.
  * Before it leaves, `victim`, if there is one, has to be ended.
  */
-struct http_call *places_next(struct places *, struct http_transfer **victim);
+struct http_call *places_next(struct places *, int64_t now_ms,
+    struct http_transfer **victim);
 
-/* A transfer leaves; it ended, and its peer did `well` or not. */
+/* A transfer leaves; it ended, and what that tells of its peer. */
 void places_take(struct places *, struct http_transfer *);
-void places_give(struct places *, struct http_transfer *, bool well);
+void places_give(struct places *, struct http_transfer *,
+    enum http_peer_state);
 
-/* Looks which calls became slow.  False: there is none to wait for. */
+/* Looks which calls became slow, and when others will, or may be cut for
+ * those who wait.  False: there is none to wait for. */
 bool places_age(struct places *, int64_t now_ms, int64_t *next_ms);
 
 /* Forgets everybody, so that the peers are as new. */

@@ -259,7 +259,7 @@ multi_next(struct http_client *c, CURLcode *code)
 void
 multi_bound(struct http_client *c)
 {
-	long max = (long)c->places.in_flight + IDLE_MAX;
+	long max = (long)places_busy(&c->places) + IDLE_MAX;
 
 	if (max == c->kept_max)
 		return;

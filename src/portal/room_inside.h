@@ -1,18 +1,21 @@
 #ifndef PORTAL_ROOM_INSIDE_H
 #define PORTAL_ROOM_INSIDE_H
 
+#include "portal/known.h"
 #include "portal/newest.h"
 #include "portal/room.h"
 
-/* What room.c and room_facts.c share.  Private to them. */
+/* What room.c, room_facts.c and rooms.c share.  Private to them. */
 
 #define OAUTH_CALLS 32		/* on their way to OAuth servers */
+#define ASK_MIN_MS 4		/* first look again for a slot; then twice */
 
 struct rooms {
 	const struct env *env;
 	struct table table;
 	struct oauth_calls oauth;
 	struct newest newest;
+	struct known known;
 	void (*news)(void *ctx, struct room *, enum room_news);
 	void *ctx;
 };
@@ -58,6 +61,9 @@ struct room {
 	struct timer timer;
 };
 
+/* Lets in who may call; a task's, and a timer's. */
+void room_pump(struct task *);
+void room_on_timer(struct timer *);
 /* Writes down what is due, with the next commit. */
 void room_note_soon(struct room *);
 /* That it is parked is on its way into the store. */

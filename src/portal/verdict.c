@@ -47,26 +47,6 @@ static const struct known {
 /* A peer may say anything as its error, even a token that it was sent. */
 static const struct known unknown = { "unknown error", VERDICT_AGAIN };
 
-const char *
-verdict_name(enum verdict_kind kind)
-{
-	static const char *const names[] = {
-		[VERDICT_OK] = "ok",
-		[VERDICT_EXPIRED] = "expired",
-		[VERDICT_TOKEN] = "token",
-		[VERDICT_ACCESS] = "access",
-		[VERDICT_REFUSED] = "refused",
-		[VERDICT_PORTAL] = "portal",
-		[VERDICT_LIMIT] = "limit",
-		[VERDICT_OPERATING] = "operating-time",
-		[VERDICT_OVERLOAD] = "overload",
-		[VERDICT_MOVED] = "moved",
-		[VERDICT_AGAIN] = "again",
-	};
-
-	return names[kind];
-}
-
 #define RESET_MAX 99999999999	/* Unix seconds: what is later is no time */
 
 /* The few values of an answer that count. */

@@ -46,7 +46,4 @@ void verdict_read(struct verdict *, const struct http_call *);
  */
 const char *verdict_known_error(const char *s, size_t n);
 
-/* Words for logs: "acknowledged", "expired", ....  Static. */
-const char *verdict_name(enum verdict_kind);
-
 #endif

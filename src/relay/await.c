@@ -9,6 +9,9 @@
  */
 #include "relay/inside.h"
 
+#include "relay/lines.h"
+#include "relay/visit.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -109,16 +112,31 @@ on_watched(struct db_work *w)
 		arm(r);
 }
 
+/* The next look begins where this one ends, so that all have their turn. */
+static size_t
+next_ids(struct relay *r)
+{
+	size_t slots = r->awaits.slots, n = 0;
+
+	for (size_t i = 0; i < slots && n < WATCH_MAX; i++) {
+		size_t at = r->watch_at++ % slots;
+
+		for (struct table_node *a = r->awaits.slot[at]; a != NULL &&
+		    n < WATCH_MAX; a = a->next)
+			r->watch_id[n++] = a->number;
+	}
+	/* the last chain may have more */
+	if (n == WATCH_MAX)
+		r->watch_at--;
+	return n;
+}
+
 /* Who has been answered waits no longer. */
 static size_t
 list_ids(struct relay *r)
 {
-	size_t n = 0, gone = 0;
+	size_t n = next_ids(r), gone = 0;
 
-	for (size_t i = 0; i < r->awaits.slots && n < WATCH_MAX; i++)
-		for (struct table_node *a = r->awaits.slot[i]; a != NULL &&
-		    n < WATCH_MAX; a = a->next)
-			r->watch_id[n++] = a->number;
 	for (size_t i = 0; i < n; i++) {
 		struct table_node *a = table_find(&r->awaits, r->watch_id[i],
 		    NULL);

@@ -7,7 +7,7 @@
  * way.  Above the high mark only the store knows a message; below the low
  * one some are read back.
  */
-#include "relay/inside.h"
+#include "relay/destination.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -7,11 +7,14 @@
  * again until the store is back: what has happened outside is remembered as
  * long as this process lives.
  */
-#include "relay/inside.h"
+#include "relay/journey.h"
 
 #include "base/fault.h"
 #include "event/object.h"
 #include "relay/attempt.h"
+#include "relay/destination.h"
+#include "relay/lines.h"
+#include "relay/visit.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -173,7 +176,7 @@ journey_go(struct journey *j)
 {
 	bool received = j->work->state == STATE_RECEIVED;
 
-	j->stage = received ? STAGE_QUEUED : STAGE_WAITING;
+	journey_enter(j, received ? STAGE_QUEUED : STAGE_WAITING);
 	/* without memory it stays claimed until the process ends */
 	if (!find_line(j) || (received && !find_destination(j))) {
 		journey_end(j, j->work->state, false);

@@ -21,6 +21,7 @@
 #define GATHER_MIN_MS 1
 #define GATHER_MAX_MS 25
 #define BULK_MS 1000
+#define PAUSE_MS 500		/* without memory for a call */
 #define FULL_CALLS 4		/* what waits in memory, in calls, */
 #define FULL_MORE 1024		/* and messages beside them */
 
@@ -176,8 +177,11 @@ use_permission(struct line *l)
 	/* it was stopped for long: what waits here may be others' by now */
 	if (l->n != 0 && !look_is_sure(l->relay))
 		put_back(l);
-	if (l->n == 0 || !tell_begin(l))
-		room_unused(l->room);
+	if (l->n != 0 && tell_begin(l))
+		return;
+	if (l->n != 0)
+		l->pause_until = loop_now(l->relay->env.loop) + PAUSE_MS;
+	room_unused(l->room);
 }
 
 static void
@@ -260,13 +264,18 @@ leaves_now(struct line *l)
 {
 	const struct journey *first = TAILQ_FIRST(&l->waiting);
 	int64_t at = first->delivered_at + gather_ms(l);
+	int64_t now = loop_now(l->relay->env.loop);
 
+	if (now < l->pause_until) {
+		loop_arm(l->relay->env.loop, &l->timer, l->pause_until);
+		return false;
+	}
 	if (l->coming == 0 || first->work->alone || first->probe ||
 	    l->n >= line_batch(l) || l->relay->stopping)
 		return true;
 	if (l->bulk == 0 && l->n >= l->lately)
 		return true;
-	if (loop_now(l->relay->env.loop) >= at)
+	if (now >= at)
 		return true;
 	loop_arm(l->relay->env.loop, &l->timer, at);
 	return false;

@@ -1,7 +1,7 @@
 #ifndef RELAY_LINE_H
 #define RELAY_LINE_H
 
-#include "relay/inside.h"
+#include "relay/lines.h"
 
 /* What line.c and tell.c share of a line. */
 struct line {
@@ -16,6 +16,7 @@ struct line {
 					/* events of many messages */
 	size_t most, lately;		/* how long it got, before the last */
 	int64_t took_ms;		/* call, and how long that took */
+	int64_t pause_until;		/* after a call that could not begin */
 	struct room_want want;
 	bool holds;			/* its room keeps its slots for it */
 	bool probe;			/* the next taken up is to probe it */

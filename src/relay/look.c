@@ -9,6 +9,9 @@
 #include "relay/inside.h"
 
 #include "base/fault.h"
+#include "db/alive.h"
+#include "relay/destination.h"
+#include "relay/lines.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -163,6 +166,14 @@ look_is_sure(const struct relay *r)
 	    fault_ms("IMCONNECTOR_HEARTBEAT_MS", LOST_MS) / 2;
 }
 
+/* It says of itself whose messages it takes up, before it has any. */
+static bool
+show_up(struct tx *tx, struct db_work *w)
+{
+	(void)w;
+	return db_me(tx) != 0;
+}
+
 static bool
 show_beat(struct tx *tx, struct db_work *w)
 {
@@ -236,6 +247,9 @@ look_init(struct relay *r)
 void
 relay_start(struct relay *r)
 {
+	r->beating = true;
+	r->beat = (struct db_work){ .work = show_up, .done = on_beat };
+	env_submit(&r->env, &r->beat);
 	arm(r, 0);
 }
 

@@ -7,8 +7,10 @@
 #include "relay/relay.h"
 
 #include "portal/trust.h"
+#include "relay/destination.h"
 #include "relay/inside.h"
 #include "relay/line.h"
+#include "relay/visit.h"
 #include "store/portals.h"
 
 #include <inttypes.h>

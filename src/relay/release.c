@@ -5,7 +5,10 @@
  * Called by journeys, destinations and lines.  Owns the journeys until that
  * is written; a write that fails is tried again until the store is back.
  */
-#include "relay/inside.h"
+#include "relay/journey.h"
+
+#include "relay/destination.h"
+#include "relay/lines.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -3,12 +3,16 @@
  *
  * Called by whatever moves a journey on.  Owns nothing.
  */
-#include "relay/inside.h"
+#include "relay/stage.h"
+
+#include "relay/journey.h"
 
 const char *
 stage_name(enum stage stage)
 {
 	switch (stage) {
+	case STAGE_NEW:
+		return "new";
 	case STAGE_QUEUED:
 		return "queued";
 	case STAGE_HANDING_OVER:
@@ -30,6 +34,8 @@ static bool
 may_follow(enum stage from, enum stage to)
 {
 	static const unsigned char follow[] = {
+		[STAGE_NEW] = 1 << STAGE_QUEUED | 1 << STAGE_WAITING |
+		    1 << STAGE_ENDED,
 		[STAGE_QUEUED] = 1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
 		[STAGE_HANDING_OVER] = 1 << STAGE_NOTING,
 		[STAGE_NOTING] = 1 << STAGE_WAITING | 1 << STAGE_ENDED,

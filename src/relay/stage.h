@@ -3,6 +3,7 @@
 
 /* Where a message on its way stands. */
 enum stage {
+	STAGE_NEW,		/* it has not begun */
 	STAGE_QUEUED,		/* for its channel's turn */
 	STAGE_HANDING_OVER,	/* the channel has it */
 	STAGE_NOTING,		/* what the channel said is written */

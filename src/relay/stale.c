@@ -9,6 +9,8 @@
  */
 #include "relay/inside.h"
 
+#include "relay/journey.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

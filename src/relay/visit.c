@@ -5,10 +5,12 @@
  * messages of its journeys live in it, also behind the answer.  Until the
  * commit that stores it has returned there is no answer but a refusal.
  */
-#include "relay/inside.h"
+#include "relay/visit.h"
 
 #include "base/fault.h"
 #include "portal/trust.h"
+#include "relay/destination.h"
+#include "relay/journey.h"
 
 #include <stddef.h>
 #include <stdlib.h>

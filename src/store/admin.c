@@ -9,6 +9,7 @@
 
 #include "store/find.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -13,7 +13,8 @@
 enum hold {
 	HOLD_NONE,
 	HOLD_DOWN,	/* its destination is down: until a probe succeeds */
-	HOLD_PARKED	/* its portal is lost: until new tokens arrive */
+	HOLD_PARKED,	/* its portal is lost: until new tokens arrive */
+	HOLD_UNCOVERED	/* no living process takes up its connector */
 };
 
 /* A message; texts live during the callback only, "" where unknown. */
@@ -76,6 +77,7 @@ enum err store_purge(struct store *, int64_t *n, bool *more,
 struct stats {
 	int64_t state[STATE_REFUSED + 1];	/* messages in each */
 	int64_t held, parked;
+	int64_t uncovered;	/* no living process takes them up */
 	int64_t oldest_ms;	/* of those that wait; 0: none */
 	int64_t portals, rejected, installs, down;
 };

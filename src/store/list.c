@@ -9,8 +9,10 @@
 #include "store/admin.h"
 
 #include "base/arena.h"
+#include "store/cover.h"
 #include "store/find.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ struct page {
 	int64_t id;		/* only this one; 0: all */
 	struct arena arena;
 	struct stored row[PAGE_ROWS];
+	struct cover cover;
 	size_t n;
 	int64_t last;		/* the id of its last row, or message_id */
 	char last_base[KEY_MAX];
@@ -61,7 +64,8 @@ text(const struct rows *r, int i, struct arena *a, bool *ok)
 	" CASE WHEN q.turn = 3 THEN q.next_ms WHEN m.down_ms <> 0 THEN" \
 	" m.probe_ms WHEN p.down_ms <> 0 THEN p.look_ms ELSE 0 END AS next," \
 	" CASE WHEN q.turn <> 2 THEN 0 WHEN p.kind = 3 THEN 2" \
-	" WHEN m.down_ms <> 0 OR p.down_ms <> 0 THEN 1 ELSE 0 END AS hold" \
+	" WHEN m.down_ms <> 0 OR p.down_ms <> 0 THEN 1 ELSE 0 END AS hold," \
+	" q.turn IN (2, 3)" \
 	" FROM (SELECT q.*, place AS at FROM queue q WHERE q.id = ?1) q" \
 	" LEFT JOIN (SELECT number, reason, look_ms, down_ms, kind" \
 	" FROM place) p" \
@@ -71,7 +75,7 @@ text(const struct rows *r, int i, struct arena *a, bool *ok)
 	" AND q.turn = 2"
 
 #define REFUSED_SQL " UNION ALL SELECT " OPEN_COLUMNS "4, step, reason," \
-	" changed_ms, 0, 0 FROM refused WHERE id = ?1"
+	" changed_ms, 0, 0, 0 FROM refused WHERE id = ?1"
 
 static bool
 add_row(struct page *g, const struct rows *r)
@@ -102,6 +106,9 @@ add_row(struct page *g, const struct rows *r)
 		.next_ms = db_int(r, 19),
 		.hold = (enum hold)db_int(r, 20),
 	};
+	if (g->row[g->n].hold == HOLD_NONE && db_int(r, 21) != 0 &&
+	    !cover_has(&g->cover, g->row[g->n].connector))
+		g->row[g->n].hold = HOLD_UNCOVERED;
 	g->last = g->row[g->n++].id;
 	return ok;
 }
@@ -147,7 +154,7 @@ read_open(struct tx *tx, struct db_work *w)
 {
 	struct page *g = (struct page *)w;
 	int64_t id = g->id != 0 ? g->id : g->last;
-	bool ok = find_end(tx, g);
+	bool ok = find_end(tx, g) && cover_read(tx, &g->cover);
 
 	arena_reset(&g->arena);
 	g->n = 0;
@@ -288,6 +295,7 @@ store_each(struct store *s, const struct filter *f,
 		e = store_find(s, f->key, &g->id, p);
 	if (e == ERR_OK && (f->key == NULL || g->id != 0))
 		e = tell_all(s, g, &t, p);
+	cover_free(&g->cover);
 	arena_free(&g->arena);
 	free(g);
 	return e;

@@ -8,6 +8,7 @@
 #include "store/place.h"
 
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +99,18 @@ forget(struct looking *l)
 #define PLACE_COLUMNS "SELECT number, kind, member_id, connector, line, name," \
 	" down_ms, owner, reason, ready FROM place WHERE "
 
+struct candidates {
+	struct candidate *of;
+	size_t n, max;
+};
+
 static bool
-copy_candidates(struct rows *r, struct candidate *c, size_t *n, size_t max)
+copy_candidates(struct rows *r, struct candidates *c)
 {
 	bool ok = true;
 
-	while (ok && *n < max && db_next(r))
-		c[(*n)++] = (struct candidate){
+	while (ok && c->n < c->max && db_next(r))
+		c->of[c->n++] = (struct candidate){
 			.place = {
 				.number = db_int(r, 0),
 				.kind = (enum place_kind)db_int(r, 1),
@@ -124,26 +130,25 @@ copy_candidates(struct rows *r, struct candidate *c, size_t *n, size_t max)
 /* Places whose time is within these, of one connector or (NULL) of all. */
 static bool
 read_between(struct tx *tx, const char *connector, int64_t from, int64_t to,
-    struct candidate *c, size_t *n, size_t max)
+    struct candidates *c)
 {
 	struct rows r;
 
 	if (connector == NULL)
 		DB_ROWS(tx, &r, PLACE_COLUMNS "look_ms >= ?1 AND look_ms <= ?2"
 		    " ORDER BY look_ms LIMIT ?3", V_INT(from), V_INT(to),
-		    V_INT(max - *n));
+		    V_INT(c->max - c->n));
 	else
 		DB_ROWS(tx, &r, PLACE_COLUMNS "connector = ?4"
 		    " AND look_ms >= ?1 AND look_ms <= ?2"
 		    " ORDER BY look_ms LIMIT ?3", V_INT(from), V_INT(to),
-		    V_INT(max - *n), V_TEXT(connector));
-	return copy_candidates(&r, c, n, max);
+		    V_INT(c->max - c->n), V_TEXT(connector));
+	return copy_candidates(&r, c);
 }
 
 /* Places that are due, of the connectors of this process. */
 static bool
-read_candidates(struct tx *tx, const struct looking *l, struct candidate *c,
-    size_t *n)
+read_candidates(struct tx *tx, const struct looking *l, struct candidates *c)
 {
 	const struct store_opts *o = &l->store->opts;
 	int64_t far = look_too_far_ms(l->store, tx, l->probe_ms);
@@ -154,9 +159,8 @@ read_candidates(struct tx *tx, const struct looking *l, struct candidate *c,
 		const char *connector = o->connectors != 0 ? o->connector[i] :
 		    NULL;
 
-		ok = read_between(tx, connector, 0, db_time(tx), c, n,
-		    l->max) && read_between(tx, connector, far, INT64_MAX, c,
-		    n, l->max);
+		ok = read_between(tx, connector, 0, db_time(tx), c) &&
+		    read_between(tx, connector, far, INT64_MAX, c);
 	} while (ok && ++i < o->connectors);
 	return ok;
 }
@@ -164,13 +168,13 @@ read_candidates(struct tx *tx, const struct looking *l, struct candidate *c,
 static bool
 look_at_all(struct looking *l, struct tx *tx, struct candidate *c)
 {
-	size_t n = 0, i = 0;
-	bool ok = read_candidates(tx, l, c, &n);
+	struct candidates all = { c, 0, l->max };
+	bool ok = read_candidates(tx, l, &all);
 
-	l->more = l->more || n == l->max;
-	for (; ok && i < n; i++)
+	l->more = l->more || all.n == l->max;
+	for (size_t i = 0; ok && i < all.n; i++)
 		ok = look_at_place(l, tx, &c[i]);
-	for (i = 0; i < n; i++) {
+	for (size_t i = 0; i < all.n; i++) {
 		free_place(&c[i].place);
 		free(c[i].reason);
 	}

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #ifndef STORE_OLDER_H
 #define STORE_OLDER_H
 
-#include "store/private.h"
+#include "store/upgrade.h"
 
 /*
  * What the older*.c files know of one another.  An older store is the table

@@ -80,8 +80,10 @@ count_slots(struct tx *tx, const char *member_id, int64_t *n)
 static bool
 wish_slot(struct tx *tx, const struct room_ask *a)
 {
-	return a->others_wait || a->has_slot || DB_RUN(tx,
-	    "INSERT INTO room(member_id, wanted_ms) VALUES(?1, ?2) ON CONFLICT(member_id)"
+	if (a->others_wait || a->has_slot)
+		return true;
+	return DB_RUN(tx, "INSERT INTO room(member_id, wanted_ms)"
+	    " VALUES(?1, ?2) ON CONFLICT(member_id)"
 	    " DO UPDATE SET wanted_ms = ?2", V_TEXT(a->member_id),
 	    V_INT(db_time(tx)));
 }
@@ -112,11 +114,10 @@ ask_slot(struct store *s, struct tx *tx, struct room_ask *a)
 	if (n >= s->opts.slots)
 		return wish_slot(tx, a);
 	a->granted = true;
-	return wish_came_true(tx, a) &&
-	    DB_RUN(tx, "INSERT INTO slot(member_id, owner, n)"
-	    " VALUES(?1, ?2, 1) ON CONFLICT(member_id, owner)"
-	    " DO UPDATE SET n = n + 1", V_TEXT(a->member_id),
-	    V_INT(db_me(tx)));
+	return wish_came_true(tx, a) && DB_RUN(tx, "INSERT INTO slot"
+	    "(member_id, owner, n) VALUES(?1, ?2, 1)"
+	    " ON CONFLICT(member_id, owner) DO UPDATE SET n = n + 1",
+	    V_TEXT(a->member_id), V_INT(db_me(tx)));
 }
 
 /* In thousandths of a call, as all of the bucket. */

@@ -6,7 +6,9 @@
  */
 #include "store/admin.h"
 
+#include "store/cover.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <string.h>
 
@@ -63,8 +65,12 @@ static bool
 stats(struct tx *tx, struct db_work *w)
 {
 	struct stats *out = ((struct asking_stats *)w)->out;
+	struct cover cover = { .any = false };
+	bool ok = cover_read(tx, &cover) &&
+	    cover_count(tx, &cover, &out->uncovered);
 
-	return count_states(tx, out) && count_waiting(tx, out) &&
+	cover_free(&cover);
+	return ok && count_states(tx, out) && count_waiting(tx, out) &&
 	    DB_NUMBER(tx, &out->portals, "SELECT count(*) FROM portal",
 	    V_NONE) && DB_NUMBER(tx, &out->rejected, "SELECT count(*)"
 	    " FROM portal WHERE rejected IS NOT NULL", V_NONE) &&

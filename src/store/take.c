@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "event/identity.h"
 #include "store/private.h"
+#include "store/upgrade.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define LINGER_MS 2000		/* for a peer to take its answer and go */
+#define SPEAK_MS 1000		/* at a stop, from a connection to its head */
 #define CHUNK ((size_t)16 * 1024)
 #define DRAIN_CHUNKS 8		/* in one turn */
 
@@ -146,6 +147,7 @@ bound(struct connection *c)
 		return;
 	connection_enter(c, CONNECTION_WAITING);
 	c->bounded = true;
+	c->bounded_at = loop_now(loop_of(c->all));
 	arm(c, c->all->own.silent_ms);
 }
 
@@ -239,6 +241,22 @@ connection_shut(struct connection *c)
 	}
 	connection_close(c);
 	return true;
+}
+
+/*
+ * Who connects does so to send at once.  Between the two there is a moment,
+ * on a busy machine a long one, and a sender that is cut off in it may have
+ * nobody else to turn to.
+ */
+void
+connection_stop(struct connection *c)
+{
+	int64_t left = c->bounded_at + SPEAK_MS - loop_now(loop_of(c->all));
+
+	if (c->bounded && left > 0)
+		arm(c, left);
+	else
+		(void)connection_shut(c);
 }
 
 static void

@@ -31,7 +31,8 @@ struct connection {
 	struct exchange *exchange;	/* what the helper has read */
 	enum connection_stage stage;
 	bool begun;		/* the helper found a head */
-	bool bounded;		/* its head must be whole within the minute */
+	bool bounded;		/* its head must be whole within the minute, */
+	int64_t bounded_at;	/* since when */
 	bool stirred;		/* something came while it was served */
 	TAILQ_ENTRY(connection) link;
 };
@@ -50,6 +51,10 @@ void connection_begin(struct connection *);
 
 /* Closes one that waits, unless a head has come: then it is served soon. */
 bool connection_shut(struct connection *);
+
+/* Nothing begins after this: closes one that waits, too, unless it has just
+ * come and will speak in a moment, or be closed. */
+void connection_stop(struct connection *);
 
 /* Closes it; it is spare. */
 void connection_close(struct connection *);

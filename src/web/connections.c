@@ -80,7 +80,8 @@ connections_accept(struct connections *all, int listen_fd)
 
 /*
  * Whoever has a head inside is served at the next turn; a kept one that is
- * answered by then is closed instead of waiting again.
+ * answered by then is closed instead of waiting again, and one that has just
+ * come gets a moment to speak.
  */
 void
 connections_stop(struct connections *all)
@@ -90,7 +91,7 @@ connections_stop(struct connections *all)
 	all->own.stopping = true;
 	for (c = TAILQ_FIRST(&all->own.waiting); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		(void)connection_shut(c);
+		connection_stop(c);
 	}
 }
 

@@ -152,7 +152,7 @@ def next_life(server, sig=signal.SIGKILL):
     process = server.processes.pop("handler")
     process.send_signal(sig)
     status = process.wait(STOP_WITHIN)
-    assert status == (-sig if sig == signal.SIGKILL else 0), server.log()
+    assert status == (-sig if sig == signal.SIGKILL else 0), f"{status}: {server.log()}"
     wait_until(lambda: not server.site.handlers(), STOP_WITHIN)
     return server.start()
 

@@ -214,6 +214,19 @@ def test_each_tells_its_own(two, theirs):
     assert their_share_of_ours(theirs, there) == []
 
 
+def named_as_uncovered(server, n):
+    """The tool says that so many messages have nobody who takes them up."""
+    def stats():
+        return json.loads(server.site.ctl("stats", "--json").stdout)
+    wait_until(lambda: stats()["uncovered"] == n)
+    held = [m for m in json.loads(server.site.ctl(
+        "queue", "list", "--json").stdout) if m["hold"] ==
+            "no handler takes up this connector"]
+    assert len(held) == n and all(m["connector"] == "ours" for m in held)
+    said = server.site.ctl("check").stderr
+    assert ("no running handler takes up" in said) == (n != 0), said
+
+
 def test_who_is_gone_is_waited_for(two, channel, theirs, start):
     """What a dead process leaves waits for one with that connector."""
     first, second, here, there, _ = two
@@ -233,9 +246,11 @@ def test_who_is_gone_is_waited_for(two, channel, theirs, start):
         done = second.site.ctl("retry", "--json")
         assert (done.returncode, json.loads(done.stdout)["moved"]) == (0, 0)
         assert their_share_of_ours(theirs, there) == []
+        named_as_uncovered(second, 1)   # the other is behind it
     finally:
         first.start()
     settled(first, [1, 2], 20)
+    named_as_uncovered(second, 0)
 
 
 def test_the_share_of_plain_cgi_is_its_own(two, channel, theirs):

@@ -99,6 +99,8 @@ def started(pid):
 
 @pytest.mark.parametrize("sig", SIGNALS)
 def test_running_requests_are_answered(start, portals, sig):
+    """At once, whatever they wait for: stored they are. What was on its way
+    goes on, or the next process does it."""
     portal = portals()
     with Receiver() as channel:
         channel.always("held")
@@ -110,10 +112,13 @@ def test_running_requests_are_answered(start, portals, sig):
                 i, chat=f"c{i}"))) for i in range(1, 9)]
             channel.wait_for_calls(8)
             ending = pool.submit(seconds_to_end, process, sig)
-            wait_until(lambda: "stopping" in server.log())
+            # the channel holds them yet
+            assert [f.result().status for f in sent] == [202] * 8
             channel.release()
             ending.result()
-            assert [f.result().status for f in sent] == [200] * 8
+        next_life_after(server)
+        server.site.wait_states({i: "acknowledged" for i in range(1, 9)})
+        assert len(channel.calls) == 8
     assert len(portal.first_ids) == 8
 
 
@@ -133,6 +138,31 @@ def test_a_body_that_is_on_its_way_is_taken(start, portals):
         client.send(body[100:])
         assert b"acknowledged" in client.finish()
         ending.join()
+
+
+def test_who_has_just_connected_is_served(start, portals):
+    """The signal comes between its connection and its first byte."""
+    portal = portals()
+    server = start("fcgi")
+    body = events.as_form(of(portal))
+    with server.client() as client:
+        wait_until(lambda: accepted(server))
+        ending = thread(seconds_to_end, server.processes["handler"],
+                        signal.SIGTERM)
+        wait_until(lambda: "stopping" in server.log())
+        client.begin(server.params(events.FORM, "POST", len(body)))
+        client.send(body)
+        assert client.finish().startswith(b"Status: 202")
+        ending.join()
+    next_life_after(server)
+    server.site.wait_states({86497: "acknowledged"})
+
+
+def next_life_after(server):
+    """It has ended by itself: the next one on the same site."""
+    del server.processes["handler"]
+    wait_until(lambda: not server.site.handlers(), STOP_WITHIN)
+    server.start()
 
 
 def accepted(server):

@@ -6,6 +6,8 @@
  */
 #include "store_world.h"
 
+#include "child.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +119,17 @@ tell_place(int64_t line)
 	return p;
 }
 
+struct place
+parked_place(int64_t line)
+{
+	struct place p = tell_place(line);
+
+	p.kind = PLACE_PARKED;
+	assert_int_equal(place_of_parked(&p.number, MEMBER, CONNECTOR, line),
+	    ERR_OK);
+	return p;
+}
+
 void
 world_must(struct store_world *w, struct store *s, struct db_work *work)
 {
@@ -175,6 +188,7 @@ static struct moving_one
 one_of(const struct moving_spec *m)
 {
 	bool tell = m->from == STATE_DELIVERED;
+	int64_t line = m->line != 0 ? m->line : 107;
 
 	return (struct moving_one){
 		.id = m->id,
@@ -182,12 +196,12 @@ one_of(const struct moving_spec *m)
 		.from = m->from,
 		.move = m->move,
 		.step = tell ? STEP_STATUS : STEP_HAND_OVER,
-		.text = m->text != NULL ? m->text :
+		.text = m->text != NULL || m->move == MOVE_READY ? m->text :
 		    m->move == MOVE_DELIVERED ? "[\"x\"]" : "why",
 		.next_ms = m->next_ms,
 		.tried = m->tried,
-		.place = tell ? tell_place(m->line != 0 ? m->line : 107) :
-		    channel_place(),
+		.place = m->parked ? parked_place(line) : tell ?
+		    tell_place(line) : channel_place(),
 	};
 }
 
@@ -284,8 +298,8 @@ world_look(struct store_world *w, struct store *s)
 		out.place[out.n].probe = p->probe;
 		(void)snprintf(out.place[out.n].connector,
 		    sizeof(out.place[out.n].connector), "%s", p->connector);
-		assert_true((p->member_id != NULL) == (p->kind ==
-		    PLACE_TELL));
+		assert_true((p->member_id == NULL) == (p->kind ==
+		    PLACE_CHANNEL));
 	}
 	out.next_ms = l.next_ms;
 	out.more = l.more;
@@ -395,7 +409,7 @@ world_fork(struct store_world *w, void (*run)(struct store_world *,
 		return pid;
 	CHILD_CHECK(store_open(&s, &w->opts, &w->problem) == ERR_OK);
 	run(w, s, number);
-	_exit(0);
+	child_leaves(0);
 }
 
 void

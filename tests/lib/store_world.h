@@ -48,9 +48,10 @@ struct store *world_store(struct store_world *);
 void world_dies(struct store_world *, struct store **s);
 void world_pass(struct store_world *, int64_t ms);
 
-/* The two kinds of places that the tests use. */
+/* The places that the tests use. */
 struct place channel_place(void);
 struct place tell_place(int64_t line);
+struct place parked_place(int64_t line);
 
 /* Runs a work, which must succeed. */
 void world_must(struct store_world *, struct store *, struct db_work *);
@@ -89,6 +90,7 @@ struct moving_spec {
 	const char *text;
 	bool tried, no_claim;	/* no_claim: the chat's next is made ready */
 	bool leave;		/* with _DELIVERED: it waits to be told */
+	bool parked;		/* it waits for a token */
 	struct room_ask *ask;
 	struct room_note *note;
 	bool has_slot;

@@ -20,16 +20,22 @@ import direct
 import fcgi_client
 import servers
 from direct import Response
-from site_folder import STOP_WITHIN, as_user, wait_until, web_user
+from site_folder import (STOP_WITHIN, as_ini, as_user, merged, wait_until,
+                         web_user)
 
 NO_ANSWER = Response(0, {}, b"")
 
 
 class Life:
-    """One process at a time. `server` is whose site and log are used."""
+    """One process at a time. `server` is whose site and log are used; `more`
+    is what its configuration has beside the site's."""
 
-    def __init__(self, server, path):
-        self.server, self.path = server, str(path)
+    def __init__(self, server, path, more=None):
+        self.server, self.path, self.own = server, str(path), {}
+        if more:
+            file = server.site.config_file.with_name(f"{path.stem}.conf")
+            file.write_text(as_ini(merged(server.site.config, more)))
+            self.own = {"IMCONNECTOR_CONFIG": str(file)}
         self.process = None
         self.lock = threading.Lock()
         self.listener = socket.socket(socket.AF_UNIX)
@@ -46,7 +52,8 @@ class Life:
                 [self.server.site.handler], stdin=self.listener,
                 stdout=subprocess.DEVNULL, stderr=log,
                 cwd=self.server.site.folder, start_new_session=True,
-                env={**self.server.site.environment, **env}, **as_user())
+                env={**self.server.site.environment, **self.own, **env},
+                **as_user())
 
     def kill(self):
         """SIGKILL, and its end."""
@@ -108,11 +115,12 @@ class MortalFcgi(direct.Fcgi):
 class MortalNginx(servers.Nginx):
     """`lives` are the handlers; each has a socket of its own."""
 
-    def __init__(self, config, handlers=2):
+    def __init__(self, config, more=({}, {})):
+        """A handler for each of `more`: see Life."""
         super().__init__(config)
         folder = self.site.socket.parent
-        self.lives = [Life(self, folder / f"{i}.sock")
-                      for i in range(handlers)]
+        self.lives = [Life(self, folder / f"{i}.sock", own)
+                      for i, own in enumerate(more)]
 
     def run(self):
         """In place of spawn-fcgi: all of them."""

@@ -33,7 +33,11 @@ from poster import Poster  # noqa: E402
 from site_folder import merged, wait_until  # noqa: E402
 from trouble import ChannelTrouble, PortalTrouble  # noqa: E402
 
-HANDLERS, WORKERS, SENDERS, PORTALS = 2, 8, 6, 4
+WORKERS, SENDERS, PORTALS = 8, 6, 4
+# what each handler has of its own: none may judge another by it
+OWN = [{}, {"portal": {"timeout": 2, "status_batch": 7, "calls_in_flight": 1}},
+       {"server": {"answer_within": 2}, "channel": {"in_flight": 2}},
+       {"portal": {"calls_in_flight": 3}, "retry": {"longest": 2}}]
 CHANNEL_TIMEOUT, PORTAL_TIMEOUT = 2, 3
 IN_FLIGHT = 4           # hand-overs of a handler to one channel
 DRAIN_WITHIN = 90       # seconds for what is left when the trouble is over
@@ -48,6 +52,8 @@ def arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--handlers", type=int, default=2,
+                        choices=range(1, len(OWN) + 1))
     parser.add_argument("--rate", type=float, default=60,
                         help="events a second, of all senders")
     parser.add_argument("--open", type=int, default=500,
@@ -79,7 +85,8 @@ class Soak:
     def __enter__(self):
         for peer in self.channels + self.portals:
             peer.start()
-        self.server = MortalNginx(self._config(), HANDLERS)
+        self.server = MortalNginx(self._config(),
+                                  OWN[:self.args.handlers])
         self.spool = Spool(self.ledger, self.server.site.spool)
         for portal in self.portals:
             portal.look = self.spool.look
@@ -192,7 +199,7 @@ def report(soak, queue, took):
     """Prints the books; whether all is well."""
     ledger, killer = soak.ledger, soak.killer
     print(f"soak: {soak.args.seconds:g} s, seed {soak.args.seed}; "
-          f"{HANDLERS} handlers of {WORKERS} workers, {PORTALS} portals, "
+          f"{soak.args.handlers} handlers of {WORKERS} workers, {PORTALS} portals, "
           f"{len(CONNECTORS)} connectors")
     line("events answered", sum(ledger.answers.values()), ", ".join(
         f"{n} x {status or 'nothing'}" for status, n in

@@ -63,6 +63,31 @@ load_file(const char *path)
 	return c;
 }
 
+static inline struct config *
+load(const char *text)
+{
+	return load_file(write_file("conf", text));
+}
+
+#define PRINT_MAX 65536
+
+/* What is printed reads as what was printed; the caller frees both. */
+static inline struct config *
+print_and_load(const struct config *c, struct buf *b)
+{
+	struct config *again;
+	struct buf second;
+
+	buf_init(b, PRINT_MAX);
+	assert_int_equal(config_print(c, b), ERR_OK);
+	again = load(buf_str(b));
+	buf_init(&second, PRINT_MAX);
+	assert_int_equal(config_print(again, &second), ERR_OK);
+	assert_null(strstr(buf_str(&second), "is set"));
+	buf_free(&second);
+	return again;
+}
+
 /* The file must be refused; `want` is what follows its path. */
 static inline void
 refused(const char *path, const char *want)

@@ -1,5 +1,5 @@
-#ifndef DB_ALIVE_H
-#define DB_ALIVE_H
+#ifndef T_DB_ALIVE_H
+#define T_DB_ALIVE_H
 
 #include "db_world.h"
 

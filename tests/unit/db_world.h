@@ -1,8 +1,10 @@
 #ifndef DB_WORLD_H
 #define DB_WORLD_H
 
-#include "db/db.h"
+#include "db/alive.h"
+#include "db/sql.h"
 
+#include "child.h"
 #include "unit.h"
 
 #include <ftw.h>
@@ -319,7 +321,7 @@ child_start(struct world *w, void (*run)(struct world *,
 		(void)close(down[1]);
 		e.db = child_db(w);
 		run(w, &e);
-		_exit(0);
+		child_leaves(0);
 	}
 	(void)close(up[1]);
 	(void)close(down[0]);

@@ -21,12 +21,20 @@ fake_ms(void *ctx)
 
 static const struct clock clock_fake = { fake_ms, fake_ms, NULL };
 
-/* Four places, two of them for peers that are not well. */
+/* Four places, one of them for peers that are well, two for the unwell. */
 static inline int
 setup_small(void **state)
 {
 	fake_now = 1000000;
 	return world_begin(state, &clock_fake, 4, 1000);
+}
+
+/* The same, and what is slow takes longer than what is suspect. */
+static inline int
+setup_patient(void **state)
+{
+	fake_now = 1000000;
+	return world_begin(state, &clock_fake, 4, 10000);
 }
 
 static inline int

@@ -120,7 +120,6 @@ static const struct {
 	    "UNUSABLE_FIELD" },
 	{ ERR_RETRY, 503, "503 Service Unavailable", LATER, "TRY_AGAIN" },
 	{ ERR_REFUSED, 503, "503 Service Unavailable", LATER, "REFUSED" },
-	{ ERR_LOST, 503, "503 Service Unavailable", LATER, "CLAIM_LOST" },
 	{ ERR_DISK, 503, "503 Service Unavailable", LATER,
 	    "STORE_UNAVAILABLE" },
 	{ ERR_NOMEM, 503, "503 Service Unavailable", LATER, "OUT_OF_MEMORY" },

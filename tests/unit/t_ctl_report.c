@@ -4,24 +4,10 @@
  */
 #include "ctl/report.h"
 
-#include "codec/flat.h"
-#include "portal_world.h"
-
-static int
-start(void **state)
-{
-	*state = site_open(SITE_APP SITE_REST);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	return site_close(*state);
-}
+#include "ctl_world.h"
 
 static char *
-print(struct site *s, enum err (*report)(struct store *, bool,
+print(struct store_world *w, enum err (*report)(struct store *, bool,
     struct problem *), bool json, enum err want)
 {
 	struct problem p = { 0 };
@@ -30,45 +16,48 @@ print(struct site *s, enum err (*report)(struct store *, bool,
 	char *text;
 
 	capture_begin(&c, STDOUT_FILENO);
-	e = report(s->store, json, &p);
+	e = report(w->store, json, &p);
 	text = capture_end(&c);
 	assert_int_equal(e, want);
 	assert_int_equal(p.err, want);
 	assert_null(strstr(text, "access-"));
 	assert_null(strstr(text, "rtoken-"));
 	assert_null(strstr(text, "app-token"));
+	is_clean(text);
 	return text;
 }
 
-struct wanted {
-	const char *path;
-	char value[512];
-	int found;
-};
-
-static enum err
-look(void *ctx, const char *path, const char *s, size_t n)
+/* An installed portal. */
+static void
+install(struct store_world *w, const char *member_id, const char *endpoint)
 {
-	struct wanted *w = ctx;
+	struct portal_saving s = { .store = w->store, .portal = {
+	    .member_id = member_id, .endpoint = endpoint,
+	    .server_endpoint = "https://o/", .application_token = "app-token",
+	    .access_token = "access-1", .refresh_token = "rtoken-1",
+	    .expires_ms = 1773759162999 } };
 
-	if (s != NULL && strcmp(path, w->path) == 0) {
-		w->found++;
-		(void)snprintf(w->value, sizeof(w->value), "%.*s", (int)n, s);
-	}
-	return ERR_OK;
+	store_portal_save(&s);
+	world_must(w, w->store, &s.db);
 }
 
+/* It refreshes, and is refused. */
 static void
-value_is(const char *json, const char *path, const char *value)
+reject(struct store_world *w, const char *member_id, const char *why)
 {
-	struct wanted w = { .path = path };
+	struct arena a;
+	struct refresh_asking r = { .member_id = member_id,
+	    .failed = "access-1", .arena = &a };
+	struct portal_change c = { .store = w->store,
+	    .act = PORTAL_REJECTED, .member_id = member_id, .text = why };
 
-	if (flat_read(json, strlen(json), look, &w) != ERR_OK)
-		fail_msg("no JSON: %s", json);
-	if (w.found != (value != NULL))
-		fail_msg("%d of %s in %s", w.found, path, json);
-	if (value != NULL)
-		assert_string_equal(w.value, value);
+	arena_init(&a, PORTAL_ARENA_MAX);
+	store_refresh_ask(&r);
+	world_must(w, w->store, &r.db);
+	assert_int_equal(r.answer, REFRESH_YOURS);
+	arena_free(&a);
+	store_portal_change(&c);
+	world_must(w, w->store, &c.db);
 }
 
 static void
@@ -86,22 +75,16 @@ test_no_portal(void **state)
 static void
 test_rejected(void **state)
 {
-	struct site *s = *state;
-	const struct portal other = { .member_id = "zz\"\\", .endpoint =
-	    "https://a.bitrix24.com/rest/", .server_endpoint = "https://o/",
-	    .application_token = APP_TOKEN, .access_token = "access-1",
-	    .refresh_token = "rtoken-1", .expires_ms = 1773759162999 };
+	struct store_world *w = *state;
 	char *text;
 
-	site_install(s, "1");
-	assert_int_equal(store_portal_save(s->store, &other, &s->problem),
-	    ERR_OK);
-	assert_int_equal(reject_portal(s->store, other.member_id, "access-1",
-	    "invalid_grant \"x\"", &s->problem), ERR_OK);
-	text = print(s, report_portals, true, ERR_OK);
+	install(w, MEMBER, "https://b.bitrix24.com/rest/");
+	install(w, "zz\"\\", "https://a.bitrix24.com/rest/");
+	reject(w, "zz\"\\", "invalid_grant \"x\"");
+	text = print(w, report_portals, true, ERR_OK);
 	value_is(text, "0.member_id", MEMBER);
-	value_is(text, "0.client_endpoint", s->endpoint);
-	value_is(text, "0.server_endpoint", s->server);
+	value_is(text, "0.client_endpoint", "https://b.bitrix24.com/rest/");
+	value_is(text, "0.server_endpoint", "https://o/");
 	value_is(text, "0.reason", NULL);
 	value_is(text, "1.member_id", "zz\"\\");
 	value_is(text, "1.expires", "1773759162");
@@ -109,7 +92,7 @@ test_rejected(void **state)
 	assert_non_null(strstr(text, "\"refresh_rejected\":true"));
 	assert_non_null(strstr(text, "\"refresh_rejected\":false"));
 	free(text);
-	text = print(s, report_portals, false, ERR_OK);
+	text = print(w, report_portals, false, ERR_OK);
 	assert_non_null(strstr(text, MEMBER));
 	assert_non_null(strstr(text, "ok\n"));
 	assert_non_null(strstr(text, "REJECTED: install again\n"));
@@ -120,25 +103,22 @@ test_rejected(void **state)
 static void
 test_clean(void **state)
 {
-	struct site *s = *state;
-	const struct portal other = { .member_id = "m\x1b[2J\x7f\xc2\x9b",
-	    .endpoint = "https://a\x1b[1m/", .server_endpoint = "o",
-	    .application_token = APP_TOKEN, .access_token = "access-1",
-	    .refresh_token = "rtoken-1" };
+	struct store_world *w = *state;
 
-	assert_int_equal(store_portal_save(s->store, &other, &s->problem),
-	    ERR_OK);
-	for (int json = 0; json < 2; json++) {
-		char *text = print(s, report_portals, json, ERR_OK);
+	install(w, "m\x1b[2J\x7f\xc2\x9b", "https://a\x1b[1m/");
+	free(print(w, report_portals, true, ERR_OK));
+	free(print(w, report_portals, false, ERR_OK));
+}
 
-		for (const char *t = text; *t != '\0'; t++) {
-			unsigned char b = (unsigned char)*t;
+static struct arrival
+delivered(struct store_world *w, int64_t message_id)
+{
+	struct arrival a = TAKE(w, w->store, .message_id = message_id,
+	    .chat = message_id == 2 ? "two" : "three");
 
-			assert_true((b >= ' ' && b != 0x7f) || b == '\n');
-			assert_false(b == 0xc2 && (unsigned char)t[1] < 0xa0);
-		}
-		free(text);
-	}
+	MOVE(w, w->store, .id = a.id, .chat = a.chat_number,
+	    .from = STATE_RECEIVED, .move = MOVE_DELIVERED);
+	return a;
 }
 
 static void
@@ -148,67 +128,61 @@ test_stats(void **state)
 		"acknowledged", "refused", "held", "parked", "oldest",
 		"portals", "refresh_rejected", "installs_waiting",
 		"destinations_down" };
-	struct site *s = *state;
-	struct work w, *one = &w;
-	char *text = print(s, report_stats, true, ERR_OK);
-	int64_t next;
+	struct store_world *w = *state;
+	struct place channel = channel_place();
+	char *text = print(w, report_stats, true, ERR_OK);
 
 	for (size_t i = 0; i < COUNT(zero); i++)
 		value_is(text, zero[i], "0");
 	free(text);
-	site_install(s, "1");
-	w = site_message(s, ADD, 1, "x", NULL);
-	w = site_delivered(s, 2, NULL);
-	w = site_delivered(s, 3, NULL);
-	(void)become_ours(s->store, w.id);
-	assert_int_equal(store_postponed(s->store, &one, 1,
-	    clock_wall(&s->clock), HOLD_PARKED, "x", &s->problem), ERR_OK);
-	w = site_delivered(s, 4, NULL);
-	(void)become_ours(s->store, w.id);
-	assert_int_equal(store_refused(s->store, &w, STEP_STATUS, "x", &next,
-	    &s->problem), ERR_OK);
-	text = print(s, report_stats, true, ERR_OK);
+	install(w, MEMBER, "https://b.bitrix24.com/rest/");
+	reject(w, MEMBER, "invalid_grant");
+	(void)TAKE(w, w->store, .message_id = 1, .chat = "one");
+	(void)delivered(w, 2);
+	MOVE(w, w->store, .id = delivered(w, 3).id, .from = STATE_DELIVERED,
+	    .move = MOVE_REFUSED);
+	(void)world_place(w, w->store, &channel, true);
+	text = print(w, report_stats, true, ERR_OK);
 	value_is(text, "received", "1");
-	value_is(text, "delivered", "2");
+	value_is(text, "delivered", "1");
+	value_is(text, "acknowledged", "0");
 	value_is(text, "refused", "1");
-	value_is(text, "parked", "1");
+	value_is(text, "oldest", "1773759162");
 	value_is(text, "portals", "1");
+	value_is(text, "refresh_rejected", "1");
+	value_is(text, "destinations_down", "1");
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	free(text);
-	text = print(s, report_stats, false, ERR_OK);
-	assert_non_null(strstr(text, "delivered          2\n"));
+	text = print(w, report_stats, false, ERR_OK);
+	assert_non_null(strstr(text, "delivered          1\n"));
 	free(text);
 }
 
 static void
 test_no_store(void **state)
 {
-	struct site *s = *state;
+	struct store_world *w = *state;
 	char *text;
 
-	store_close(s->store);
-	(void)write_file("queue.db", "this is no database, and long enough "
-	    "for its first page to be looked at by the library ............");
-	s->store = site_store(s);
-	text = print(s, report_portals, true, ERR_DISK);
+	break_store(w);
+	text = print(w, report_portals, true, ERR_DISK);
 	assert_string_equal(text, "[]\n");
 	free(text);
-	text = print(s, report_portals, false, ERR_DISK);
+	text = print(w, report_portals, false, ERR_DISK);
 	assert_string_equal(text, "");
 	free(text);
-	text = print(s, report_stats, true, ERR_DISK);
+	text = print(w, report_stats, true, ERR_DISK);
 	assert_string_equal(text, "");
 	free(text);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_no_portal), TEST(test_rejected), TEST(test_clean),
-		TEST(test_stats), TEST(test_no_store),
+		WORLD_TEST(test_no_portal), WORLD_TEST(test_rejected),
+		WORLD_TEST(test_clean),
+		WORLD_TEST(test_stats), WORLD_TEST(test_no_store),
 	};
 
 	return cmocka_run_group_tests_name("ctl/report", tests, NULL, NULL);

@@ -82,7 +82,6 @@ own_and_wait(struct world *w, const struct child_ends *e)
 	struct job j = { .w.work = ask_me };
 
 	CHILD_CHECK(db_now(e->db, &j.w) == ERR_OK);
-	CHILD_CHECK(db_take_place(e->db, DB_SCAN));
 	tell(e, j.found);
 	child_waits(e);
 	/* it was stopped meanwhile, or not; its clock is its own */
@@ -92,7 +91,7 @@ own_and_wait(struct world *w, const struct child_ends *e)
 	child_waits(e);
 }
 
-/* However a process ends, its claims and its place end with it, at once. */
+/* However a process ends, its claims end with it, at once. */
 static void
 test_killed(void **state)
 {
@@ -105,13 +104,10 @@ test_killed(void **state)
 
 		assert_true(lives(w, w->db, number));
 		assert_int_equal(dead(w, w->db), 0);
-		assert_false(db_take_place(w->db, DB_SCAN));
 		assert_int_equal(kill(c.pid, ends[i]), 0);
 		assert_true(WIFSIGNALED(child_ends(&c)));
 		assert_false(lives(w, w->db, number));
 		assert_int_equal(dead(w, w->db), number);
-		assert_true(db_take_place(w->db, DB_SCAN));
-		db_give_place(w->db, DB_SCAN);
 		bury_it(w, w->db, number);
 		assert_int_equal(dead(w, w->db), 0);
 	}

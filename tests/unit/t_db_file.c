@@ -71,7 +71,6 @@ test_absent(void **state)
 	must(w, w->db, &j, insert);
 	assert_int_equal(j.runs, 0);
 	assert_true(db_absent(w->db));
-	assert_false(db_take_place(w->db, DB_SCAN));
 	assert_int_equal(access(w->path, F_OK), -1);
 	(void)db_close(w->db, 20000);
 	/* nor is its folder */

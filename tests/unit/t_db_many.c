@@ -1,6 +1,6 @@
 /*
- * Several at one database: places, names that lead to one file, processes of
- * the version before, many writers at once.
+ * Several at one database: names that lead to one file, processes of the
+ * version before, many writers at once.
  *
  * Run by make check.
  */
@@ -8,26 +8,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-
-static void
-test_places(void **state)
-{
-	struct world *w = *state;
-	struct db *b = db_of(w);
-
-	with_table(w);
-	assert_true(db_take_place(w->db, DB_SCAN));
-	assert_false(db_take_place(w->db, DB_SCAN));
-	assert_false(db_take_place(b, DB_SCAN));
-	db_give_place(b, DB_SCAN);	/* it is not its to give */
-	assert_false(db_take_place(b, DB_SCAN));
-	(void)me(w, b);			/* a place does not hinder work */
-	db_give_place(w->db, DB_SCAN);
-	assert_true(db_take_place(b, DB_SCAN));
-	assert_false(db_take_place(w->db, DB_SCAN));
-	(void)db_close(b, 20000);
-	assert_true(db_take_place(w->db, DB_SCAN));
-}
 
 /* The lock is the file's, whatever name led to it, and before it is made. */
 static void
@@ -56,8 +36,6 @@ test_links(void **state)
 	b = db_of(w);
 	two = me(w, b);
 	assert_true(lives(w, a, two) && lives(w, b, one));
-	assert_true(db_take_place(a, DB_SCAN));
-	assert_false(db_take_place(b, DB_SCAN));
 	assert_true(db_close(a, 20000));
 	assert_false(lives(w, b, one));
 	assert_true(db_close(b, 20000));
@@ -81,7 +59,6 @@ test_older(void **state)
 	int fd;
 
 	(void)me(w, w->db);
-	(void)db_take_place(w->db, DB_SCAN);
 	(void)snprintf(name, sizeof(name), "%s.lock", w->path);
 	for (size_t i = 0; i < COUNT(bytes); i++) {
 		struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
@@ -183,7 +160,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		INLINE_TEST(test_places),
 		BOTH_TESTS(test_links),
 		INLINE_TEST(test_older),
 		INLINE_TEST(test_at_once),

@@ -1,6 +1,6 @@
 /*
- * Who may be on the way: the ring, the half that is for peers that are well,
- * and who is cut for whom.
+ * Who may be on the way: the rings, the places that each kind of peer may
+ * have, and who is cut for whom.
  */
 #include "http/client.h"
 
@@ -8,7 +8,7 @@
 
 /* Many hanging peers keep neither a healthy one nor each other for ever. */
 static void
-test_half_is_for_the_well(void **state)
+test_some_are_for_the_well(void **state)
 {
 	struct http_peer bad[20], good;
 	struct trial hang[20], t;
@@ -20,27 +20,115 @@ test_half_is_for_the_well(void **state)
 	expect_end(w, &t, HTTP_ANSWERED);
 	for (size_t i = 0; i < 20; i++)
 		start_trial(w, &hang[i], &bad[i], "/silent");
-	await_requests(w, 3);
+	await_requests(w, 4);
 	for (int i = 0; i < 20; i++) {
 		start_trial(w, &t, &good, "/ok");
 		expect_end(w, &t, HTTP_ANSWERED);
 	}
 	settle(w);
-	assert_int_equal(peer_count(w->peer, &w->peer->requests), 23);
+	assert_int_equal(peer_count(w->peer, &w->peer->requests), 24);
 	/* As they grow slow, the next ones get their turn. */
-	for (int i = 0; i < 18; i += 2) {
+	for (int i = 0; i < 15; i += 3) {
 		fake_now += 1000;
-		await_requests(w, 25 + i);
+		await_requests(w, 27 + i);
 		settle(w);
 		assert_int_equal(peer_count(w->peer, &w->peer->requests),
-		    25 + i);
-		expect_end(w, &hang[i], HTTP_CUT);
-		expect_end(w, &hang[i + 1], HTTP_CUT);
+		    27 + i);
+		for (int k = i; k < i + 3; k++)
+			expect_end(w, &hang[k], HTTP_CUT);
 	}
+	fake_now += 1000;
+	await_requests(w, 41);
+	expect_end(w, &hang[15], HTTP_CUT);
+	expect_end(w, &hang[16], HTTP_CUT);
 	fake_now += 5000;
 	settle(w);
-	assert_int_equal(hang[18].told + hang[19].told, 0);
+	assert_int_equal(hang[17].told + hang[18].told + hang[19].told, 0);
 	assert_false(http_peer_idle(&bad[19]));
+	drop_client(w);
+}
+
+/* Those that failed have the half; new ones are not behind them. */
+static void
+test_half_is_for_the_unwell(void **state)
+{
+	struct http_peer bad[4], fresh;
+	struct trial hang[4], t;
+	struct world *w = *state;
+
+	peers_init(bad, 4);
+	http_peer_init(&fresh);
+	for (size_t i = 0; i < 4; i++) {
+		start_trial(w, &hang[i], &bad[i], "/silent");
+		hang[i].call.timeout_ms = 100;
+		await_requests(w, (int)i + 1);
+		fake_now += 100;
+		expect_end(w, &hang[i], HTTP_TIMED_OUT);
+	}
+	for (size_t i = 0; i < 4; i++)
+		start_trial(w, &hang[i], &bad[i], "/silent");
+	await_requests(w, 6);
+	start_trial(w, &t, &fresh, "/ok");
+	expect_end(w, &t, HTTP_ANSWERED);
+	settle(w);
+	assert_int_equal(peer_count(w->peer, &w->peer->requests), 7);
+	drop_client(w);
+}
+
+/* What its owner bounds is not held to the half. */
+static void
+test_bounded(void **state)
+{
+	struct http_peer p;
+	struct trial t[3];
+	struct world *w = *state;
+
+	http_peer_init(&p);
+	p.bounded = true;
+	start_trial(w, &t[0], &p, "/silent");
+	t[0].call.timeout_ms = 100;
+	await_requests(w, 1);
+	fake_now += 100;
+	expect_end(w, &t[0], HTTP_TIMED_OUT);
+	for (size_t i = 0; i < 3; i++)
+		start_trial(w, &t[i], &p, "/silent");
+	await_requests(w, 4);
+	drop_client(w);
+}
+
+/* One who waits need not wait until calls are slow that were never usual. */
+static void
+test_suspects(void **state)
+{
+	struct http_peer p[6];
+	struct trial t[6], c;
+	struct world *w = *state;
+
+	peers_init(p, 6);
+	p[1].bounded = true;
+	p[2].took_ms = 2000;
+	for (size_t i = 0; i < 3; i++) {
+		start_trial(w, &t[i], &p[i], "/silent");
+		await_requests(w, (int)i + 1);
+	}
+	start_trial(w, &c, &p[3], "/ok");
+	fake_now += 999;
+	settle(w);
+	assert_int_equal(c.told, 0);
+	fake_now += 1;
+	expect_end(w, &c, HTTP_ANSWERED);
+	expect_end(w, &t[0], HTTP_CUT);
+	/* a channel, and one that took two seconds before, are let be */
+	start_trial(w, &t[3], &p[4], "/silent");
+	await_requests(w, 5);
+	start_trial(w, &t[4], &p[5], "/ok");
+	fake_now += 999;
+	settle(w);
+	assert_int_equal(t[4].told, 0);
+	fake_now += 1;
+	expect_end(w, &t[4], HTTP_ANSWERED);
+	expect_end(w, &t[3], HTTP_CUT);
+	assert_int_equal(t[1].told + t[2].told, 0);
 	drop_client(w);
 }
 
@@ -48,7 +136,7 @@ static void
 test_cut_is_the_oldest(void **state)
 {
 	struct http_peer p[4];
-	struct trial a, b, c;
+	struct trial a, b, c, d;
 	struct world *w = *state;
 
 	peers_init(p, 4);
@@ -56,7 +144,8 @@ test_cut_is_the_oldest(void **state)
 	await_requests(w, 1);
 	fake_now += 10;
 	start_trial(w, &b, &p[1], "/silent");
-	await_requests(w, 2);
+	start_trial(w, &d, &p[3], "/silent");
+	await_requests(w, 3);
 	start_trial(w, &c, &p[2], "/ok");
 	settle(w);
 	fake_now += 989;
@@ -67,21 +156,21 @@ test_cut_is_the_oldest(void **state)
 	assert_int_equal(a.told, 1);
 	assert_int_equal(a.call.took_ms, 1000);
 	expect_end(w, &a, HTTP_CUT);
-	/* Nobody wants the place of the other. */
+	/* Nobody wants the place of the others. */
 	fake_now += 5000;
 	settle(w);
-	assert_int_equal(b.told, 0);
+	assert_int_equal(b.told + d.told, 0);
 	drop_client(w);
 }
 
 static void
 test_kept_calls(void **state)
 {
-	struct http_peer p[3];
-	struct trial a, b, c;
+	struct http_peer p[4];
+	struct trial a, b, c, d;
 	struct world *w = *state;
 
-	peers_init(p, 3);
+	peers_init(p, 4);
 	trial_init(&a, w, "/silent");
 	a.call.peer = &p[0];
 	a.call.keep = true;
@@ -90,13 +179,17 @@ test_kept_calls(void **state)
 	fake_now += 10;
 	start_trial(w, &b, &p[1], "/silent");
 	await_requests(w, 2);
+	fake_now += 10;
+	start_trial(w, &d, &p[3], "/silent");
+	await_requests(w, 3);
 	fake_now += 2000;
 	start_trial(w, &c, &p[2], "/ok");
 	expect_end(w, &c, HTTP_ANSWERED);
 	expect_end(w, &b, HTTP_CUT);
-	assert_int_equal(a.told, 0);
-	fake_now += 18000;	/* its own limit holds all the same */
+	assert_int_equal(a.told + d.told, 0);
+	fake_now += 17990;	/* its own limit holds all the same */
 	expect_end(w, &a, HTTP_TIMED_OUT);
+	drop_client(w);
 }
 
 /* A slow peer does not lose its calls to its own next ones. */
@@ -111,10 +204,10 @@ test_no_cut_for_oneself(void **state)
 	http_peer_init(&other);
 	for (size_t i = 0; i < 4; i++)
 		start_trial(w, &t[i], &slow, "/silent");
-	await_requests(w, 2);
+	await_requests(w, 3);
 	fake_now += 5000;
 	settle(w);
-	assert_int_equal(peer_count(w->peer, &w->peer->requests), 2);
+	assert_int_equal(peer_count(w->peer, &w->peer->requests), 3);
 	start_trial(w, &c, &other, "/ok");	/* but to others', it does */
 	expect_end(w, &c, HTTP_ANSWERED);
 	expect_end(w, &t[0], HTTP_CUT);
@@ -159,10 +252,11 @@ static bool
 write_down(void *ctx, int fd, const struct peer_request *rq)
 {
 	struct arrivals *a = ctx;
+	size_t at;
 
 	(void)pthread_mutex_lock(&a->lock);
-	(void)strncat(a->paths, rq->path, sizeof(a->paths) -
-	    strlen(a->paths) - 1);
+	at = strlen(a->paths);
+	(void)snprintf(a->paths + at, sizeof(a->paths) - at, "%s", rq->path);
 	(void)pthread_mutex_unlock(&a->lock);
 	return peer_answer(fd, "200 OK", "", "ok", 2);
 }
@@ -225,7 +319,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_half_is_for_the_well, setup_small),
+		T(test_some_are_for_the_well, setup_small),
+		T(test_half_is_for_the_unwell, setup_patient),
+		T(test_bounded, setup_small),
+		T(test_suspects, setup_patient),
 		T(test_cut_is_the_oldest, setup_small),
 		T(test_kept_calls, setup_small),
 		T(test_no_cut_for_oneself, setup_small),

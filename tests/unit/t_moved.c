@@ -118,8 +118,7 @@ static void
 test_moved_to_strangers(void **state)
 {
 	static const char *const places[] = {
-		"https://evil.example.org/rest/imconnector.send.status."
-		    "delivery",
+		"https://evil.example.org/imconnector.send.status.delivery",
 		"%s", "ftp://127.0.0.1/imconnector.send.status.delivery", "" };
 	struct relay_world *w = *state;
 

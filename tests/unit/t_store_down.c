@@ -190,24 +190,41 @@ test_given_up_reason(void **state)
 	assert_int_equal(m.hold, HOLD_NONE);
 }
 
-/* A portal without a token: its messages wait for one, and for that only. */
+/* No token is left for what is told of a portal. */
 static void
-test_parked(void **state)
+no_token(struct store_world *w)
 {
-	struct store_world *w = *state;
-	struct place at = tell_place(107);
-	struct known_message m = make_delivered(w, w->store, 1, true);
 	struct noting_room note = { .store = w->store, .note = {
 	    .member_id = MEMBER, .parked = "no token" } };
+
+	store_note_room(&note);
+	world_must(w, w->store, &note.db);
+}
+
+static void
+new_token(struct store_world *w)
+{
 	struct portal_saving v = { .store = w->store, .portal = {
 	    .member_id = MEMBER, .application_token = "app",
 	    .endpoint = "https://a/rest/", .server_endpoint = "https://o/",
 	    .access_token = "a", .refresh_token = "r" } };
+
+	store_portal_save(&v);
+	world_must(w, w->store, &v.db);
+}
+
+/* What has no token waits for one, and for that only. */
+static void
+test_parked(void **state)
+{
+	struct store_world *w = *state;
+	struct place at = parked_place(107);
+	struct known_message m = make_delivered(w, w->store, 1, false);
 	struct arrival a;
 
-	(void)world_look_all(w, w->store);
-	store_note_room(&note);
-	world_must(w, w->store, &note.db);
+	no_token(w);
+	MOVE(w, w->store, .id = m.id, .from = STATE_DELIVERED,
+	    .move = MOVE_READY, .parked = true);
 	assert_int_equal(world_stats(w, w->store).parked, 1);
 	assert_int_equal(world_stats(w, w->store).held, 0);
 	for (int i = 0; i < 200; i++) {
@@ -217,19 +234,35 @@ test_parked(void **state)
 	a = TAKE(w, w->store, .message_id = 1, .chat = "c1");
 	assert_int_equal(world_see(w, w->store, a.key).hold, HOLD_PARKED);
 	assert_string_equal(world_see(w, w->store, a.key).reason, "no token");
-	store_portal_save(&v);
-	world_must(w, w->store, &v.db);
+	new_token(w);
 	assert_int_equal(world_stats(w, w->store).parked, 0);
 	assert_true(told(w, w->store, &at));
 	assert_int_equal(world_take_up(w, w->store, &at, 5).m[0].id, m.id);
 	/* parked for too long is given up as all is */
+	no_token(w);
 	MOVE(w, w->store, .id = m.id, .from = STATE_DELIVERED,
-	    .move = MOVE_READY);
-	store_note_room(&note);
-	world_must(w, w->store, &note.db);
+	    .move = MOVE_READY, .parked = true);
 	world_pass(w, GIVE_UP_MS + 60000);
 	(void)world_look_all(w, w->store);
 	assert_int_equal(world_state(w, w->store, m.id), STATE_REFUSED);
+}
+
+/* What brings a token of its own waits elsewhere, and is not held up. */
+static void
+test_not_parked(void **state)
+{
+	struct store_world *w = *state;
+	struct place parked = parked_place(107), at = tell_place(107);
+	struct known_message m = make_delivered(w, w->store, 1, false);
+
+	no_token(w);
+	MOVE(w, w->store, .id = m.id, .from = STATE_DELIVERED,
+	    .move = MOVE_READY, .parked = true);
+	m = make_delivered(w, w->store, 2, true);
+	assert_true(told(w, w->store, &at));
+	assert_int_equal(world_take_up(w, w->store, &at, 5).m[0].id, m.id);
+	assert_false(told(w, w->store, &parked));
+	assert_int_equal(world_stats(w, w->store).parked, 1);
 }
 
 int
@@ -244,6 +277,7 @@ main(void)
 		WORLD_TEST(test_give_up_portal),
 		WORLD_TEST(test_given_up_reason),
 		WORLD_TEST(test_parked),
+		WORLD_TEST(test_not_parked),
 	};
 
 	return cmocka_run_group_tests_name("store/down", tests, NULL, NULL);

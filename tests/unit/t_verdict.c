@@ -45,8 +45,8 @@ is(long status, const char *body, enum verdict_kind kind)
 	struct verdict v = judge(status, body);
 
 	if (v.kind != kind)
-		fail_msg("HTTP %ld %.200s: %s, expected %s", status, body,
-		    verdict_name(v.kind), verdict_name(kind));
+		fail_msg("HTTP %ld %.200s: %d, expected %d", status, body,
+		    (int)v.kind, (int)kind);
 }
 
 static const struct {

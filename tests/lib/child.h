@@ -10,7 +10,7 @@
  * holds in its own process is nothing that the child has lost.
  */
 static inline _Noreturn void
-child_ends(int code)
+child_leaves(int code)
 {
 	char text[32];
 

@@ -1,0 +1,102 @@
+#ifndef DB_SQL_H
+#define DB_SQL_H
+
+#include "db/db.h"
+
+/*
+ * In a transaction: statements with their values, and rows.
+ */
+
+/* One value beside a statement. */
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_NONE };
+struct db_value {
+	enum db_type type;
+	int64_t number;
+	const void *p;
+	size_t n;
+};
+
+#define V_NULL ((struct db_value){ DB_NULL, 0, NULL, 0 })
+/* Alone: the statement has no values. */
+#define V_NONE ((struct db_value){ DB_NONE, 0, NULL, 0 })
+#define V_INT(i) ((struct db_value){ DB_INT, (int64_t)(i), NULL, 0 })
+/* A NULL text or NULL bytes are a NULL. */
+#define V_TEXT(s) db_value_text(s)
+#define V_STR(s, len) ((struct db_value){ (s) != NULL ? DB_TEXT : DB_NULL, \
+	0, (s), (len) })
+#define V_BYTES(b, len) ((struct db_value){ (b) != NULL ? DB_BYTES : \
+	DB_NULL, 0, (b), (len) })
+struct db_value db_value_text(const char *);
+
+/*
+ * Runs a statement (a string literal: it is prepared once, found by its
+ * address) with its values in the places ?1, ?2, ...  False: it failed, the
+ * transaction fails with it.
+ */
+bool db_run(struct tx *, const char *sql, const struct db_value *, size_t n);
+#define DB_RUN(tx, sql, ...) db_run((tx), (sql), \
+	(const struct db_value[]){ __VA_ARGS__ }, \
+	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+
+/* Rows that the last db_run() changed. */
+int64_t db_changed(const struct tx *);
+
+/* The first column of the first row as a number, 0 if there is none. */
+bool db_number(struct tx *, int64_t *out, const char *sql,
+    const struct db_value *, size_t n);
+#define DB_NUMBER(tx, out, sql, ...) db_number((tx), (out), (sql), \
+	(const struct db_value[]){ __VA_ARGS__ }, \
+	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+
+/*
+ * Rows, one after the other:
+ *
+ *	DB_ROWS(tx, &r, "SELECT a, b FROM t WHERE c = ?1", V_INT(c));
+ *	while (db_next(&r))
+ *		use(db_int(&r, 0), db_text(&r, 1));
+ *	if (!db_end(&r))
+ *		return false;
+ *
+ * Texts live until the next db_next() or db_end().  db_end() must follow; it
+ * is false if anything before it failed.  Statements with RETURNING go this
+ * way, too.  One statement must not be begun again before its end.
+ */
+struct rows {
+	struct tx *tx;
+	void *statement;
+	bool ok;
+	bool more;
+};
+void db_rows(struct tx *, struct rows *, const char *sql,
+    const struct db_value *, size_t n);
+#define DB_ROWS(tx, r, sql, ...) db_rows((tx), (r), (sql), \
+	(const struct db_value[]){ __VA_ARGS__ }, \
+	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+bool db_next(struct rows *);
+bool db_end(struct rows *);
+bool db_is_null(const struct rows *, int column);
+int64_t db_int(const struct rows *, int column);
+const char *db_text(const struct rows *, int column);	/* NULL if null */
+const void *db_bytes(const struct rows *, int column, size_t *n);
+
+/* Fails the transaction for want of memory; returns false. */
+bool db_no_memory(struct tx *);
+
+/* Unix time in ms, the same for the whole transaction. */
+int64_t db_time(const struct tx *);
+/* The monotonic clock, as the transaction began. */
+int64_t db_time_mono(const struct tx *);
+/* Tells this run of a transaction from all others of this handle. */
+uint64_t db_serial(const struct tx *);
+
+/* Whether the file still is of schema 2, with its tables; costs nothing once
+ * it is not. */
+bool db_is_older(struct tx *, bool *older);
+
+/*
+ * From now on the file is this version's alone (schema 3): processes of the
+ * version before do not take it any more.  Nothing to do if it is already.
+ */
+bool db_finish_upgrade(struct tx *);
+
+#endif
