@@ -18,143 +18,19 @@ hide Python's own from the others of this folder.)
 """
 
 import argparse
-import http.client
-import pathlib
-import socket
 import statistics
-import subprocess
-import sys
-import threading
 import time
 
-from programs import BUILD, HERE, PLAIN, TOKEN
-from world import World
-
-sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests/e2e")]
-# pylint: disable=wrong-import-position,import-error
-import events  # noqa: E402
-import fill  # noqa: E402
-import json  # noqa: E402
-from standin import Portal, Receiver  # noqa: E402
+from place import Log, Place, fill, free_port, nowhere
+from standin import Portal, Receiver
 
 MEMBER = "bac1cd5c8940947a75e0d71b1a84e348"     # of load.c's events
-OTHER = "0" * 32
 MODEL = 99999999        # message_id of what is copied
 SIZES = {"store": [1, 10000, 100000, 1000000], "return": [1, 1000000],
          "channel": [300000, 1000000], "parked": [1, 200000],
          "retry": [1, 200000], "list": [1, 1000000], "two": [0]}
 NEVER = "[retry]\nfirst = 3600\nlongest = 3600\n"
 OFTEN = "[retry]\nfirst = 1\nlongest = 1\n"
-
-
-class Place(World):
-    """A handler in a world, with a store to be filled."""
-
-    def __init__(self, folder, more="", channel="null:"):
-        super().__init__(["ours"], folder)
-        self.more, self.channel = more, channel
-        self.shadow = None
-
-    def configure(self, name):
-        config = super().configure(name)
-        self.store = self.folder / name / "queue.db"
-        self.shadow = config.read_text().replace(
-            "[server]\n", "[server]\nanswer_within = 1\n") + self.more
-        config.write_text(self.shadow.replace(
-            "url = null:", f"url = {self.channel}"))
-        return config
-
-    def handler(self, name="ours", channel="null:"):
-        """One (more) process on the socket; the one of that name ends."""
-        if old := self.processes.pop(name, None):
-            old.terminate()
-            old.wait()
-        config = self.folder / "etc" / "ours.conf"
-        config.write_text(self.shadow.replace("url = null:",
-                                              f"url = {channel}"))
-        self.spawn(name, [self.folder / "bin" / "imconnector.fcgi"],
-                   stdin=self.sockets[0], env={
-                       "IMCONNECTOR_CONFIG": str(config),
-                       "IMCONNECTOR_CORE": "1"})
-
-    def post(self, endpoint, message_id, member=OTHER, chat="template"):
-        """One event by hand; what was answered."""
-        value = events.event(
-            events.message(message_id, chat=chat), endpoint=endpoint,
-            member_id=member, application_token=TOKEN)
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        c.request("POST", "/ours", events.as_form(value),
-                  {"Content-Type": events.FORM})
-        status = c.getresponse().status
-        c.close()
-        return status
-
-    def run(self, seconds, endpoint=None, **options):
-        """The load generator, to its end: what it prints."""
-        return self.end(self.begin(seconds, endpoint, **options))
-
-    def begin(self, seconds, endpoint=None, **options):
-        """The same, in the background."""
-        options = {"in_flight": 64, "messages": 1, **options}
-        process = self.load("ours", endpoint or self.endpoint("http", "d0"),
-                            seconds=seconds, **options)
-        self.next_id += 1000000
-        return process
-
-    @staticmethod
-    def end(process):
-        """What it prints."""
-        return json.loads(process.communicate()[0])
-
-    def fill(self, message_id, n, chats=None):
-        """So many like that one."""
-        began = time.monotonic()
-        if n > 1:
-            fill.many(self, message_id, n, chats)
-        print(f"{n:8} waiting, made in {time.monotonic() - began:.0f} s:",
-              end=" ", flush=True)
-
-    def ctl(self, *words):
-        """The operator's tool, begun."""
-        return subprocess.Popen(
-            [BUILD / "imconnectorctl", "--config",
-             self.folder / "etc" / "ours.conf", *words], text=True,
-            stdout=subprocess.PIPE, env=PLAIN)
-
-
-def free_port():
-    """One where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
-def nowhere(port=None):
-    """The endpoint of a portal that is down."""
-    return f"http://127.0.0.1:{port or free_port()}/d0/rest/"
-
-
-class Log(threading.Thread):
-    """Watches how large the write-ahead log gets."""
-
-    def __init__(self, store):
-        super().__init__(daemon=True)
-        self.path = pathlib.Path(f"{store}-wal")
-        self.most, self.over = 0, threading.Event()
-
-    def run(self):
-        while not self.over.wait(0.02):
-            try:
-                self.most = max(self.most, self.path.stat().st_size)
-            except FileNotFoundError:
-                pass
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join()
 
 
 def waits(r):
@@ -168,8 +44,8 @@ def store(o, n):
     """See the head of this file."""
     with Place(o.folder, NEVER) as w:
         w.post(nowhere(), MODEL, MEMBER)
-        w.run(1, nowhere())
         w.fill(MODEL, n)
+        w.run(1, nowhere())
         r = w.run(o.seconds, nowhere())
         print(f"{r['answered'] / r['seconds']:.0f} a second; {waits(r)}")
 
@@ -178,10 +54,10 @@ def come_back(o, n):
     """See the head of this file."""
     port = free_port()
     with Place(o.folder, OFTEN) as w:
-        w.run(1)
         w.post(nowhere(port), MODEL)
         w.fill(MODEL, n)
         print()
+        w.run(1)
         with Log(w.store) as log:
             r = w.run(o.seconds, rate=200)
         print(f"  probed: {waits(r)}; log {log.most >> 20} MiB")
@@ -205,7 +81,7 @@ def channel(o, n):
     with Place(o.folder, OFTEN, old) as w:
         w.post(w.endpoint("http", "d0"), MODEL)
         w.fill(MODEL, n, o.chats)
-        w.handler()
+        w.handler(channel="null:")
         steps, left = [], n
         for _ in range(10):
             began = time.monotonic()
@@ -244,7 +120,7 @@ def retry(o, n):
         with Place(o.folder, NEVER, r.url) as w:
             r.always("status:400")
             w.post(w.endpoint("http", "d0"), MODEL)
-            w.handler()
+            w.channel = "null:"
             w.fill(MODEL, n, o.chats or max(1, n // 100))
             print()
             print(f"  before: {waits(w.run(o.seconds, rate=200))}")

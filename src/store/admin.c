@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STEP_ROWS 200
+#define STEP_ROWS 50		/* events are stored in between */
 
 struct wish {
 	struct db_work db;

@@ -8,6 +8,7 @@
     many(site, id, n, chats)    n more like that message, which waits or was
                                 refused; each of a chat of its own, or one
                                 after the other of so many chats
+    shrink(site)                its write-ahead log is empty
     count(site, name)           how many are "received", "delivered", ...
 
 The only module of these tests that knows the tables (src/db/ddl.c has them);
@@ -17,6 +18,9 @@ everything else looks by the operator's tool. A handler may run.
 import contextlib
 import sqlite3
 
+from site_folder import wait_until
+
+READY = 2               # of queue.turn
 COPY = 100000000        # message_id of the first copy
 FIRST, KEY = 1000001, "long-ago-"       # message_id of the first; their keys
 
@@ -90,10 +94,17 @@ FROM {table} WHERE id > :last ORDER BY id"""
 
 def many(site, message_id, n, chats=None):
     """See the head of this file."""
+    wait_until(lambda: _many(site, message_id, n, chats or n), 30, "waits")
+
+
+def _many(site, message_id, n, chats):
+    """False: the model is in work just now."""
     with store(site) as db:
-        value = {"n": n, "of": message_id, "chats": chats or n}
+        value = {"n": n, "of": message_id, "chats": chats}
         row = db.execute("SELECT state, turn, place FROM queue WHERE"
                          " message_id = ?", (message_id,)).fetchone()
+        if row and row[1] != READY:
+            return False
         table = "queue" if row else "refused"
         (last,) = db.execute("SELECT seq FROM sqlite_sequence"
                              " WHERE name = 'queue'").fetchone()
@@ -111,9 +122,15 @@ def many(site, message_id, n, chats=None):
             assert db.execute("UPDATE tally SET n = n + ? WHERE name = ?",
                               (n, name)).rowcount == 1, name
         if row:
-            assert row[1] == 2, "it does not wait at its place"
             db.execute("UPDATE place SET ready = ready + ? WHERE number = ?",
-                       (value["chats"] if row[0] == 1 else n, row[2]))
+                       (chats if row[0] == 1 else n, row[2]))
+    return True
+
+
+def shrink(site):
+    """See the head of this file."""
+    with contextlib.closing(sqlite3.connect(site.store, timeout=10)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def count(site, name):

@@ -112,7 +112,8 @@ class Peer:
     # -- life
 
     def start(self):
-        """Listens, and serves in the background."""
+        """Listens, and serves in the background; again, if it was stopped."""
+        self._closing.clear()
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         self._listener = socket.create_server(
             (self.host, self.port), family=family, backlog=1024)

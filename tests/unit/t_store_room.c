@@ -109,6 +109,31 @@ test_wishes(void **state)
 	world_dies(w, &b);
 }
 
+/* Who has one wishes for no more, and a wish that came true is over: else two
+ * would take their slots from each other for ever. */
+static void
+test_no_more_wishes(void **state)
+{
+	struct store_world *w = *state;
+	struct store *b = world_store(w);
+	struct room_ask a;
+	struct asking work = { .store = w->store, .ask = &a };
+
+	assert_true(slot(w, w->store));
+	assert_true(slot(w, b));
+	room_ask_init(&a, MEMBER);
+	a.slot = a.has_slot = true;
+	store_ask(&work);
+	world_must(w, w->store, &work.db);
+	assert_false(a.granted);
+	room_ask_free(&a);
+	assert_false(ask(w, b, false, 1, false).others_wait);
+	assert_false(slot(w, b));
+	give_back(w, w->store, 1);
+	assert_true(slot(w, b));
+	assert_false(ask(w, b, false, 1, false).others_wait);
+}
+
 /* A portal that is down has no slots but for its probe. */
 static void
 test_down(void **state)
@@ -258,7 +283,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_slots),
-		WORLD_TEST(test_wishes),
+		WORLD_TEST(test_wishes), WORLD_TEST(test_no_more_wishes),
 		WORLD_TEST(test_down),
 		WORLD_TEST(test_no_waste),
 		WORLD_TEST(test_notes),
