@@ -23,8 +23,8 @@
 #define BATCH 16		/* accepted in one turn */
 #define PAUSE_MS 100		/* after an accept that failed */
 #define STOP_MS 5000		/* for what is on its way */
-#define CUT_MS 200		/* and then for helpers to come back */
-#define READER_FDS 2		/* of a helper: a pair */
+#define CUT_MS 200		/* and then for readers to come back */
+#define READER_FDS 2		/* of a reader: a pair */
 
 struct server {
 	struct relay *relay;

@@ -15,7 +15,7 @@
 enum connection_stage {
 	CONNECTION_WAITING,	/* for a whole head */
 	CONNECTION_COLLECTING,	/* a body, here in the loop */
-	CONNECTION_SERVED,	/* by a helper, or by the relay */
+	CONNECTION_SERVED,	/* by a reader, or by the relay */
 	CONNECTION_CLOSING	/* the answer is sent; the peer may go */
 };
 
@@ -28,9 +28,9 @@ struct connection {
 	struct task task;
 	struct timer timer;
 	struct job job;
-	struct exchange *exchange;	/* what the helper has read */
+	struct exchange *exchange;	/* what the reader has read */
 	enum connection_stage stage;
-	bool begun;		/* the helper found a head */
+	bool begun;		/* the reader found a head */
 	bool bounded;		/* its head must be whole within the minute, */
 	int64_t bounded_at;	/* since when */
 	bool stirred;		/* something came while it was served */
@@ -76,7 +76,7 @@ extern const struct request_kind connection_kind;
 
 /* All that will ever come of the request is here. */
 void connection_serve(struct connection *);
-/* A helper waits for the rest, until the intake's deadline. */
+/* A reader waits for the rest, until the intake's deadline. */
 void connection_serve_slowly(struct connection *);
 
 #endif

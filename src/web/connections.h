@@ -47,7 +47,7 @@ void connections_stop(struct connections *);
 /* Whether requests, or the ends of some, are on their way. */
 bool connections_busy(const struct connections *);
 
-/* Nothing more comes on any of them: helpers that wait for it come back. */
+/* Nothing more comes on any of them: readers that wait for it come back. */
 void connections_cut(struct connections *);
 
 /* Nobody uses them any more: connections_busy() is false. */

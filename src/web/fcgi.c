@@ -1,7 +1,7 @@
 /*
  * The home of fcgiapp: one request, between its intake and its answer.
  *
- * Called by connection.c, in the loop or in a helper.  Owns libfcgi's request;
+ * Called by connection.c, in the loop or in a reader.  Owns libfcgi's request;
  * descriptors are the intake's and its owner's.  A request that comes broken
  * is none.
  *

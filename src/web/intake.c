@@ -2,7 +2,7 @@
  * A request on its way from the web server's socket to libfcgi, which waits
  * for what is not there and must not.
  *
- * Called by connection.c in the loop, and by fcgi.c there or in a helper.
+ * Called by connection.c in the loop, and by fcgi.c there or in a reader.
  * Owns what it has taken from the socket, and the pair through which that is
  * read.  What cannot be had counts as broken.
  *

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* What is larger, and has not come whole, is a helper's to read. */
+/* What is larger, and has not come whole, is a reader's to read. */
 #define INTAKE_MAX ((size_t)64 * 1024)
 
 /* How much of a request has come on a connection. */
@@ -16,7 +16,7 @@ enum intake_state {
 	INTAKE_HEAD,		/* a part of its head */
 	INTAKE_BODY,		/* its head, and a part of its body */
 	INTAKE_WHOLE,		/* all of it */
-	INTAKE_LARGE,		/* it will not fit: go on in a helper */
+	INTAKE_LARGE,		/* it will not fit: go on in a reader */
 	INTAKE_CUT,		/* its head; the rest will never come */
 	INTAKE_BROKEN,		/* it ended within its head, or is none */
 	INTAKE_OVER,		/* nothing came, and nothing will */

@@ -57,7 +57,7 @@ const struct request_kind connection_kind = {
 	.sees_end = true,
 };
 
-/* In a helper, which owns the connection but for its watch meanwhile. */
+/* In a reader, which owns the connection but for its watch meanwhile. */
 static void
 read_slowly(struct job *j)
 {
