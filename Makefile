@@ -63,6 +63,7 @@ $B/testlib/%.o: tests/lib/%.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) '  CC   $<'
 	$Q$(CC) $(FLAGS) $(TESTFLAGS) -c -o $@ $<
+$B/unit/t_line_memory: LINK += -Wl,--wrap=calloc
 $B/unit/%: tests/unit/%.c $B/testlib.a $B/core.a
 	@mkdir -p $(@D)
 	$(SAY) '  TEST $<'

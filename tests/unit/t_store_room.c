@@ -132,6 +132,7 @@ test_no_more_wishes(void **state)
 	give_back(w, w->store, 1);
 	assert_true(slot(w, b));
 	assert_false(ask(w, b, false, 1, false).others_wait);
+	world_dies(w, &b);
 }
 
 /* A portal that is down has no slots but for its probe. */
