@@ -11,10 +11,12 @@
 #include "store/private.h"
 #include "store/upgrade.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#define STEP_ROWS 50		/* events are stored in between */
+#define STEP_ROWS 50		/* events are stored in between, */
+#define STEP_PAUSE_MS 4		/* in which others have the turn */
 
 struct wish {
 	struct db_work db;
@@ -24,6 +26,14 @@ struct wish {
 	int64_t n;
 	bool more;
 };
+
+/* The lock is not fair: who asks again at once may have it again. */
+static void
+let_others(bool more)
+{
+	if (more)
+		(void)poll(NULL, 0, STEP_PAUSE_MS);
+}
 
 /* Of a refused message: what its new life begins with. */
 struct again {
@@ -128,6 +138,7 @@ store_retry(struct store *s, const char *key, int64_t *n, struct problem *p)
 		v.more = false;
 		e = store_now(s, &v.db, p);
 		*n += e == ERR_OK ? v.n : 0;
+		let_others(v.more);
 	} while (e == ERR_OK && v.more);
 	return e;
 }
@@ -267,5 +278,6 @@ store_purge(struct store *s, int64_t *n, bool *more, struct problem *p)
 
 	*n = e == ERR_OK ? v.n : 0;
 	*more = e == ERR_OK && v.more;
+	let_others(*more);
 	return e;
 }
