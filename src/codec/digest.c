@@ -1,15 +1,33 @@
 /*
  * Hashes and the comparison of secrets.  The home of libcrypto.
  *
- * Called for a message's key and for the application token.  Owns nothing
- * beyond a call.  A failure of the library is reported, never guessed over.
+ * Called for a message's key and for the application token.  Owns only what
+ * the library has for SHA-256, until the end.  A failure of the library is
+ * reported, never guessed over.
  */
 #include "codec/digest.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include <stdatomic.h>
 #include <string.h>
+
+/* Looked up once: each look takes the library's locks.  NULL: no memory. */
+static const EVP_MD *
+sha256(void)
+{
+	static _Atomic(EVP_MD *) known;
+	EVP_MD *md = atomic_load(&known), *others = NULL;
+
+	if (md != NULL)
+		return md;
+	md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (md == NULL || atomic_compare_exchange_strong(&known, &others, md))
+		return md;
+	EVP_MD_free(md);
+	return others;
+}
 
 static bool
 add_part(EVP_MD_CTX *md, const struct digest_part *part)
@@ -28,7 +46,9 @@ digest_parts(unsigned char out[DIGEST_SIZE], const struct digest_part *part,
     size_t n)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+	const EVP_MD *kind = sha256();
+	bool ok = md != NULL && kind != NULL &&
+	    EVP_DigestInit_ex(md, kind, NULL) == 1;
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = add_part(md, &part[i]);
