@@ -58,6 +58,7 @@ db_open(struct db **out, const struct db_opts *o, struct problem *p)
 	if (strncmp(o->url, scheme, sizeof(scheme) - 1) != 0 || *path != '/')
 		return problem_set(p, ERR_CONFIG, -1, NULL, "[store] url must "
 		    "be sqlite: and an absolute path");
+	sqlite_prepare_library();
 	*out = db_new(o, path);
 	if (*out == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");

@@ -379,6 +379,13 @@ sqlite_close(struct sqlite *s)
 	free(s);
 }
 
+void
+sqlite_prepare_library(void)
+{
+	/* once it is at work it refuses, and is as it was */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct statements *
 sqlite_statements(struct sqlite *s)
 {

@@ -16,6 +16,10 @@ extern const char db_ddl_tries[];	/* where install has no such column */
 
 /* ---- sqlite.c: one connection */
 
+/* Before the first, in the only thread: the library keeps no account of its
+ * memory, for which it would take a lock at each allocation. */
+void sqlite_prepare_library(void);
+
 /*
  * Opens a file that is there, creates or checks its schema, and sets and
  * reads back what durability needs.  Whoever opens, writes or checkpoints
