@@ -200,7 +200,7 @@ METHOD = """\
   its own. Its client_endpoint names the stand-in portal.
 - **imconnector.fcgi** keeps its promises: each message is durable in SQLite
   before it is handed over, and its state is recorded after each step. Channel
-  `null:`; 16 workers, as by default; portal.burst and rate out of the way,
+  `null:`; 16 workers (the default is 4); portal.burst and rate out of the way,
   except in the part about the limit; portal.status_batch 500 (it matters with
   512 in flight only), or calls_in_flight 16 in its stead, since a portal
   without a limit bears more than the defaults of 100 and 2. Nobody else

@@ -25,7 +25,7 @@ import stores
 from programs import (BUILD, HERE, PLAIN, PROGRAMS, TOKEN, as_web_user,
                       compile_all, php_fpm, web_user)
 
-WORKERS = 16            # server.workers of our handler: the default
+WORKERS = 16            # server.workers of our handler; the default is 4
 FLOOR_THREADS = 64      # of the C floors
 PHP_CHILDREN = 64
 NGINX_WORKERS = len(os.sched_getaffinity(0))

@@ -36,7 +36,7 @@
  * slot: calls that processes may have on their way to a portal, as claims.
  * clock, jump: what tells real ages (store/age.c).
  * tally: counts, and how far the purge has come.
- * portal: what an installation gave (README, trust).
+ * portal: what an installation gave (portal/trust.h).
  * install: installations that could not be proven yet, inert.
  */
 const char db_ddl[] =

@@ -4,9 +4,9 @@
 #include "store/upgrade.h"
 
 /*
- * What the older*.c files know of one another.  An older store is the table
- * `message` of schema version 2, beside the tables of this version; docs/
- * INTERNALS has its way here.
+ * What the older*.c files know of one another.  An older store keeps its
+ * messages in the table `message` of schema version 2, beside the tables of
+ * this version; docs/INTERNALS has its way here.
  */
 
 /* In the column `lease`: nothing is left but who the message was. */
