@@ -29,8 +29,8 @@
 #define NUMBER_FIRST (OLDER_SIZE + 16)
 #define NUMBER_BITS 61		/* an offset in a file has 63 */
 
-#define SOON_US 20	/* between looks at another process's commit, */
-#define SOON_LOOKS 100	/* so many times; then each millisecond */
+#define SOON_US 40	/* between looks at another process's commit, */
+#define SOON_LOOKS 50	/* so many times; then each millisecond */
 
 static bool
 set_lock(int fd, int64_t at, short type)

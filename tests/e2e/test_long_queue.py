@@ -227,13 +227,14 @@ def test_two_processes(start, portals):
                             retry=NEVER) for n in (1, 2))
     took = {one: [], two: []}
     for group in (one, two) * 6:
-        values = Flow(group, portal).values(300)
+        values = Flow(group, portal).values(900)
         for i, v in enumerate(values):
             v["data"]["MESSAGES"][0]["im"]["message_id"] += \
-                1000 * len(took[group])
+                10000 * len(took[group])
         began = time.monotonic()
         answers = post_all(group, values, 32)
         assert {a.response.status for a in answers} == {200}
         took[group].append(time.monotonic() - began)
-    # the best of each: what else runs here only adds to them
-    assert min(took[two]) < 2 * min(took[one]), took
+    # the best of each: what else runs here only adds to them; without a
+    # portal in Python the two are faster (bench/long_queue.py two)
+    assert min(took[two]) < 2.5 * min(took[one]), took
