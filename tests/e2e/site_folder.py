@@ -7,6 +7,7 @@ $IMCONNECTOR_BUILD, or build/ of this repository, and are copied into the
 folder: other users can run them there, and /proc/PID/exe tells them apart.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -200,7 +201,8 @@ class Site:
     def stop_handlers(self):
         """SIGTERM to each; they must be gone in time."""
         for pid in self.handlers():
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         try:
             wait_until(lambda: not self.handlers(), STOP_WITHIN)
         except TimeoutError:
