@@ -91,9 +91,12 @@ run_accept(struct task *t)
 
 	for (int i = 0; i < BATCH && code == 0 && !s->stopping; i++)
 		code = connections_accept(&s->connections, LISTEN_FD);
-	if (code == CONNECTIONS_LATER)
+	if (code == CONNECTIONS_LATER) {
+		/* one that is done says so, one that stays silent does not */
 		(void)loop_watch(s->env->loop, &s->listening, 0);
-	else if (code != 0 && code != EAGAIN && code != EINTR)
+		loop_arm(s->env->loop, &s->pause,
+		    loop_now(s->env->loop) + PAUSE_MS);
+	} else if (code != 0 && code != EAGAIN && code != EINTR)
 		pause_after(s, code);
 }
 

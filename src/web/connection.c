@@ -25,7 +25,9 @@
 #include <unistd.h>
 
 #define LINGER_MS 2000		/* for a peer to take its answer and go */
-#define SPEAK_MS 1000		/* at a stop, from a connection to its head */
+#define AGAIN_MS 50		/* between looks for descriptors */
+#define SPEAK_MS 1000		/* from a connection to its head, at a stop
+				 * and where descriptors are short */
 #define CHUNK ((size_t)16 * 1024)
 #define DRAIN_CHUNKS 8		/* in one turn */
 
@@ -151,6 +153,24 @@ bound(struct connection *c)
 	arm(c, c->all->own.silent_ms);
 }
 
+/*
+ * False: it is served.  What has come in parts needs descriptors for that,
+ * and waits for them for as long as a body may take.
+ */
+static bool
+serve_soon(struct connection *c)
+{
+	if (!intake_has_room(&c->intake)) {
+		collect(c);
+		if (deadline_left(&c->intake.until) > 0) {
+			arm(c, AGAIN_MS);
+			return true;
+		}
+	}
+	connection_serve(c);
+	return false;
+}
+
 /* False: it is served, or gone. */
 static bool
 look(struct connection *c)
@@ -166,8 +186,7 @@ look(struct connection *c)
 		return true;
 	case INTAKE_WHOLE:
 	case INTAKE_CUT:
-		connection_serve(c);
-		return false;
+		return serve_soon(c);
 	case INTAKE_LARGE:
 		collect(c);
 		connection_serve_slowly(c);
@@ -241,6 +260,13 @@ connection_shut(struct connection *c)
 	}
 	connection_close(c);
 	return true;
+}
+
+bool
+connection_is_fresh(const struct connection *c)
+{
+	return c->bounded &&
+	    c->bounded_at + SPEAK_MS > loop_now(loop_of(c->all));
 }
 
 /*

@@ -52,6 +52,9 @@ void connection_begin(struct connection *);
 /* Closes one that waits, unless a head has come: then it is served soon. */
 bool connection_shut(struct connection *);
 
+/* It has come just now, and what it was made for is on its way. */
+bool connection_is_fresh(const struct connection *);
+
 /* Nothing begins after this: closes one that waits, too, unless it has just
  * come and will speak in a moment, or be closed. */
 void connection_stop(struct connection *);

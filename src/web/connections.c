@@ -24,7 +24,7 @@ make_room(struct room *r)
 	struct connection *c;
 
 	TAILQ_FOREACH(c, &all->own.waiting, link)
-		if (connection_shut(c))
+		if (!connection_is_fresh(c) && connection_shut(c))
 			return true;
 	return false;
 }

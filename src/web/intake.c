@@ -120,16 +120,23 @@ pass_on(const struct intake *i, const void *p, size_t n)
 	    (ssize_t)n;
 }
 
+bool
+intake_has_room(struct intake *i)
+{
+	if (i->walk.size == 0 || i->in[0] >= 0 || socketpair(AF_UNIX,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, i->in) == 0)
+		return true;
+	i->in[0] = i->in[1] = -1;
+	return false;
+}
+
 int
 intake_open(struct intake *i)
 {
 	if (i->walk.size == 0)
 		return i->fd;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    i->in) != 0) {
-		i->in[0] = i->in[1] = -1;
+	if (!intake_has_room(i))
 		return -1;
-	}
 	if (!pass_on(i, i->bytes.p, i->bytes.len))
 		return -1;
 	buf_free(&i->bytes);

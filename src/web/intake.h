@@ -41,6 +41,9 @@ void intake_init(struct intake *, int fd);
  */
 enum intake_state intake_look(struct intake *);
 
+/* Whether descriptors are there for intake_open(); takes those it needs. */
+bool intake_has_room(struct intake *);
+
 /*
  * Where the request can be read: all that came of it, without ever blocking.
  * -1: no descriptors, no memory.
