@@ -19,23 +19,13 @@
 static bool
 make_ready(struct tx *tx, const struct rows *r)
 {
-	struct place at = {
-		.kind = db_int(r, 1) == STATE_DELIVERED ? PLACE_TELL :
-		    PLACE_CHANNEL,
-		.number = db_int(r, 2),
-		.member_id = db_text(r, 3),
-		.connector = db_text(r, 4),
-		.line = db_int(r, 5),
-	};
+	const struct place at = place_of_row(r);
 
-	at.name = at.kind == PLACE_TELL ? at.member_id : at.connector;
-	if (at.kind == PLACE_CHANNEL)
-		at.member_id = NULL;
 	return DB_RUN(tx, "UPDATE queue SET turn = " READY " WHERE id = ?1",
 	    V_INT(db_int(r, 0))) && place_add(tx, &at, 1);
 }
 
-#define DUE_COLUMNS "SELECT id, state, place, member_id, connector, line" \
+#define DUE_COLUMNS "SELECT " WAITING_COLUMNS \
 	" FROM queue WHERE turn = " LATER
 
 static bool

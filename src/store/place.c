@@ -102,6 +102,24 @@ tell_look_ms(struct tx *tx, const struct place *at, int64_t *ms)
 	return true;
 }
 
+struct place
+place_of_row(const struct rows *r)
+{
+	struct place at = {
+		.kind = db_int(r, 1) == STATE_DELIVERED ? PLACE_TELL :
+		    PLACE_CHANNEL,
+		.number = db_int(r, 2),
+		.member_id = db_text(r, 3),
+		.connector = db_text(r, 4),
+		.line = db_int(r, 5),
+	};
+
+	at.name = at.kind == PLACE_TELL ? at.member_id : at.connector;
+	if (at.kind == PLACE_CHANNEL)
+		at.member_id = NULL;
+	return at;
+}
+
 bool
 place_add(struct tx *tx, const struct place *at, int64_t n)
 {

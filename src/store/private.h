@@ -89,6 +89,11 @@ struct work *work_of_row(const struct rows *);
 bool work_claim(struct tx *, int64_t id, bool was_ready, int64_t place,
     struct work **out);
 
+/* The columns that place_of_row() reads, in its order; the id is first. */
+#define WAITING_COLUMNS "id, state, place, member_id, connector, line"
+/* The place of the waiting message at hand.  Texts live as long as the row. */
+struct place place_of_row(const struct rows *);
+
 /* A message waits, ready, at a place from now on (n: how many more). */
 bool place_add(struct tx *, const struct place *, int64_t n);
 /* It does not any more. */

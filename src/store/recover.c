@@ -19,21 +19,11 @@ struct orphan {
 static bool
 free_message(struct tx *tx, const struct rows *r)
 {
-	struct place at = {
-		.kind = db_int(r, 1) == STATE_DELIVERED ? PLACE_TELL :
-		    PLACE_CHANNEL,
-		.number = db_int(r, 2),
-		.member_id = db_text(r, 3),
-		.connector = db_text(r, 4),
-		.line = db_int(r, 5),
-	};
+	struct place at = place_of_row(r);
 
 	if (at.kind == PLACE_TELL && place_of_tell(&at.number, at.member_id,
 	    at.connector, at.line) != ERR_OK)
 		return db_no_memory(tx);
-	at.name = at.kind == PLACE_TELL ? at.member_id : at.connector;
-	if (at.kind == PLACE_CHANNEL)
-		at.member_id = NULL;
 	return DB_RUN(tx, "UPDATE queue SET turn = " READY ", owner = 0,"
 	    " place = ?2 WHERE id = ?1", V_INT(db_int(r, 0)),
 	    V_INT(at.number)) && place_add(tx, &at, 1);
@@ -46,8 +36,8 @@ free_messages(struct tx *tx, int64_t owner, bool *more)
 	bool ok = true;
 	struct rows r;
 
-	DB_ROWS(tx, &r, "SELECT id, state, place, member_id, connector, line"
-	    " FROM queue WHERE owner = ?1 AND owner <> 0 LIMIT ?2",
+	DB_ROWS(tx, &r, "SELECT " WAITING_COLUMNS " FROM queue"
+	    " WHERE owner = ?1 AND owner <> 0 LIMIT ?2",
 	    V_INT(owner), V_INT(STEP_ROWS));
 	while (ok && db_next(&r)) {
 		ok = free_message(tx, &r);
