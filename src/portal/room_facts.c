@@ -193,23 +193,6 @@ room_portal(const struct room *r)
 	return r->installed ? &r->portal : NULL;
 }
 
-static bool
-copy_texts(struct arena *a, struct portal *p)
-{
-	const char **texts[] = { &p->member_id, &p->application_token,
-		&p->endpoint, &p->server_endpoint, &p->access_token,
-		&p->refresh_token, &p->rejected };
-	bool ok = true;
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (*texts[i] != NULL) {
-			*texts[i] = arena_dup(a, *texts[i],
-			    strlen(*texts[i]));
-			ok = ok && *texts[i] != NULL;
-		}
-	return ok;
-}
-
 /*
  * Copied: what came with an answer of the store lives no longer than that.
  * Some of the new texts may be the old ones, so those go last.  Without
@@ -224,7 +207,7 @@ room_set_portal(struct room *r, const struct portal *p)
 	r->installed = p != NULL;
 	if (p != NULL) {
 		r->portal = *p;
-		r->installed = copy_texts(&r->arena, &r->portal);
+		r->installed = portal_keep(&r->portal, &r->arena);
 	}
 	arena_free(&old);
 }

@@ -45,9 +45,8 @@ row(const struct rows *r)
 	};
 }
 
-/* Moves the texts of a row into the reader's arena. */
-static bool
-keep(struct portal *p, struct arena *a)
+bool
+portal_keep(struct portal *p, struct arena *a)
 {
 	const char **texts[] = { &p->member_id, &p->application_token,
 		&p->endpoint, &p->server_endpoint, &p->access_token,
@@ -75,7 +74,7 @@ read_owned(struct tx *tx, const char *member_id, struct arena *a,
 	if (db_next(&r)) {
 		*owner = db_int(&r, 10);
 		*out = row(&r);
-		kept = keep(out, a);
+		kept = portal_keep(out, a);
 	}
 	return db_end(&r) && (kept || db_no_memory(tx));
 }
@@ -284,7 +283,7 @@ read_page(struct tx *tx, struct db_work *w)
 	    V_INT(PAGE_ROWS));
 	while (kept && db_next(&r)) {
 		g->row[g->n] = row(&r);
-		kept = keep(&g->row[g->n++], &g->arena);
+		kept = portal_keep(&g->row[g->n++], &g->arena);
 	}
 	return db_end(&r) && (kept || db_no_memory(tx));
 }

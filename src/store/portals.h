@@ -20,6 +20,10 @@ struct portal {
 
 #define PORTAL_ARENA_MAX ((size_t)256 * 1024)
 
+/* Moves its texts into that arena.  False: no memory, and those that did not
+ * fit are NULL. */
+bool portal_keep(struct portal *, struct arena *);
+
 /* Reads a portal; `found` is false if it is not installed. */
 struct portal_reading {
 	struct db_work db;
