@@ -166,11 +166,10 @@ test_refresh_busy_for_long(void **state)
 	assert_true(store_close(other, 1000));
 }
 
-/* Installed anew while a refresh was under way: that pair is newer. */
-static void
-test_installed_anew(void **state)
+/* A message whose stored token expired: its refresh is under way. */
+static struct rw_sent *
+refresh_begins(struct relay_world *w)
 {
-	struct relay_world *w = *state;
 	struct rw_sent *s;
 
 	rw_install(w);
@@ -178,6 +177,16 @@ test_installed_anew(void **state)
 	RW_SAY(w, RW_OAUTH, { .status = RW_HOLD });
 	s = RW_POST(w, .no_token = true);
 	RW_UNTIL(w, rw_open(w, RW_OAUTH) == 1);
+	return s;
+}
+
+/* Installed anew while a refresh was under way: that pair is newer. */
+static void
+test_installed_anew(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *s = refresh_begins(w);
+
 	rw_install_as(w, RW_MEMBER, w->rest, "anew", "anew-too");
 	rw_release(w, RW_OAUTH, NULL);
 	RW_UNTIL(w, s->gone);
@@ -189,13 +198,8 @@ static void
 test_store_away_for_the_pair(void **state)
 {
 	struct relay_world *w = *state;
-	struct rw_sent *s;
+	struct rw_sent *s = refresh_begins(w);
 
-	rw_install(w);
-	RW_SAY(w, RW_REST, EXPIRED, WELL);
-	RW_SAY(w, RW_OAUTH, { .status = RW_HOLD });
-	s = RW_POST(w, .no_token = true);
-	RW_UNTIL(w, rw_open(w, RW_OAUTH) == 1);
 	rw_lock_store(w, true);
 	rw_release(w, RW_OAUTH, NULL);
 	rw_settle(w);
