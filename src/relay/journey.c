@@ -363,7 +363,7 @@ journey_end_in_store(struct journey *j)
 	const struct room *room = line_room(j->line);
 	bool told = j->work->state == STATE_DELIVERED && !j->parked &&
 	    !room_is_down(room) && !j->relay->stopping;
-	bool waits = told && j->visit != NULL && !room_is_parked(room) &&
+	bool waits = told && j->visit != NULL && line_can_tell(j->line, j) &&
 	    !visit_is_answered(j->visit) && await_add(j->relay, j->work->id,
 	    j->visit, j->index, j->line) == ERR_OK;
 

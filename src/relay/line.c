@@ -90,12 +90,11 @@ line_came(struct line *l, bool bulk)
 	pump_soon(l);
 }
 
-/* Its portal is parked, and it brings no token that might work. */
-static bool
-cannot_be_told(const struct line *l, const struct journey *j)
+bool
+line_can_tell(const struct line *l, const struct journey *j)
 {
-	return room_is_parked(l->room) && !rest_is_token(j->work->token) &&
-	    room_token(l->room) == NULL && !j->own_work;
+	return !room_is_parked(l->room) || rest_is_token(j->work->token) ||
+	    room_token(l->room) != NULL;
 }
 
 /* In memory nobody would find it: who may probe looks in the store. */
@@ -108,7 +107,7 @@ must_wait_in_store(const struct line *l, const struct journey *j)
 void
 line_queue(struct line *l, struct journey *j)
 {
-	j->parked = cannot_be_told(l, j);
+	j->parked = !line_can_tell(l, j) && !j->own_work;
 	if (j->parked || must_wait_in_store(l, j)) {
 		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
 

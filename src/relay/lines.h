@@ -16,6 +16,8 @@ struct room *line_room(const struct line *);
 void line_coming(struct line *, bool bulk);
 void line_came(struct line *, bool bulk);
 void line_queue(struct line *, struct journey *);
+/* False: its portal is parked, and it brings no token that might work. */
+bool line_can_tell(const struct line *, const struct journey *);
 void line_stored(struct line *);
 void line_serve(struct line *, const struct look_place *);
 /* More than a call can take waits in memory: the store may keep the rest. */

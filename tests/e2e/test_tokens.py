@@ -161,6 +161,23 @@ def test_a_newer_event_brings_a_token(start, portals, front):
                       1, 2, 3, 4, 5, 6]
 
 
+def test_a_parked_portal_and_the_calls_of_others(start, portals):
+    """No installation, and one call at a time: whoever brings a good token
+    waits for that, whichever process makes it."""
+    portal = portals()
+    server = start.group(3, app=APP, portal={"calls_in_flight": 1})
+    for i in range(1, 13):      # each process learns that it is parked
+        assert post(server, tokenless(portal, message(i, chat=f"c{i}"))
+                    ).status == 202
+    wait_until(lambda: parked(server, *range(1, 13)))
+    portal.script(*["slow:0.3"] * 3)
+    good = portal.add_token()
+    answers = post_all(server, [of(portal, message(i, chat=f"c{i}"),
+                                   access_token=good)
+                                for i in range(20, 28)])
+    assert [a.response.status for a in answers] == [200] * 8
+
+
 def test_the_token_of_an_event_that_was_told_already(server, portals):
     """It came after the message whose own token is over."""
     portal = portals()
