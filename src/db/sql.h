@@ -49,6 +49,17 @@ bool db_number(struct tx *, int64_t *out, const char *sql,
 	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
 
 /*
+ * Inserts one row; *id is the number that the database gave it.  For what
+ * every event does: with RETURNING SQLite makes a table for the answer, and
+ * a journal for the statement, each time.
+ */
+bool db_insert(struct tx *, int64_t *id, const char *sql,
+    const struct db_value *, size_t n);
+#define DB_INSERT(tx, id, sql, ...) db_insert((tx), (id), (sql), \
+	(const struct db_value[]){ __VA_ARGS__ }, \
+	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+
+/*
  * Rows, one after the other:
  *
  *	DB_ROWS(tx, &r, "SELECT a, b FROM t WHERE c = ?1", V_INT(c));

@@ -201,6 +201,17 @@ db_changed(const struct tx *tx)
 	    sqlite3_changes(sqlite_statements(tx->db->sqlite)->db) : 0;
 }
 
+bool
+db_insert(struct tx *tx, int64_t *id, const char *sql,
+    const struct db_value *v, size_t n)
+{
+	bool ok = db_run(tx, sql, v, n);
+
+	*id = ok ? sqlite3_last_insert_rowid(
+	    sqlite_statements(tx->db->sqlite)->db) : 0;
+	return ok;
+}
+
 void
 db_rows(struct tx *tx, struct rows *r, const char *sql,
     const struct db_value *v, size_t n)

@@ -74,11 +74,11 @@ insert(struct tx *tx, struct install_keeping *k)
 {
 	const struct install *in = &k->install;
 
-	return DB_NUMBER(tx, &k->id, "INSERT INTO install(member_id,"
+	return DB_INSERT(tx, &k->id, "INSERT INTO install(member_id,"
 	    " application_token, endpoint, server_endpoint, access_token,"
 	    " refresh_token, expires_in, ts, received_ms, next_ms, owner,"
 	    " lease) VALUES(?1, ?2, ?3, ?4, ?5, ?6, 3600, ?7, ?8, ?8, ?9,"
-	    " ?10) RETURNING id", V_TEXT(in->member_id),
+	    " ?10)", V_TEXT(in->member_id),
 	    V_TEXT(in->application_token), V_TEXT(in->endpoint),
 	    V_TEXT(in->server_endpoint), V_TEXT(in->access_token),
 	    V_TEXT(in->refresh_token), V_INT(in->ts), V_INT(db_time(tx)),

@@ -64,18 +64,28 @@ delivered(struct store *s, struct tx *tx, struct moving_one *m)
 	return ok;
 }
 
+static bool
+remove_ours(struct tx *tx, struct moving_one *m, bool newer)
+{
+	return DB_RUN(tx, "DELETE FROM queue WHERE id = ?1 AND owner = ?2"
+	    " AND state = ?3 AND newer = ?4", V_INT(m->id),
+	    V_INT(db_me(tx)), V_INT(m->from), V_INT(newer)) &&
+	    note_changed(tx, m);
+}
+
 /* Done, or told: it leaves the queue; its key stays in `seen`. */
 static bool
 ended(struct store *s, struct tx *tx, struct moving_one *m)
 {
-	int64_t gone;
-	bool ok = DB_NUMBER(tx, &gone, "DELETE FROM queue WHERE id = ?1"
-	    " AND owner = ?2 AND state = ?3 RETURNING 1 + newer",
-	    V_INT(m->id), V_INT(db_me(tx)), V_INT(m->from));
+	bool newer = false;
+	bool ok = remove_ours(tx, m, false);
 
-	m->lost = gone == 0;
+	if (ok && m->lost) {
+		newer = true;
+		ok = remove_ours(tx, m, true);
+	}
 	if (ok && !m->lost)
-		tally_gone(s, tx, tally_of(m->from), gone > 1);
+		tally_gone(s, tx, tally_of(m->from), newer);
 	return ok;
 }
 

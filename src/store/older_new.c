@@ -118,12 +118,12 @@ put(struct tx *tx, const struct older_new *n, bool mark, int64_t *id)
 	const struct event *ev = n->event;
 	const struct message *m = n->message;
 
-	return DB_NUMBER(tx, id, "INSERT OR REPLACE INTO message(key, base,"
+	return DB_INSERT(tx, id, "INSERT OR REPLACE INTO message(key, base,"
 	    " revision, content, state, step, event, member_id, domain,"
 	    " connector, line, chat, chat_id, message_id, ts, body, endpoint,"
 	    " token, received_us, changed_ms, lease) VALUES(?1, ?2, ?3, ?4,"
 	    " ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-	    " ?19, ?20, ?21) RETURNING id", V_TEXT(n->arrival->key),
+	    " ?19, ?20, ?21)", V_TEXT(n->arrival->key),
 	    V_TEXT(n->who->base), V_INT(n->revision), V_TEXT(n->who->content),
 	    V_INT(mark ? STATE_REFUSED : STATE_RECEIVED),
 	    mark ? V_INT(STEP_READ) : V_NULL, V_TEXT(or_empty(ev->name)),

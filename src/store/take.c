@@ -169,11 +169,11 @@ insert(struct tx *tx, struct taking *t, const struct message *m,
 	a->claimed = turn == TURN_IN_WORK;
 	a->ready = turn == TURN_READY;
 	t->claimed += a->claimed;
-	return DB_NUMBER(tx, &a->id, "INSERT INTO queue(state, turn, owner,"
+	return DB_INSERT(tx, &a->id, "INSERT INTO queue(state, turn, owner,"
 	    " place, chat, message_id, chat_id, line, received_us, ts, key,"
 	    " event, member_id, domain, connector, chat_name, endpoint, token,"
 	    " body) VALUES(" RECEIVED ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-	    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) RETURNING id",
+	    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
 	    V_INT(turn), V_INT(a->claimed ? db_me(tx) : 0),
 	    V_INT(t->channel.number), V_INT(a->chat_number),
 	    V_INT(m->message_id), V_INT(m->chat_id), V_INT(ev->line),

@@ -86,9 +86,11 @@ work_claim(struct tx *tx, int64_t id, bool was_ready, int64_t place,
 	bool memory = true;
 
 	*out = NULL;
-	DB_ROWS(tx, &r, "UPDATE queue SET turn = " IN_WORK ", owner = ?2"
-	    " WHERE id = ?1 RETURNING " WORK_COLUMNS, V_INT(id),
-	    V_INT(db_me(tx)));
+	if (!DB_RUN(tx, "UPDATE queue SET turn = " IN_WORK ", owner = ?2"
+	    " WHERE id = ?1", V_INT(id), V_INT(db_me(tx))))
+		return false;
+	DB_ROWS(tx, &r, "SELECT " WORK_COLUMNS " FROM queue WHERE id = ?1",
+	    V_INT(id));
 	if (db_next(&r)) {
 		*out = work_of_row(&r);
 		memory = *out != NULL;
