@@ -24,7 +24,7 @@ def until_gone(server, portal):
         i = next(sent)
         assert post(server, of(portal, message(i, chat=f"c{i}"))).status == 200
         return fill.left(server.site) == 0
-    wait_until(gone, 60, "the end of the purge")
+    wait_until(gone, 300, "the end of the purge")
 
 
 def test_purge_catches_up(start, portals):

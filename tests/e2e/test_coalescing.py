@@ -188,7 +188,7 @@ def test_an_event_of_5000_messages(start, portals, front):
     answer = server.post(as_form(value), timeout=60)
     assert answer.status in (200, 202), answer
     assert answer.json["messages"] == 5000
-    wait_until(lambda: len(portal.first_ids) == 5000 or None, 60)
+    wait_until(lambda: len(portal.first_ids) == 5000 or None, 300)
     told_once(portal, range(1, 5001))
     assert max(len(c) for c in told(portal)) <= 100
     took = time.monotonic() - began
