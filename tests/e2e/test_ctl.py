@@ -129,20 +129,64 @@ def test_lists_continue_on_indented_lines(site):
 
 
 def test_help_and_version(site):
-    done = site.ctl("--help")
-    assert done.returncode == 0 and "queue" in done.stdout
+    for args in (["--help"], ["-h"], ["help"]):
+        done = site.ctl(*args)
+        assert done.returncode == 0 and "queue" in done.stdout
+        assert not done.stderr
     done = site.ctl("--version")
     assert done.returncode == 0 and re.search(r"\d+\.\d+\.\d+", done.stdout)
 
 
+def test_help_of_a_command(site):
+    queue = site.ctl("help", "queue").stdout
+    assert "queue list" in queue and "queue drop KEY" in queue
+    assert "purge" not in queue
+    assert site.ctl("queue", "--help").stdout == queue
+    one = site.ctl("queue", "list", "-h").stdout
+    assert "--state" in one and "queue drop" not in one
+    assert site.ctl("help", "queue", "list").stdout == one
+    for words in re.findall(r"^  ([a-z]+)(?: ([a-z]+))?",
+                            site.ctl("help").stdout, re.M):
+        assert site.ctl("help", *filter(None, words)).returncode == 0
+
+
 @pytest.mark.parametrize("args", [
     [], ["nonsense"], ["queue"], ["queue", "nonsense"], ["--nonsense"],
-    ["queue", "show"], ["check", "extra"], ["queue", "list", "extra"],
+    ["queue", "show"], ["check", "extra"], ["help", "nonsense"], ["queue", "list", "extra"],
     ["check", "--config"]])
 def test_wrong_usage(site, args):
     done = site.ctl(*args)
     assert done.returncode == USAGE, done
     assert done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("args, said", [
+    (["quue"], "quue: did you mean queue?"),
+    (["stat"], "stat: did you mean stats?"),
+    (["nonsense"], "nonsense: there is no such command"),
+    (["queue"], "behind 'queue' comes one of list, show, "),
+    (["queue", "lsit"], "queue lsit: did you mean list?"),
+    (["queue", "nonsense"], "queue nonsense: it is none of list, show, "),
+    (["help", "queue", "shwo"], "queue shwo: did you mean show?"),
+    (["stats", "extra"], "extra: that is a word too many"),
+    (["queue", "show"], "it is 'queue show KEY'"),
+    (["queue", "retry"], "it is 'queue retry KEY | --all-refused'"),
+    (["stats", "--jsn"], "--jsn: did you mean --json?"),
+    (["stats", "--nonsense"], "--nonsense: there is no such option"),
+    (["stats", "-x"], "-x: there is no such option"),
+    (["stats", "--json=x"], "--json takes no value"),
+    (["stats", "--config"], "--config needs a value"),
+    (["stats", "--state", "refused"], "'stats' takes no --state"),
+    (["queue", "list", "--state", "refuse"],
+     "--state refuse: did you mean refused?"),
+    (["queue", "list", "--state", "bogus"],
+     "--state bogus: it is none of received, delivered, acknowledged, "
+     "refused")])
+def test_a_wrong_word_is_named(site, args, said):
+    done = site.ctl(*args)
+    assert done.returncode == USAGE, done
+    assert done.stderr.startswith(f"imconnectorctl: {said}"), done.stderr
+    assert not done.stdout
 
 
 @pytest.fixture
