@@ -69,7 +69,7 @@ const struct option config_options[] = {
 	    NULL },
 
 	{ "channel", "url", OPT_URL, CHANNEL_AT(url), 1, 0,
-	    "spool:/var/spool/imconnector", "spool http https null" },
+	    "spool:/var/spool/imconnector", "spool http https exec null" },
 	{ "channel", "timeout", OPT_INT, CHANNEL_AT(timeout), 1, 3600, "30",
 	    NULL },
 	{ "channel", "in_flight", OPT_INT,

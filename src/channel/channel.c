@@ -22,7 +22,8 @@ struct channels {
 };
 
 static const struct channel_kind *const kinds[] = {
-	&channel_spool, &channel_http, &channel_https, &channel_null,
+	&channel_spool, &channel_http, &channel_https, &channel_exec,
+	&channel_null,
 };
 
 void
@@ -98,7 +99,7 @@ open_one(struct channel **out, const struct config_channel *c,
 	section_name(c, section, sizeof(section));
 	if (kind == NULL)
 		return problem_set(p, e, -1, NULL, "%s url: this is no "
-		    "spool:, http://, https:// or null: URL", section);
+		    "spool:, http://, https://, exec: or null: URL", section);
 	e = kind->open(out, c, env, &why);
 	if (e != ERR_OK)
 		return problem_set(p, e, -1, NULL, "%s url: %s", section,
@@ -165,6 +166,25 @@ delivery_end(struct channel *channel, struct delivery *d)
 	d->task.run = run_done;
 	d->task.name = "delivered";
 	loop_ready(channel->env->loop, &d->task);
+}
+
+int64_t
+channels_descriptors(const struct channels *s)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->channel[i]->kind->descriptors *
+		    s->config->channel[i].in_flight;
+	return n;
+}
+
+void
+channels_halt(struct channels *s)
+{
+	for (size_t i = 0; s != NULL && i < s->n; i++)
+		if (s->channel[i]->kind->halt != NULL)
+			s->channel[i]->kind->halt(s->channel[i]);
 }
 
 void

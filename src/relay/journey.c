@@ -329,7 +329,7 @@ journey_hand_over(struct journey *j)
 		return;
 	}
 	j->delivery.parcel = (struct parcel){ w->key, w->received_us,
-	    j->object.p, j->object.len };
+	    j->object.p, j->object.len, w->event, w->connector, w->line };
 	fault_point("hand-over-before");
 	channel_send(destination_channel(j->destination), &j->delivery);
 }

@@ -317,6 +317,12 @@ relay_env(const struct relay *r)
 	return &r->env;
 }
 
+int64_t
+relay_descriptors(const struct relay *r)
+{
+	return channels_descriptors(r->channels);
+}
+
 size_t
 relay_busy(const struct relay *r)
 {

@@ -78,7 +78,8 @@ start(void **state)
 	s->peer.ctx = s;
 	loop_peer_begin(&s->peer, s->world.loop);
 	says(s, 200, "", "");
-	s->channel = (struct config_channel){ none, 0, s->url, 20, 32 };
+	s->channel = (struct config_channel){ .connector = none,
+	    .url = s->url, .timeout = 20, .in_flight = 32 };
 	s->config.channel = &s->channel;
 	s->config.channels = 1;
 	use_url(s, "http", s->peer.port, "/hook?a=b&c=%20d");
@@ -100,7 +101,7 @@ static struct receipt
 send_it(struct site *s)
 {
 	const struct parcel parcel = { KEY, 1773759161000000, OBJECT,
-		sizeof(OBJECT) - 1 };
+		sizeof(OBJECT) - 1, "", "", 1 };
 	struct receipt r = cw_send(&s->world, &s->channel, &parcel);
 
 	assert_true((r.err == ERR_OK) == (r.reason[0] == '\0'));
