@@ -18,6 +18,14 @@ struct config_list {
 	size_t n;
 };
 
+/* Events beside messages that a channel can ask for: bits of `events`. */
+enum config_events {
+	CONFIG_DIALOGSTART = 1 << 0,
+	CONFIG_DIALOGFINISH = 1 << 1,
+	CONFIG_STATUSDELETE = 1 << 2,
+	CONFIG_LINEDELETE = 1 << 3
+};
+
 /* Where the messages of one connector, or of one of its lines, go. */
 struct config_channel {
 	char *connector;	/* "" in [channel], the default */
@@ -25,6 +33,9 @@ struct config_channel {
 	char *url;
 	int64_t timeout;	/* seconds */
 	int64_t in_flight;	/* hand-overs at the same time */
+	char *secret;		/* signs them; secret; and beside it, while */
+	char *secret_previous;	/* it is being changed, that of before */
+	int64_t events;		/* enum config_events */
 };
 
 /*

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -275,6 +276,53 @@ add_items(const struct option *o, struct config_list *l, const char *text,
 	return e;
 }
 
+/* An event goes by its whole name or by what is its own of it, as events do
+ * without regard to case. */
+static bool
+add_event(const char *words, const char *s, size_t n, int64_t *bits)
+{
+	static const char prefix[] = "onimconnector";
+	const size_t skip = sizeof(prefix) - 1;
+
+	if (n > skip && strncasecmp(s, prefix, skip) == 0) {
+		s += skip;
+		n -= skip;
+	}
+	for (int64_t bit = 1; *words != '\0'; bit <<= 1) {
+		size_t len = strcspn(words, " ");
+
+		if (len == n && strncasecmp(words, s, n) == 0) {
+			*bits |= bit;
+			return true;
+		}
+		words += len;
+		words += strspn(words, " ");
+	}
+	return false;
+}
+
+static enum err
+set_events(const struct option *o, int64_t *bits, const char *text, bool more,
+    struct why *w)
+{
+	char must[96];
+
+	if (!more)
+		*bits = 0;
+	(void)snprintf(must, sizeof(must), "of: %s", o->words);
+	for (; ; text += strcspn(text, " \t")) {
+		size_t n;
+
+		text += strspn(text, " \t");
+		if (*text == '\0' || *text == ';')
+			return ERR_OK;
+		n = strcspn(text, " \t");
+		if (!add_event(o->words, text, n, bits))
+			return refuse(w, must, text,
+			    more ? until_value(text, n) : n);
+	}
+}
+
 static void
 free_items(struct config_list *l)
 {
@@ -290,6 +338,8 @@ config_option_set(const struct option *o, void *base, const char *text,
 {
 	void *where = place(o, base);
 
+	if (o->type == OPT_EVENTS)
+		return set_events(o, where, text, more, w);
 	if (config_option_is_list(o)) {
 		if (!more)
 			free_items(where);

@@ -100,10 +100,13 @@ open_one(struct channel **out, const struct config_channel *c,
 	if (kind == NULL)
 		return problem_set(p, e, -1, NULL, "%s url: this is no "
 		    "spool:, http://, https://, exec: or null: URL", section);
+	if (c->secret != NULL && c->secret[0] != '\0' && !kind->signs)
+		return problem_set(p, e, -1, NULL, "%s secret: only http:// "
+		    "and https:// are signed", section);
 	e = kind->open(out, c, env, &why);
 	if (e != ERR_OK)
-		return problem_set(p, e, -1, NULL, "%s url: %s", section,
-		    why.text);
+		return problem_set(p, e, -1, NULL, "%s %s: %s", section,
+		    why.field[0] != '\0' ? why.field : "url", why.text);
 	(*out)->env = env;
 	return ERR_OK;
 }

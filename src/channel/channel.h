@@ -76,9 +76,11 @@ struct channel_kind {
 	const char *scheme;	/* "spool:" */
 	int64_t descriptors;	/* that a hand-over has open all the time, if */
 				/* nothing else counts them */
+	bool signs;		/* uses the secret */
 	/*
 	 * Checks the URL and makes a channel of it; touches neither disk nor
-	 * network.  ERR_CONFIG with the reason, ERR_NOMEM.
+	 * network.  ERR_CONFIG with the reason and, if it is not
+	 * the URL, the option's name as the field; ERR_NOMEM.
 	 */
 	enum err (*open)(struct channel **, const struct config_channel *,
 	    const struct channel_env *, struct problem *);

@@ -81,6 +81,57 @@ test_bad_urls(void **state)
 	}
 }
 
+/* A secret needs a URL that is signed; no complaint repeats it. */
+static void
+test_secrets(void **state)
+{
+	static const struct {
+		const char *url, *secret, *previous, *why;
+	} cases[] = {
+		{ "https://a/", "", "", NULL }, { "https://a/", "x", "", NULL },
+		{ "http://a/", "whsec_eA==", "eA", NULL },
+		{ "https://a/", "whsec", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La",
+		    NULL },
+		{ "https://a/", "", "geheim", "[connector c] secret_previous: "
+		    "there is no secret that follows it" },
+		{ "https://a/", "whsec_geheim", "", "[connector c] secret: "
+		    "behind whsec_ there must be base64, with its padding" },
+		{ "https://a/", "whsec_", "", "[connector c] secret: behind "
+		    "whsec_ there must be base64, with its padding" },
+		{ "https://a/", "geheim", "whsec_geheim", "[connector c] "
+		    "secret_previous: behind whsec_ there must be base64, "
+		    "with its padding" },
+		{ "spool:/a", "geheim", "", "[connector c] secret: only "
+		    "http:// and https:// are signed" },
+		{ "exec:/a", "geheim", "", "[connector c] secret: only "
+		    "http:// and https:// are signed" },
+		{ "null:", "geheim", "", "[connector c] secret: only "
+		    "http:// and https:// are signed" },
+	};
+	const struct channel_env env = { .clock = &clock_system };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char url[64], secret[64], previous[64];
+		struct config_channel c = { .connector = (char []){ "c" },
+		    .url = url, .secret = secret,
+		    .secret_previous = previous };
+		const struct config config = { .channel = &c, .channels = 1 };
+		struct channels *s = NULL;
+		struct problem p = { 0 };
+
+		(void)snprintf(url, sizeof(url), "%s", cases[i].url);
+		(void)snprintf(secret, sizeof(secret), "%s", cases[i].secret);
+		(void)snprintf(previous, sizeof(previous), "%s",
+		    cases[i].previous);
+		assert_int_equal(channels_open(&s, &config, &env, &p),
+		    cases[i].why == NULL ? ERR_OK : ERR_CONFIG);
+		assert_string_equal(p.text, cases[i].why != NULL ?
+		    cases[i].why : "");
+		channels_close(s);
+	}
+}
+
 static void
 test_section_is_named(void **state)
 {
@@ -287,6 +338,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_urls),
 		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_section_is_named),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_close_nothing),

@@ -128,6 +128,36 @@ test_request(void **state)
 	assert_string_equal(s->last->body, OBJECT);
 }
 
+/* Signed only where there is a secret; for both while it is changed. */
+static void
+test_signature(void **state)
+{
+	static char secret[] = "new", previous[] = "whsec_b2xk";
+	struct site *s = *state;
+	char time[64], text[256];
+	struct receipt r = send_it(s);
+	int64_t now = clock_wall(&clock_system) / 1000;
+
+	receipt_free(&r);
+	assert_null(heard_header(s->last, "webhook-signature", text,
+	    sizeof(text)));
+	assert_null(heard_header(s->last, "webhook-timestamp", text,
+	    sizeof(text)));
+	s->channel.secret = secret;
+	s->channel.secret_previous = previous;
+	use_url(s, "http", s->peer.port, "/hook");
+	r = send_it(s);
+	receipt_free(&r);
+	assert_non_null(heard_header(s->last, "webhook-timestamp", time,
+	    sizeof(time)));
+	assert_in_range(strtoll(time, NULL, 10), now, now + 600);
+	assert_non_null(heard_header(s->last, "webhook-signature", text,
+	    sizeof(text)));
+	assert_int_equal(strlen(text), 2 * (3 + 44) + 1);
+	assert_memory_equal(text, "v1,", 3);
+	assert_memory_equal(text + 47, " v1,", 4);
+}
+
 static void
 ids_are(struct site *s, const char *answer, const char *ids)
 {
@@ -341,7 +371,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_request), TEST(test_ids), TEST(test_no_ids),
+		TEST(test_request), TEST(test_signature), TEST(test_ids),
+		TEST(test_no_ids),
 		TEST(test_large_answers), TEST(test_statuses),
 		TEST(test_status_counts_first), TEST(test_no_redirect),
 		TEST(test_dead_peers),
