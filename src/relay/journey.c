@@ -200,7 +200,7 @@ journey_go(struct journey *j)
 static bool
 wants_status(const struct work *w)
 {
-	return strcmp(w->event, "ONIMCONNECTORMESSAGEDELETE") != 0;
+	return event_traits(event_kind_of(w->event))->status;
 }
 
 static enum err
