@@ -133,8 +133,7 @@ digest_from_base64(unsigned char *out, const char *text)
 	size_t padding = strspn(text + n, "=");
 	int got;
 
-	if (text[n + padding] != '\0' || padding > 2 ||
-	    (n + padding) % 4 != 0 || n + padding > INT_MAX)
+	if (text[n + padding] != '\0' || padding > 2 || n + padding > INT_MAX)
 		return -1;
 	got = EVP_DecodeBlock(out, (const unsigned char *)text,
 	    (int)(n + padding));
