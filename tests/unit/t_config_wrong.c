@@ -45,6 +45,11 @@ static const struct {
 	    ":3: [connector a] has no option secrets" },
 	{ "[connector a]\nurl=null:\nevents = dialogstart message\n",
 	    ":3: [connector a] events" NO_EVENT "\"message\"" },
+	{ "[channel]\nevents = linedelete DialogStrat\n", ":2: [channel] "
+	    "events \"DialogStrat\": did you mean dialogstart?" },
+	{ "[channel]\nevents = OnImConnectorStatusDeleted\n", ":2: [channel] "
+	    "events \"OnImConnectorStatusDeleted\": did you mean "
+	    "statusdelete?" },
 	{ "[channel]\nevents = onimconnector\n",
 	    ":2: [channel] events" NO_EVENT "\"onimconnector\"" },
 	{ "[channel]\nevents = onimconnectordialog\n",
