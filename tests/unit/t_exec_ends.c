@@ -179,7 +179,8 @@ test_close(void **state)
 	size_t before = descriptors();
 
 	s->channel.in_flight = 1;
-	program(s, "echo $$ > %s/pid; exec sleep 1000");
+	program(s, "echo $$ > %s/pid.new; mv %s/pid.new %s/pid;"
+	    " exec sleep 1000");
 	for (size_t i = 0; i < COUNT(d); i++)
 		cw_start(&s->world, &s->channel, &parcel, &d[i]);
 	while (access(in_folder("pid"), F_OK) != 0 &&
