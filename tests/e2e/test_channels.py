@@ -3,8 +3,10 @@ and which channel serves which connector and line.
 """
 
 import base64
+import email.utils
 import hmac
 import json
+import re
 import time
 
 import pytest
@@ -86,6 +88,23 @@ def test_http_repeat_is_signed_anew(start, portal, channel):
     assert first.headers["webhook-timestamp"] < \
         second.headers["webhook-timestamp"]
     assert second.headers["webhook-signature"] == signed(second, b"x")
+
+
+@pytest.mark.parametrize("asked,least,most", [
+    ("120", 100, 120), ("86400", 599, 600), (300, 200, 300), (-300, 0, 3),
+    ("soon", 0, 3)])
+def test_http_says_when(start, portal, channel, asked, least, most):
+    """Retry-After: seconds or a date, up to retry.longest."""
+    if isinstance(asked, int):
+        asked = email.utils.formatdate(time.time() + asked, usegmt=True)
+    channel.always(Answer(429, headers={"Retry-After": asked}))
+    server = start("cgi", channel={"url": channel.url},
+                   retry={"first": 2, "longest": 600})
+    assert post(server, portal).status == 202
+    waits = wait_until(lambda: re.findall(
+        r"event=postponed .*seconds=(\d+)", server.log()))
+    assert least <= int(waits[0]) <= most
+    assert server.site.states() == {86497: "received"}
 
 
 def test_secret_in_a_file(start, portal, channel):

@@ -218,6 +218,17 @@ def test_mark_goes_with_a_message(start, portal):
     assert lines_off(server) == 2
 
 
+def test_of_another_connector(start, portal):
+    """Not ours: neither handed over nor marked."""
+    server = start("fcgi", app={"connectors": "other"},
+                   channel={"events": " ".join(NAMES)})
+    for name, value in every(portal).items():
+        if name != "LINEDELETE":
+            assert server.post(as_form(value)).json["reason"] == \
+                "the connector is none of app.connectors"
+    assert server.site.objects() == [] and lines_off(server) == 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_not_authentic(start, portal, name):
     """Nothing happens, and nothing is marked."""
