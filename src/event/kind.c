@@ -44,7 +44,7 @@ enum event_kind
 event_kind_of(const char *name)
 {
 	for (size_t i = 1; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(kinds[i].name, name) == 0)
+		if (kinds[i].name != NULL && strcmp(kinds[i].name, name) == 0)
 			return (enum event_kind)i;
 	return EVENT_OTHER;
 }
