@@ -209,6 +209,8 @@ setup_free(struct setup *s)
 		free(s->connector[i]);
 	free(s->connector);
 	free(s->about);
+	if (s->config != NULL)
+		log_close(&s->config->log);
 	config_free(s->config);
 	memset(s, 0, sizeof(*s));
 	return true;

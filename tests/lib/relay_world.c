@@ -89,7 +89,7 @@ configure(struct relay_world *w, const char *more)
 	assert_int_equal(fclose(f), 0);
 	if (config_load(&w->config, path, &w->problem) != ERR_OK)
 		fail_msg("%s", w->problem.text);
-	w->config->log = (struct log){ LOG_LEVEL_ERROR, LOG_TO_STDERR };
+	w->config->log = (struct log){ .level = LOG_LEVEL_ERROR };
 	if (getenv("RW_LOG") != NULL)
 		w->config->log.level = LOG_LEVEL_DEBUG;
 }
@@ -145,7 +145,7 @@ int
 rw_begin_with(void **state, const char *more)
 {
 	struct relay_world *w = calloc(1, sizeof(*w));
-	static const struct log quiet = { LOG_LEVEL_ERROR, LOG_TO_STDERR };
+	static const struct log quiet = { .level = LOG_LEVEL_ERROR };
 
 	*state = w;
 	assert_non_null(w);

@@ -382,7 +382,7 @@ world_begin(void **state, const struct clock *clock, int64_t calls,
 		.slow_ms = slow_ms };
 
 	*state = w;
-	w->log = (struct log){ LOG_LEVEL_WARNING, LOG_TO_STDERR };
+	w->log = (struct log){ .level = LOG_LEVEL_WARNING };
 	w->peer = peer_start();
 	http_peer_init(&w->who);
 	if (loop_new(&w->loop, clock, &w->log) != ERR_OK)
