@@ -126,7 +126,7 @@ open_parts(struct relay_world *w)
 	const struct config *c = w->config;
 	const struct http_opts http = { .loop = w->loop, .clock = &w->clock,
 	    .log = &c->log, .calls = c->server.calls,
-	    .slow_ms = c->server.answer_within * 1000 };
+	    .kept = 64, .slow_ms = c->server.answer_within * 1000 };
 
 	w->store = open_store(w, w->loop);
 	assert_int_equal(http_client_new(&w->http, &http), ERR_OK);
