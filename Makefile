@@ -74,12 +74,6 @@ $B/php/%: tests/php/%.c $B/core.a
 	$(SAY) '  TEST $<'
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
-# One program of the benchmark that needs our own parts (bench/upgrade.py).
-$B/bench/%: bench/%.c $B/core.a
-	@mkdir -p $(@D)
-	$(SAY) '  CC   $<'
-	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
-
 # One target for the packages, so that make finds what pkg-config knows.
 deps-build deps-test deps-bench: deps-%:
 	@deploy/deps.sh $*
@@ -121,11 +115,17 @@ check-all: check check-valgrind
 	@$(MAKE) --no-print-directory SAN=thread units all
 	@TESTS="unit soak" tests/run.sh $B/thread
 
-# Beside the handlers that people use; bench/run.py lists the short forms.
+# Beside the handlers that people use; bench/run.py says what CELLS="...",
+# SHORT=1 and OLD=REVISION are.
 bench: deps-bench
 	@$(MAKE) --no-print-directory all
+	@[ -z "$(OLD)" ] || { rm -rf $B/old && mkdir -p $B/old && \
+	    git archive $(OLD) | tar -x -C $B/old && \
+	    $(MAKE) --no-print-directory -C $B/old B=build all && \
+	    find $B/old -name '*.d' -delete; }
 	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 \
-	    /usr/bin/python3 bench/run.py
+	    /usr/bin/python3 bench/run.py $(CELLS) $(if $(SHORT),--short) \
+	    $(if $(OLD),--old $B/old/build/imconnector.fcgi)
 
 # Leaks and wild reads in every unit test, without a special build.
 check-valgrind: deps-test
