@@ -185,7 +185,8 @@ def _text(x, y, text, anchor="start", more=""):
 def picture(title, panels, limit=None):
     """Bars as SVG. panels: [(title, [(handler, value)])]; limit: (value,
     text), a line across them."""
-    parts, y, left, right = [], 44, 230, 640
+    parts, numbers, y, left, right = [], [], 44, 230, 640
+    halo = ' stroke="#fff" stroke-width="4" paint-order="stroke"'
     for name, bars in panels:
         top = max([v for _, v in bars] + ([limit[0]] if limit else []))
         if name:
@@ -198,8 +199,9 @@ def picture(title, panels, limit=None):
             parts += [
                 _text(left - 8, y + 13, HANDLERS[handler]["title"], "end"),
                 f'<rect x="{left}" y="{y}" width="{width:.1f}" height="17" '
-                f'fill="{colour}"/>',
-                _text(left + width + 6, y + 13, number(value))]
+                f'fill="{colour}"/>']
+            numbers.append(_text(left + width + 6, y + 13, number(value),
+                                 more=halo))
             y += 23
         if limit:
             x = left + (right - left) * limit[0] / top
@@ -214,7 +216,7 @@ def picture(title, panels, limit=None):
             'font-family="Helvetica, Arial, sans-serif"><rect width="100%" '
             'height="100%" fill="#fff"/>\n' + "\n".join(
                 [_text(16, 26, title, more=' font-size="15" '
-                       'font-weight="bold"'), *parts]) + "\n</svg>\n")
+                       'font-weight="bold"'), *parts, *numbers]) + "\n</svg>\n")
 
 
 def pictures(result):
