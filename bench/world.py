@@ -110,8 +110,8 @@ def compile_all(to):
         source = HERE / f"{name}.c"
         if stale(to / name, source, HERE / "common.h"):
             subprocess.run(
-                [os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE",
-                 "-O2", "-g", *WARN, "-o", to / name, source, *libraries],
+                [*os.environ.get("CC", "cc").split(), "-std=c11", "-O2", "-g",
+                 "-D_GNU_SOURCE", *WARN, "-o", to / name, source, *libraries],
                 check=True)
     if stale(to / "handler-go", source := HERE / "peers" / "handler.go"):
         subprocess.run(
