@@ -4,19 +4,18 @@
  *	load NAME=VALUE ...
  *
  *	port, path	where the web server is
- *	endpoint	the portal's, auth[client_endpoint] of each event
- *	member		its member_id
+ *	body		the event: a form in which each "#" stands for the id
+ *			of its one message
  *	in_flight	connections, each with one event under way (1)
  *	seconds		begin events for so long, then wait for answers (1)
- *	first		the first message's id; each event has one message,
- *			with an id and a chat of its own (1)
+ *	first		the first id; each event has its own (1)
  *	rate		begin so many events a second, however fast they are
  *			answered; 0: a new one when one is answered (0)
  *	limit		begin no more events than that (no limit)
  *	grace		seconds to wait for the last answers (20)
  *	portals		each event is of one of so many, number k with a share
- *			of 1/(k + 1): every "@@" in endpoint and member stands
- *			for two of its four digits, in turn (1)
+ *			of 1/(k + 1): each "@@" of the body stands for two of
+ *			its four digits, in turn (1)
  *
  * One thread with epoll, kept HTTP/1.1 connections on loopback.  An answer's
  * time counts from when its event was due, so that a server that stalls is
@@ -34,7 +33,7 @@
 
 struct options {
 	double port, in_flight, seconds, first, rate, limit, grace, portals;
-	const char *path, *endpoint, *member;
+	const char *path, *body;
 };
 
 /* The request, and where the message's ids and digits of its portal are. */
@@ -97,63 +96,20 @@ add(struct text *t, const char *s)
 	t->s[t->n] = '\0';
 }
 
-/* A URL as a form spells it. */
-static void
-add_url(struct text *t, const char *url)
-{
-	char one[4] = "";
-
-	for (; *url != '\0'; url++) {
-		if (strncmp(url, "@@", 2) == 0) {
-			add(t, "@@");
-			url++;
-			continue;
-		}
-		(void)snprintf(one, sizeof(one), strchr(":/", *url) != NULL ?
-		    "%%%02X" : "%c", *url);
-		add(t, one);
-	}
-}
-
-static void
-add_event(struct text *t, const struct options *o)
-{
-#define ITEM "&data%5BMESSAGES%5D%5B0%5D"
-	add(t, "event=ONIMCONNECTORMESSAGEADD&event_handler_id=555"
-	    "&data%5BCONNECTOR%5D=myconnector&data%5BLINE%5D=107"
-	    ITEM "%5Bim%5D%5Bchat_id%5D=#" ITEM "%5Bim%5D%5Bmessage_id%5D=#"
-	    ITEM "%5Bmessage%5D%5Buser_id%5D=27" ITEM "%5Bmessage%5D%5Btext"
-	    "%5D=%5Bb%5DSamantha+Johnson%3A%5B%2Fb%5D+%5Bbr%5DGood+afternoon"
-	    "%2C+how+can+I+help+you%3F%0A%D0%94%D0%BE%D0%B1%D1%80%D1%8B%D0%B9"
-	    "+%D0%B4%D0%B5%D0%BD%D1%8C%21+" ITEM "%5Bchat%5D%5Bid%5D=channel-#"
-	    "&ts=1773759161&auth%5Baccess_token%5D="
-	    "c978b990071b0008440001b0895f697a&auth%5Bexpires%5D=1773762761"
-	    "&auth%5Bexpires_in%5D=3600&auth%5Bscope%5D=imconnector%2C+"
-	    "imopenlines&auth%5Bdomain%5D=some-domain.bitrix24.com"
-	    "&auth%5Bserver_endpoint%5D=https%3A%2F%2F"
-	    "oauth.bitrix24.tech%2Frest%2F&auth%5Bstatus%5D=F"
-	    "&auth%5Bclient_endpoint%5D=");
-	add_url(t, o->endpoint);
-	add(t, "&auth%5Bmember_id%5D=");
-	add(t, o->member);
-	add(t, "&auth%5Buser_id%5D=27&auth%5Bapplication_token%5D="
-	    "831c76b092f9f135d9b6b36c3a720757");
-}
-
 /* The head needs the body's length: the body is made twice. */
 static void
 make_request(struct text *t, const struct options *o)
 {
 	char head[512];
 
-	add_event(t, o);
+	add(t, o->body);
 	(void)snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\n"
 	    "Host: 127.0.0.1\r\nUser-Agent: Bitrix24 Webhook Engine\r\n"
 	    "Content-Type: application/x-www-form-urlencoded\r\n"
 	    "Content-Length: %zu\r\n\r\n", o->path, t->n);
 	t->n = t->ids = t->digits = 0;
 	add(t, head);
-	add_event(t, o);
+	add(t, o->body);
 	if (t->digits > 64 || t->digits % 2 != 0 || t->ids > 8)
 		fail("an odd number of @@");
 }
@@ -422,8 +378,7 @@ read_option(struct options *o, const char *word)
 		const char **text;
 	} known[] = {
 		{ "port", &o->port, NULL }, { "path", NULL, &o->path },
-		{ "endpoint", NULL, &o->endpoint },
-		{ "member", NULL, &o->member },
+		{ "body", NULL, &o->body },
 		{ "in_flight", &o->in_flight, NULL },
 		{ "seconds", &o->seconds, NULL }, { "first", &o->first, NULL },
 		{ "rate", &o->rate, NULL },
@@ -478,9 +433,9 @@ main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		read_option(&o, argv[i]);
-	if (o.port == 0 || o.path == NULL || o.endpoint == NULL ||
-	    o.member == NULL || o.in_flight < 1 || o.portals < 1)
-		fail("load: port, path, endpoint and member are needed");
+	if (o.port == 0 || o.path == NULL || o.body == NULL ||
+	    o.in_flight < 1 || o.portals < 1)
+		fail("load: port, path and body are needed");
 	l->o = &o;
 	l->random = 88172645463325252U;
 	make_request(&l->request, &o);

@@ -3,10 +3,9 @@
  *
  *	portal CERTIFICATE KEY
  *
- * One thread with epoll.  Listens on two free ports of loopback (::1, too, as
- * far as there is one), prints "HTTP-PORT HTTPS-PORT" and serves until
- * SIGTERM.  Connections are kept for as long as the client likes.  What it
- * does is in the path of a call:
+ * One thread with epoll.  Listens on two free ports of loopback, prints
+ * "HTTP-PORT HTTPS-PORT" and serves until SIGTERM.  Connections are kept for
+ * as long as the client likes.  What it does is in the path of a call:
  *
  *	/d20/...	answers after 20 ms
  *	/d20g3/...	the same, counted in group 3 (of ten; else in 0)
@@ -27,7 +26,6 @@
 #include <sys/epoll.h>
 
 #define GROUPS 10
-#define LISTENERS 4
 #define BUCKETS 1000000
 #define BURST 50.0
 #define RATE 2.0		/* calls a second */
@@ -60,13 +58,9 @@ struct conn {
 	char *in;
 };
 
-struct listener {
-	int fd;			/* -1: none */
-};
-
 struct portal {
 	int epoll;
-	struct listener listener[LISTENERS];	/* http, https: v4, v6 */
+	int listener[2];	/* http, https */
 	SSL_CTX *tls;
 	long long connections;	/* that carried a call */
 	struct group group[GROUPS];
@@ -346,34 +340,20 @@ meet(struct portal *p, int listener, bool tls)
 	}
 }
 
-/* Whether there is a listener; a port of 0 becomes a free one. */
-static bool
-listen_at(const struct sockaddr *a, socklen_t n, struct listener *l)
-{
-	const int yes = 1;
-
-	l->fd = socket(a->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	return l->fd >= 0 && setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &yes,
-	    sizeof(yes)) == 0 && bind(l->fd, a, n) == 0 &&
-	    listen(l->fd, 4096) == 0;
-}
-
-/* Clients that are given a name take ::1 first. */
-static void
-listen_on_loopback(struct listener l[2], int *port)
+static int
+listen_on_loopback(int *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 	    .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
-	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6,
-	    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	if (!listen_at((struct sockaddr *)&a, n, &l[0]) ||
-	    getsockname(l[0].fd, (struct sockaddr *)&a, &n) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) != 0 ||
+	    listen(fd, 4096) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		fail("listen");
-	a6.sin6_port = a.sin_port;
-	(void)listen_at((struct sockaddr *)&a6, sizeof(a6), &l[1]);
 	*port = ntohs(a.sin_port);
+	return fd;
 }
 
 /* Sends the answers that are due; the ms until the next one, or -1. */
@@ -397,21 +377,21 @@ serve(struct portal *p)
 	struct epoll_event ev[256];
 	int n;
 
-	for (int i = 0; i < LISTENERS; i++) {
+	for (int i = 0; i < 2; i++) {
 		ev[0] = (struct epoll_event){ .events = EPOLLIN,
 		    .data.ptr = &p->listener[i] };
-		if (p->listener[i].fd >= 0 && epoll_ctl(p->epoll,
-		    EPOLL_CTL_ADD, p->listener[i].fd, &ev[0]) != 0)
+		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->listener[i],
+		    &ev[0]) != 0)
 			fail("epoll_ctl");
 	}
 	for (;;) {
 		n = epoll_wait(p->epoll, ev, 256, answer_due(p));
 		for (int i = 0; i < n; i++) {
-			struct listener *l = ev[i].data.ptr;
 			struct conn *c = ev[i].data.ptr;
+			int *l = ev[i].data.ptr;
 
-			if (l >= p->listener && l < p->listener + LISTENERS)
-				meet(p, l->fd, l >= p->listener + 2);
+			if (l == &p->listener[0] || l == &p->listener[1])
+				meet(p, *l, l == &p->listener[1]);
 			else if (!(c->shaken ? hear(p, c) : shake(p, c)))
 				hang_up(p, c);
 		}
@@ -439,7 +419,7 @@ main(int argc, char **argv)
 	for (int i = 0; i < GROUPS; i++)
 		p.group[i].seen = zeroed(1, (size_t)1 << (ID_BITS - 3));
 	for (int i = 0; i < 2; i++)
-		listen_on_loopback(&p.listener[2 * i], &port[i]);
+		p.listener[i] = listen_on_loopback(&port[i]);
 	printf("%d %d\n", port[0], port[1]);
 	(void)fflush(stdout);
 	serve(&p);

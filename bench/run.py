@@ -28,9 +28,8 @@ import time
 import traceback
 
 import report
-from world import BUILD, HANDLERS, HERE, LIMITS, World
+from world import BUILD, HANDLERS, HERE, LIMITS, MEMBER, World
 
-MEMBER = "bac1cd5c8940947a75e0d71b1a84e348"
 PORTALS = 1000
 RATE = 240      # events a second in "limit": more than the limit lets through
 
@@ -100,7 +99,7 @@ def measure(cell, world, name, seconds, turn):
     """One run of one handler; the first half second is to warm up."""
     ours = "kind" not in HANDLERS[name]
     group = world.names.index(name)
-    options = {"in_flight": cell.in_flight, "member": MEMBER, "grace": 60}
+    options = {"in_flight": cell.in_flight, "grace": 60}
 
     def begin(turn, **more):
         endpoint = world.endpoint(cell.scheme, path(cell, world, name))

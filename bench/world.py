@@ -23,6 +23,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -39,6 +40,9 @@ WARN = ("-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes "
         "-Werror").split()
 PROGRAMS = {"portal": ["-lssl", "-lcrypto"], "load": [],
             "floor": ["-lfcgi", "-lcurl", "-lsqlite3", "-lpthread"]}
+MEMBER = "bac1cd5c8940947a75e0d71b1a84e348"
+TEXT = ("[b]Samantha Johnson:[/b] [br]Good afternoon, how can I help you?\n"
+        "Добрый день! ")
 LIMITS = {"burst": 50, "rate": 2}       # Bitrix24's own, and our default
 
 # Without "kind" it is ours: then "portal" and others are its configuration.
@@ -486,13 +490,30 @@ class World:
             all_ = json.load(answer)
         return all_ if group is None else all_["groups"][group]
 
-    def load(self, name, endpoint, **options):
-        """Starts the load generator on one handler."""
+    def load(self, name, endpoint, member=MEMBER, **options):
+        """Starts the load generator on one handler; load.c explains "#" and
+        "@@", which endpoint and member may have."""
+        body = urllib.parse.urlencode({
+            "event": "ONIMCONNECTORMESSAGEADD", "event_handler_id": 555,
+            "data[CONNECTOR]": "myconnector", "data[LINE]": 107,
+            **{f"data[MESSAGES][0]{key}": value for key, value in (
+                ("[im][chat_id]", "#"), ("[im][message_id]", "#"),
+                ("[message][user_id]", 27), ("[message][text]", TEXT),
+                ("[chat][id]", "channel-#"))},
+            "ts": 1773759161, **{f"auth[{key}]": value for key, value in (
+                ("access_token", "c978b990071b0008440001b0895f697a"),
+                ("expires", 1773762761), ("expires_in", 3600),
+                ("scope", "imconnector, imopenlines"),
+                ("domain", "some-domain.bitrix24.com"),
+                ("server_endpoint", "https://oauth.bitrix24.tech/rest/"),
+                ("status", "F"), ("client_endpoint", endpoint),
+                ("member_id", member), ("user_id", 27),
+                ("application_token", TOKEN))}}, safe="@#")
         if HANDLERS[name].get("kind") == "floor":
             name += "?" + endpoint + "imconnector.send.status.delivery"
         front = HANDLERS[name.partition("?")[0]].get("front", "nginx")
         return subprocess.Popen(
             [self.bin / "load", f"port={self.ports[front]}", f"path=/{name}",
-             f"endpoint={endpoint}", f"first={self.next_id}",
+             f"body={body}", f"first={self.next_id}",
              *(f"{k}={v}" for k, v in options.items())],
             stdout=subprocess.PIPE, text=True)
