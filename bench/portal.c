@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 
 #define GROUPS 10
 #define BUCKETS 1000000
@@ -51,12 +52,13 @@ struct conn {
 	bool waiting;		/* its answer is due later */
 	const char *answer;
 	int64_t due;		/* ms */
-	struct conn *next;	/* in the order of `due` */
-	struct conn *prev;
+	TAILQ_ENTRY(conn) link;	/* while it is waiting */
 	size_t have;
 	size_t cap;
 	char *in;
 };
+
+TAILQ_HEAD(conns, conn);
 
 struct portal {
 	int epoll;
@@ -65,8 +67,7 @@ struct portal {
 	long long connections;	/* that carried a call */
 	struct group group[GROUPS];
 	struct bucket *bucket;
-	struct conn *first;
-	struct conn *last;
+	struct conns waiting;
 	char stats[4096];
 };
 
@@ -144,37 +145,11 @@ admit(struct bucket *b, int64_t now)
 	return true;
 }
 
-/* Takes a connection out of the queue of answers. */
-static void
-unqueue(struct portal *p, struct conn *c)
-{
-	if (!c->waiting)
-		return;
-	*(c->prev != NULL ? &c->prev->next : &p->first) = c->next;
-	*(c->next != NULL ? &c->next->prev : &p->last) = c->prev;
-	c->next = c->prev = NULL;
-	c->waiting = false;
-}
-
-/* Delays are nearly always the same, so its place is near the end. */
-static void
-queue(struct portal *p, struct conn *c)
-{
-	struct conn *before = p->last;
-
-	while (before != NULL && before->due > c->due)
-		before = before->prev;
-	c->prev = before;
-	c->next = before != NULL ? before->next : p->first;
-	*(c->prev != NULL ? &c->prev->next : &p->first) = c;
-	*(c->next != NULL ? &c->next->prev : &p->last) = c;
-	c->waiting = true;
-}
-
 static void
 hang_up(struct portal *p, struct conn *c)
 {
-	unqueue(p, c);
+	if (c->waiting)
+		TAILQ_REMOVE(&p->waiting, c, link);
 	SSL_free(c->ssl);
 	(void)close(c->fd);
 	free(c->in);
@@ -244,8 +219,10 @@ take(struct portal *p, struct conn *c, const char *body, size_t len)
 		g->refused++;
 	if (delay <= 0)
 		return put(c, c->answer);
+	/* all delays of a run are the same, so this is the order of `due` */
 	c->due = now + delay;
-	queue(p, c);
+	c->waiting = true;
+	TAILQ_INSERT_TAIL(&p->waiting, c, link);
 	return true;
 }
 
@@ -363,8 +340,9 @@ answer_due(struct portal *p)
 	struct conn *c;
 	int64_t now = now_ms();
 
-	while ((c = p->first) != NULL && c->due <= now) {
-		unqueue(p, c);
+	while ((c = TAILQ_FIRST(&p->waiting)) != NULL && c->due <= now) {
+		TAILQ_REMOVE(&p->waiting, c, link);
+		c->waiting = false;
 		if (!put(c, c->answer))
 			hang_up(p, c);
 	}
@@ -408,6 +386,7 @@ main(int argc, char **argv)
 
 	if (argc != 3 || p.epoll < 0 || p.tls == NULL)
 		fail("portal CERTIFICATE KEY");
+	TAILQ_INIT(&p.waiting);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (SSL_CTX_use_certificate_chain_file(p.tls, argv[1]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(p.tls, argv[2],
