@@ -30,7 +30,8 @@
 	"{\"id\":\"channel-100000000001\"}}"
 #define STATUS "{\"CONNECTOR\":\"myconnector\",\"LINE\":107,\"auth\":" \
 	"\"c978b990071b0008440001b0895f697a\",\"MESSAGES\":[{\"im\":{" \
-	"\"chat_id\":100000000001,\"message_id\":100000000001},\"message\":{" \
+	"\"chat_id\":100000000001,\"message_id\":100000000001}," \
+	"\"message\":{" \
 	"\"id\":[\"c-A8oGbhra7_BRSML2vec0AppVk\"],\"date\":1773759162}," \
 	"\"chat\":{\"id\":\"channel-100000000001\"}}]}"
 #define INSERT_QUEUE "INSERT INTO queue(state, turn, owner, place, chat," \

@@ -107,10 +107,9 @@ def _of(cell, name, ceiling, least):
 
 
 def _smaller(found, _):
-    less = (found("memory", "old")["pss"] - found("memory", "ours")["pss"]) \
-        / 1e6
-    return (f"{less:.1f} MB less ({number(found('memory', 'ours')['pss'] / 1e6)}"
-            f" / {number(found('memory', 'old')['pss'] / 1e6)})", less >= 2)
+    now, then = (found("memory", h)["pss"] / 1e6 for h in ("ours", "old"))
+    return (f"{then - now:.1f} MB less ({number(now)} / {number(then)})",
+            then - now >= 2)
 
 
 def _away(_):
@@ -275,9 +274,9 @@ time until the portal was told counts. Its limits of the portal are out of the
 way except where the limit is enforced; the channel is null: where nothing else
 is said. PHP-FPM has 64 children (32 behind Apache) and a new curl handle for
 each call, as in the vendor's examples; Go and Node keep connections and make a
-call for an event. C floors parse nothing: each of 64 threads (with commits: one;
-behind mod_fcgid: 32 processes) has a kept curl handle. "Pages" are those of 4
-KiB that were written, "switches" those between the handler's threads and
+call for an event. C floors parse nothing: each of 64 threads (with commits:
+one; behind mod_fcgid: 32 processes) has a kept curl handle. "Pages" are those
+of 4 KiB that were written, "switches" those between the handler's threads and
 others. "PSS" is all memory of a handler, shared pages by their share."""
 
 
@@ -347,7 +346,8 @@ def machine(folder):
         *((what, _output(command)) for what, command in (
             ("processor", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2"),
             ("memory", "grep MemTotal /proc/meminfo | cut -d: -f2"),
-            ("system", ". /etc/os-release; echo $PRETTY_NAME"), ("Linux", "uname -r"),
+            ("system", ". /etc/os-release; echo $PRETTY_NAME"),
+            ("Linux", "uname -r"),
             ("nginx", "/usr/sbin/nginx -v"), ("PHP", "php --version"),
             ("Apache", "/usr/sbin/apache2 -v"), ("Node", "node --version"),
             ("Go", "go version"), ("OpenSSL", "openssl version"),

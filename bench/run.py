@@ -1,6 +1,6 @@
 """The benchmark: our handler beside those that people use today.
 
-    make bench                          all cells, medians of 5 (25 minutes)
+    make bench                          all cells, medians of 5 (15 minutes)
     make bench CELLS="https64 many"     some of them; report.py lists them all
     make bench SHORT=1                  each once and for a moment: to try it
     make bench OLD=REVISION             that version of ours beside this one,
@@ -22,7 +22,6 @@ import dataclasses
 import heapq
 import json
 import signal
-import subprocess
 import sys
 import time
 import traceback

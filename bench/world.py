@@ -180,7 +180,7 @@ class World:
             path.mkdir()
         self.own(self.run)
         compile_all(BUILD / "bench")
-        for path in (BUILD / "imconnector.fcgi", BUILD / "imconnectorctl",
+        for path in (BUILD / "imconnector.fcgi",
                      *(BUILD / "bench" / n for n in
                        (*PROGRAMS, "handler-go")),
                      *(HERE / "peers").glob("handler.*")):
