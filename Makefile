@@ -75,7 +75,7 @@ $B/php/%: tests/php/%.c $B/core.a
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
 # One target for the packages, so that make finds what pkg-config knows.
-deps-build deps-test deps-bench: deps-%:
+deps-build deps-demo deps-test deps-bench: deps-%:
 	@deploy/deps.sh $*
 
 # Installing may bring what the first look at pkg-config missed: start anew.
@@ -83,7 +83,7 @@ check: deps-test
 	@$(MAKE) --no-print-directory units all
 	@$(MAKE) --no-print-directory FAULT=1 all
 	@tests/run.sh $B
-demo: deps-test
+demo: deps-demo
 	@$(MAKE) --no-print-directory all
 	@IMCONNECTOR_BUILD=$B /usr/bin/python3 tests/demo.py
 units: $(UNITS) $B/php/objects
@@ -134,16 +134,31 @@ check-valgrind: deps-test
 	    --errors-for-leak-kinds=definite,possible --error-exitcode=9" \
 	    tests/run.sh $B
 
+# Nothing of an earlier configuration is touched. The units, the run script
+# and the examples name the programs by their place.
+LIB      = $(DESTDIR)$(PREFIX)/lib
+DOC      = $(DESTDIR)$(PREFIX)/share/doc/imconnector-fcgi
+ETC      = $(DESTDIR)/etc/imconnector
+EXAMPLES = $(wildcard *.example)
 install: all
-	install -D $B/imconnector.fcgi \
-	    $(DESTDIR)$(PREFIX)/lib/imconnector/imconnector.fcgi
+	install -D $B/imconnector.fcgi $(LIB)/imconnector/imconnector.fcgi
 	install -D $B/imconnectorctl $(DESTDIR)$(PREFIX)/bin/imconnectorctl
+	install -t $(LIB)/imconnector deploy/imconnector.run \
+	    deploy/imconnector.loop
+	install -D -m 0644 -t $(LIB)/systemd/system deploy/*.service \
+	    deploy/*.socket deploy/*.timer
+	install -D -m 0644 -t $(DOC) README $(EXAMPLES) deploy/imconnector.conf
+	sed -i 's|/usr/local/|$(PREFIX)/|g' $(LIB)/imconnector/imconnector.run \
+	    $(LIB)/systemd/system/imconnector*.service \
+	    $(EXAMPLES:%=$(DOC)/%)
+	[ -e $(ETC)/imconnector.conf ] || \
+	    install -D -m 0640 deploy/imconnector.conf $(ETC)/imconnector.conf
 
 clean:
 	rm -rf build
 
 .PHONY: all units bench check check-all check-crash check-valgrind soak \
         demo install clean \
-        deps-build deps-test deps-bench
+        deps-build deps-demo deps-test deps-bench
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
