@@ -107,13 +107,20 @@ soak: deps-test
 	    --handlers $(HANDLERS)
 
 # The long runs, and what needs a build of its own: about an hour.
-check-all: check check-valgrind
+check-all: check check-valgrind check-fresh
 	@for n in 1 2 4; do $(MAKE) --no-print-directory soak SECONDS=120 \
 	    HANDLERS=$$n || exit 1; done
 	@$(MAKE) --no-print-directory SAN=address,undefined units all
 	@TESTS="unit e2e soak" tests/run.sh $B/address,undefined
 	@$(MAKE) --no-print-directory SAN=thread units all
 	@TESTS="unit soak" tests/run.sh $B/thread
+
+# README's ten minutes on a Debian of its own, where nothing is installed yet.
+# What is fetched for it once stays in the build folder.
+check-fresh: deps-test
+	@IMCONNECTOR_DEBIAN=$B/debian PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
+	    tests/fresh
 
 # Beside the handlers that people use; bench/run.py says what CELLS="...",
 # SHORT=1 and OLD=REVISION are.
@@ -157,8 +164,9 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units bench check check-all check-crash check-valgrind soak \
+.PHONY: all units bench check check-all check-crash check-fresh \
+        check-valgrind soak \
         demo install clean \
         deps-build deps-demo deps-test deps-bench
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -name debian -prune -o -name '*.d' -print 2>/dev/null)
