@@ -75,7 +75,7 @@ $B/php/%: tests/php/%.c $B/core.a
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
 # One target for the packages, so that make finds what pkg-config knows.
-deps-build deps-demo deps-test deps-bench: deps-%:
+deps-build deps-demo deps-test deps-fresh deps-bench: deps-%:
 	@deploy/deps.sh $*
 
 # Installing may bring what the first look at pkg-config missed: start anew.
@@ -117,7 +117,7 @@ check-all: check check-valgrind check-fresh
 
 # README's ten minutes on a Debian of its own, where nothing is installed yet.
 # What is fetched for it once stays in the build folder.
-check-fresh: deps-test
+check-fresh: deps-fresh
 	@IMCONNECTOR_DEBIAN=$B/debian PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
 	    tests/fresh
@@ -167,6 +167,6 @@ clean:
 .PHONY: all units bench check check-all check-crash check-fresh \
         check-valgrind soak \
         demo install clean \
-        deps-build deps-demo deps-test deps-bench
+        deps-build deps-demo deps-test deps-fresh deps-bench
 .SECONDARY:
 -include $(shell find $B -name debian -prune -o -name '*.d' -print 2>/dev/null)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh: installs the Debian packages that building or testing needs.
 #
-#   deploy/deps.sh [build|demo|test|bench]...      (default: build)
+#   deploy/deps.sh [build|demo|test|fresh|bench]...      (default: build)
 #
 # What is there already is left alone: with everything installed it says
 # nothing, calls no apt and ends with 0.  Installs as root, else through sudo.
@@ -16,7 +16,8 @@ BUILD="gcc make pkg-config libfcgi-dev libyajl-dev libcurl4-openssl-dev
 DEMO="python3 nginx-light spawn-fcgi"
 TEST="libcmocka-dev python3-pytest python3-pytest-xdist apache2
       libapache2-mod-fcgid lighttpd lighttpd-mod-openssl caddy adduser openssl
-      clang valgrind curl php-cli debootstrap"
+      clang valgrind curl php-cli"
+FRESH="debootstrap systemd-container"
 BENCH="php-fpm php-curl golang-go nodejs node-undici"
 
 say() { echo "deps.sh: $*" >&2; }
@@ -57,8 +58,9 @@ for purpose in "$@"; do
 	build) want="$want $BUILD" ;;
 	demo)  want="$want $BUILD $DEMO" ;;
 	test)  want="$want $BUILD $DEMO $TEST" ;;
+	fresh) want="$want $BUILD $DEMO $TEST $FRESH" ;;
 	bench) want="$want $BUILD $DEMO $TEST $BENCH" ;;
-	*)     echo "usage: deploy/deps.sh [build|demo|test|bench]..." >&2
+	*)     echo "usage: deploy/deps.sh [build|demo|test|fresh|bench]..." >&2
 	       exit 64 ;;
 	esac
 done

@@ -3,214 +3,31 @@
     chapter.py nginx|alone|apache|proxy|lighttpd|caddy FOLDER
 
 Run by test_chapters.py as root, in namespaces of its own; machine.py says how.
-Follows the chapters for that web server ("alone": nginx, without systemd), as
-somebody would whose machine has another name than README's. Events then go
-through https, the handler is killed with one in its hands, and the machine is
-"rebooted": /run is emptied, and what was enabled starts again.
+Follows the chapters for that web server ("alone": nginx, without systemd).
+Events then go through https, the handler is killed with one in its hands, and
+the machine is "rebooted": /run is emptied, and what was enabled starts again.
 
 tests/fresh does it once more on a Debian where nothing is installed yet.
 """
 
 import contextlib
-import http.client
-import json
 import os
 import pathlib
-import re
-import signal
-import socket
-import ssl
 import sys
-import threading
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 # pylint: disable=wrong-import-position
 import events  # noqa: E402
-from machine import (JOURNAL, Machine, born, isolate,  # noqa: E402
-                     loopback, pids)
-from readme import commands  # noqa: E402
+from follow import CONF, TEN, World, logs  # noqa: E402
+from machine import Machine, isolate  # noqa: E402
+from shell import born, loopback, pids  # noqa: E402
 from site_folder import HANDLER, wait_until  # noqa: E402
 from standin import Authority, Portal  # noqa: E402
 from standin.tls import HOST  # noqa: E402
 
-URL = "/bitrix24/handler"
-CONF = "/etc/imconnector/imconnector.conf"
-NEW = "var/spool/imconnector/new"
 PID = "/run/imconnector/pid"
-TEN = "Ten minutes to a running handler"
-LOGS = (JOURNAL, "/var/log/imconnector.log", "/var/log/nginx/error.log",
-        "/var/log/apache2/error.log", "/var/log/lighttpd/error.log")
-
-
-class World:
-    """The one who follows README, and Bitrix24."""
-
-    def __init__(self, machine, portal, authority):
-        self.machine = machine
-        self.portal = portal
-        self.authority = authority
-        self.number = 0
-        self.context = ssl.create_default_context(cafile=authority.ca_file)
-        self.trust()
-
-    def trust(self):
-        """Our CA is one of those that this machine trusts, and so does
-        Bitrix24; the certificate is where README takes it from."""
-        folder = self.machine.root / "usr/local/share/ca-certificates"
-        folder.mkdir(parents=True, exist_ok=True)
-        authority = pathlib.Path(self.authority.ca_file).read_text()
-        (folder / "standin.crt").write_text(authority)
-        made = self.authority.folder
-        for name, text in (
-                ("fullchain", (made / "good.pem").read_text() + authority),
-                ("privkey", (made / "good.key").read_text())):
-            (self.machine.source / f"{name}.pem").write_text(text)
-
-    def follow(self, title, *steps):
-        """Types those steps of a chapter, or all of one that has none."""
-        for command in (c for step in steps or ("",)
-                        for c in commands(title, step)):
-            self.type(command)
-
-    def type(self, command):
-        """One command, as the name of this machine is."""
-        print("#", command, flush=True)
-        said = self.machine.do(command.replace("=handler.example.org",
-                                               f"={HOST}"))
-        if command == "make install":
-            self.edit()
-            self.machine.do("update-ca-certificates")
-        if re.fullmatch("(service|systemctl) .*restart.*", command):
-            self.check()
-        if command.startswith("curl "):
-            assert "WRONG_TOKEN" in said, said
-
-    def curl(self):
-        """What the chapters of other web servers go on with."""
-        self.type(commands(TEN, "Step 5: nginx")[-1])
-
-    def edit(self):
-        """Fills the token in, and lets it talk to our Bitrix24."""
-        path = self.machine.root / CONF.lstrip("/")
-        text = path.read_text()
-        assert "PUT-THE-TOKEN-HERE" in text and \
-            path.stat().st_mode & 0o777 == 0o640
-        text = text.replace("PUT-THE-TOKEN-HERE", events.TOKEN)
-        path.write_text(text.replace("[app]\n", "[app]\nportals = 127.0.0.1\n"))
-
-    def event(self):
-        """The next one, of a chat of its own."""
-        self.number += 1
-        return events.as_form(events.event(
-            events.message(self.number, chat=f"chat-{self.number}"),
-            endpoint=self.portal.endpoint))
-
-    def post(self, body=None, chunked=False):
-        """An event by https; the status and the answer."""
-        connection = http.client.HTTPSConnection(HOST, timeout=60,
-                                                 context=self.context)
-        body = self.event() if body is None else body
-        # http.client sends what has no length in chunks
-        connection.request("POST", URL, iter([body]) if chunked else body,
-                           {"Content-Type": events.FORM})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-    def messages(self):
-        """How many the channel has got."""
-        return len(list((self.machine.root / NEW).iterdir()))
-
-    def check(self):
-        """An event goes through; plain http was sent on."""
-        wait_until(self.serves, 30, "the web server")
-        self.check_acknowledged(self.post())
-
-    def check_acknowledged(self, answer):
-        """It says so, and there is one message more."""
-        assert (answer[0], json.loads(answer[1])["result"]) == \
-            (200, "acknowledged"), answer
-        assert self.messages() == self.number
-
-    def serves(self):
-        """Whether our certificate is shown and plain http is sent to https:
-        after a restart old processes may still answer."""
-        plain = http.client.HTTPConnection(HOST, timeout=60)
-        try:
-            with socket.create_connection((HOST, 443), 10) as s, \
-                    self.context.wrap_socket(s, server_hostname=HOST):
-                plain.request("GET", URL)
-                answer = plain.getresponse()
-        except OSError:
-            return False
-        finally:
-            plain.close()
-        return answer.status in (301, 308) and \
-            answer.getheader("Location") == f"https://{HOST}{URL}"
-
-    def check_bodies(self, chunks=200):
-        """A body of a megabyte passes, a longer one does not. One in chunks
-        is answered with that status; what was cut is nobody's message."""
-        body = self.event()
-        body += b"&more=" + b"x" * (1048576 - len(body) - len("&more="))
-        # a value that long is the handler's own 413
-        assert json.loads(self.post(body)[1])["error"] == "TOO_LARGE"
-        with contextlib.suppress(ssl.SSLError, ConnectionError):
-            assert self.post(body + b"x" * 1048576)[0] == 413
-        self.number -= 1
-        before = self.messages()
-        status, said = self.post(chunked=True)
-        assert status == chunks, (status, said)
-        if status == 200:
-            self.check_acknowledged((status, said))
-        else:
-            self.number -= 1
-        whole = self.event()
-        self.number -= 1
-        self.cut(f"Content-Length: {len(whole) + 1}", whole)
-        self.cut("Transfer-Encoding: chunked",
-                 b"%x\r\n%s\r\n" % (len(whole), whole))
-        self.check()
-        assert self.messages() == before + 1 + (status == 200)
-
-    def cut(self, header, body):
-        """An event whose sender hangs up before its end."""
-        with socket.create_connection((HOST, 443), 30) as raw, \
-                self.context.wrap_socket(raw, server_hostname=HOST) as s:
-            s.sendall((f"POST {URL} HTTP/1.1\r\nHost: {HOST}\r\n"
-                       f"Content-Type: {events.FORM}\r\n{header}\r\n\r\n")
-                      .encode() + body)
-            s.settimeout(5)
-            with contextlib.suppress(OSError):
-                s.unwrap()      # says the end, may wait for the other's
-
-    def check_restart(self, start, again=True):
-        """The handler dies with an event in its hands. nginx sends it once
-        more, it waits at the socket, and the next one, which start() starts,
-        recognises it. Others tell the sender (again=False)."""
-        calls, got = len(self.portal.calls), []
-        self.portal.script("slow:5")
-        sender = threading.Thread(target=lambda: got.append(self.post()))
-        sender.start()
-        wait_until(lambda: len(self.portal.calls) > calls, 30, "a call")
-        os.kill(pids(HANDLER)[0], signal.SIGKILL)
-        start()
-        sender.join()
-        assert got[0][0] in ((200, 202) if again else (500, 502, 503)), got
-        wait_until(lambda: self.states() == {"acknowledged"}, 60, "the rest")
-
-    def states(self):
-        """Of all that is stored."""
-        return {m["state"] for m in json.loads(self.machine.do(
-            "imconnectorctl queue list --json"))}
-
-
-def waits_at(path):
-    """Whether a connection there is not accepted yet (state 2)."""
-    with open("/proc/net/unix", encoding="utf-8") as f:
-        return any(line.split()[5] == "02" for line in f
-                   if line.strip().endswith(path))
 
 
 def handler(world, how="with systemd"):
@@ -222,16 +39,9 @@ def handler(world, how="with systemd"):
 
 def with_systemd(world, again=True):
     """What all do that run behind systemd's socket."""
-    machine = world.machine
-    name, path = "imconnector.service", "/run/imconnector/imconnector.sock"
-
-    def start():
-        machine.processes[name].wait()
-        if again:
-            wait_until(lambda: waits_at(path), 30, "an event at the socket")
-        machine.start(name)
-    world.check_restart(start, again)
-    machine.reboot()
+    world.check_away()
+    world.check_restart(lambda: world.machine.revive(again), again)
+    world.machine.reboot()
     world.check()
 
 
@@ -250,6 +60,9 @@ def alone(world):
     world.follow(TEN, "Step 5: nginx")
     world.check_restart(lambda: None)
     first = wait_until(lambda: pids(HANDLER), 30, "the handler")
+    before = world.machine.read(CONF)
+    world.type("make install")      # as for a newer version
+    assert world.machine.read(CONF) == before
     world.machine.do(f"kill -HUP $(cat {PID})")
     wait_until(lambda: pids(HANDLER) not in (first, []), 30, "a new handler")
     world.check()
@@ -329,15 +142,6 @@ def main(which, folder):
             logs(machine)
             raise
         machine.kill_all()
-
-
-def logs(machine):
-    """Shows what may say why."""
-    for log in LOGS:
-        path = machine.root / log.lstrip("/")
-        if path.exists():
-            print(f"--- {log}\n", path.read_text(errors="replace")[-3000:],
-                  file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """A machine that is thrown away, made of the one we run on: for chapter.py.
 
-It lives in namespaces of its own for mounts, network and processes, of which
-the first is ours (born()). The folders that commands write to get an overlay, which
-ends with the namespaces. So all commands of README run as they stand, but:
+The folders that commands write to get an overlay, which ends with it. So all
+commands of README run as they stand, but:
 
     apt-get     every package it names must be installed already
     systemctl   does what the unit says, as there is no systemd here: makes
@@ -12,57 +11,22 @@ ends with the namespaces. So all commands of README run as they stand, but:
 """
 
 import configparser
-import contextlib
-import fcntl
 import grp
 import os
 import pathlib
 import pwd
-import re
 import shlex
 import shutil
-import signal
 import socket
-import struct
 import subprocess
-import sys
 
-from site_folder import HANDLER, REPO, wait_until
+from shell import SERVERS, Shell, empty_run, kill_all, overlay, pids, run
+from site_folder import REPO, wait_until
 
 JOURNAL = "/var/log/imconnector.journal"
 UNITS = ("/etc/systemd/system", "/usr/local/lib/systemd/system",
          "/lib/systemd/system")
 OVERLAYS = ("/etc", "/var", "/usr/local", str(REPO))
-SERVERS = ("nginx", "apache2", "lighttpd", "caddy")
-
-
-def run(*command, **options):
-    """Runs it; what it wrote, which is the message if it fails."""
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False,
-                          stdin=subprocess.DEVNULL, **options)
-    assert done.returncode == 0, \
-        f"{shlex.join(command)}: {done.returncode}\n{done.stdout}"
-    return done.stdout
-
-
-def born():
-    """Splits us, the first process, in two: one that reaps what others leave
-    behind, as an init does, and one that returns."""
-    assert os.getpid() == 1, "this is no machine of its own"
-    ours = os.fork()
-    while ours:
-        pid, status = os.wait()
-        if pid == ours:
-            sys.exit(os.waitstatus_to_exitcode(status))
-
-
-def loopback(hosts, name):
-    """Brings lo up; name leads there, by that hosts file."""
-    with socket.socket() as s:      # lo: IFF_UP | IFF_RUNNING
-        fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
-    with open(hosts, "a", encoding="ascii") as f:
-        f.write(f"127.0.0.1 {name}\n")
 
 
 def isolate(folder):
@@ -72,23 +36,6 @@ def isolate(folder):
         overlay(path, path, f"{folder}/{i}")
     empty_run()
     os.chdir(REPO)
-
-
-def overlay(path, lower, name):
-    """Mounts one at path; what is written there goes to name.*"""
-    upper, work = f"{name}.upper", f"{name}.work"
-    os.mkdir(upper)
-    os.mkdir(work)
-    shutil.copystat(lower, upper)
-    run("mount", "-t", "overlay", "overlay", "-o",
-        f"lowerdir={lower},upperdir={upper},workdir={work}", path)
-
-
-def empty_run():
-    """/run as after a reboot."""
-    run("mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run")
-    pathlib.Path("/run/lock").mkdir()
-    os.chmod("/run/lock", 0o1777)
 
 
 def unit(name):
@@ -105,51 +52,11 @@ def unit(name):
     raise AssertionError(f"there is no unit {name}")
 
 
-def pids(program):
-    """The processes of that program; zombies have none."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            exe = os.readlink(f"/proc/{entry}/exe")
-            if pathlib.Path(exe).name == program:
-                found.append(int(entry))
-    return found
-
-
-def kill_all():
-    """Every process but ours (see born())."""
-    for pid in [int(n) for n in os.listdir("/proc") if n.isdigit()]:
-        if pid not in (1, os.getpid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(pids, (HANDLER, *SERVERS))), 30)
-
-
-class Shell:
-    """The one shell in which all commands are typed."""
-
-    root = pathlib.Path("/")        # of the machine, as we see it
-    source = REPO                   # the folder of the source, too
-
-    def __init__(self):
-        self.variables = {}
-
-    def do(self, command):
-        """One line of README; what it wrote."""
-        variable = re.fullmatch(r"(\w+)=(\S+)", command)
-        if variable:
-            self.variables[variable[1]] = variable[2]
-            return ""
-        return self.command(command)
-
-    def command(self, command):
-        """One that is none of the shell's own."""
-        return run("sh", "-euc", command,
-                   env={**os.environ, **self.variables})
-
-    def read(self, path):
-        """The text of a file of the machine."""
-        return (self.root / path.lstrip("/")).read_text()
+def waits_at(path):
+    """Whether a connection there is not accepted yet (state 2)."""
+    with open("/proc/net/unix", encoding="utf-8") as f:
+        return any(line.split()[5] == "02" for line in f
+                   if line.strip().endswith(path))
 
 
 class Machine(Shell):
@@ -263,14 +170,22 @@ class Machine(Shell):
         wait_until(lambda: not pids(name.split(".")[0]), 30, "its end")
         self.start(name)
 
-    def reboot(self, *but):
-        """Kills all, empties /run, starts what was enabled but those."""
+    def revive(self, event):
+        """What systemd does when the handler has died; the event, if there is
+        one, waits at the socket meanwhile."""
+        self.processes["imconnector.service"].wait()
+        if event:
+            path = unit("imconnector.socket")["Socket"]["ListenStream"]
+            wait_until(lambda: waits_at(path), 30, "an event at the socket")
+        self.start("imconnector.service")
+
+    def reboot(self):
+        """Kills all, empties /run, starts what was enabled."""
         self.kill_all()
         run("umount", "/run")
         empty_run()
         for name in dict.fromkeys(self.enabled):
-            if name not in but:
-                self.start(name)
+            self.start(name)
 
     def kill_all(self):
         """Nothing runs, nothing listens."""

@@ -31,9 +31,10 @@ def cache():
     return folder
 
 
-@pytest.mark.parametrize("which", ["demo", "alone", "apache"])
+@pytest.mark.parametrize("which", ["demo", "alone", "cron", "nginx",
+                                   "apache"])
 def test_from_the_first_command(tmp_path, cache, which):
-    """`make demo`; ten minutes; Apache, which starts the handler."""
+    """All of them end with an event that was acknowledged."""
     env = {k: v for k, v in os.environ.items()
            if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(
