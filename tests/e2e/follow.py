@@ -190,8 +190,8 @@ class World:
         wait_until(lambda: self.states() == {"acknowledged"}, 60, "the rest")
 
     def check_away(self):
-        """Where nobody listened a moment ago, the web server asks again:
-        lighttpd after a second, Apache without retry=0 after a minute."""
+        """Where nobody listened a moment ago, the web server asks again;
+        lighttpd takes a second for it."""
         self.machine.do(f"mv {SOCKET} {SOCKET}.away")
         assert self.post()[0] in (500, 502, 503)
         self.take_back()

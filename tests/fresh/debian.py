@@ -18,7 +18,6 @@ one door is a proxy for apt, a thread that stayed outside.
 
 import ctypes
 import http.server
-import os
 import pathlib
 import queue
 import shutil
