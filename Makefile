@@ -142,7 +142,8 @@ check-valgrind: deps-test
 	    tests/run.sh $B
 
 # Nothing of an earlier configuration is touched. The units, the run script
-# and the examples name the programs by their place.
+# and the examples name the programs by their place. systemd finds the units if
+# PREFIX is /usr or /usr/local; else systemctl link leads it there.
 LIB      = $(DESTDIR)$(PREFIX)/lib
 DOC      = $(DESTDIR)$(PREFIX)/share/doc/imconnector-fcgi
 ETC      = $(DESTDIR)/etc/imconnector
