@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/of.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -16,8 +16,7 @@
 static void
 on_bell(struct watch *w, uint32_t events)
 {
-	struct mailbox *m = (struct mailbox *)((char *)w -
-	    offsetof(struct mailbox, bell));
+	struct mailbox *m = OF(w, struct mailbox, bell);
 
 	(void)events;
 	m->rung = true;

@@ -93,8 +93,7 @@ worker(void *ctx)
 static void
 on_letter(struct letter *letter)
 {
-	struct pool *p = (struct pool *)((char *)letter -
-	    offsetof(struct pool, letter));
+	struct pool *p = OF(letter, struct pool, letter);
 	struct jobs back = STAILQ_HEAD_INITIALIZER(back);
 	struct job *j;
 
@@ -112,8 +111,7 @@ on_letter(struct letter *letter)
 static void
 on_task(struct task *t)
 {
-	struct pool *p = (struct pool *)((char *)t -
-	    offsetof(struct pool, task));
+	struct pool *p = OF(t, struct pool, task);
 	struct job *j = STAILQ_FIRST(&p->here);
 
 	STAILQ_REMOVE_HEAD(&p->here, link);

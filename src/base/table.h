@@ -2,6 +2,7 @@
 #define BASE_TABLE_H
 
 #include "base/err.h"
+#include "base/of.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -21,9 +21,6 @@
 #define LAZY_MS 20
 #define BATCH_MAX 512		/* so that a short one is not held by a long */
 
-#define OF(p, type, member) ((type *)(void *)((char *)(p) - \
-	offsetof(type, member)))
-
 /* In the loop; the last of a closed handle frees it. */
 static void
 on_letter(struct letter *l)

@@ -59,8 +59,7 @@ reap(struct http_client *c)
 static void
 on_slow(struct timer *timer)
 {
-	struct http_client *c = (struct http_client *)((char *)timer -
-	    offsetof(struct http_client, slow));
+	struct http_client *c = OF(timer, struct http_client, slow);
 
 	loop_ready(c->loop, &c->task);
 }
@@ -116,8 +115,7 @@ tell(struct http_client *c)
 static void
 run(struct task *task)
 {
-	struct http_client *c = (struct http_client *)((char *)task -
-	    offsetof(struct http_client, task));
+	struct http_client *c = OF(task, struct http_client, task);
 
 	c->now_ms = c->clock->mono_ms(c->clock->ctx);
 	multi_act(c);

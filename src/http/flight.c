@@ -43,8 +43,7 @@ refuse(struct http_client *c, struct http_call *call, const char *reason)
 static void
 on_limit(struct timer *timer)
 {
-	struct http_transfer *t = (struct http_transfer *)((char *)timer -
-	    offsetof(struct http_transfer, limit));
+	struct http_transfer *t = OF(timer, struct http_transfer, limit);
 
 	flight_end_soon(t->client, t, HTTP_TIMED_OUT, NULL);
 }

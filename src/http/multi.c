@@ -130,8 +130,7 @@ time_is_due(struct http_client *c)
 static void
 on_curl_timer(struct timer *t)
 {
-	time_is_due((struct http_client *)((char *)t -
-	    offsetof(struct http_client, curl)));
+	time_is_due(OF(t, struct http_client, curl));
 }
 
 static int

@@ -6,7 +6,6 @@
  */
 #include "portal/newest.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +32,7 @@ find(const struct newest *all, const char *member_id)
 	struct table_node *n = NULL;
 
 	while ((n = table_find(&all->table, number, n)) != NULL) {
-		struct newest_one *o = (struct newest_one *)((char *)n -
-		    offsetof(struct newest_one, node));
+		struct newest_one *o = OF(n, struct newest_one, node);
 
 		if (strcmp(o->member_id, member_id) == 0)
 			return o;

@@ -15,7 +15,6 @@
 #include "portal/verdict.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,8 +192,7 @@ next_leaves(struct oauth_calls *all)
 static void
 on_answer(struct http_call *h)
 {
-	struct oauth_call *c = (struct oauth_call *)((char *)h -
-	    offsetof(struct oauth_call, http));
+	struct oauth_call *c = OF(h, struct oauth_call, http);
 	struct oauth_calls *all = c->all;
 
 	fault_point("refresh-after");
@@ -231,8 +229,7 @@ prepare(struct oauth_call *c, const struct url *url)
 static void
 run_done(struct task *t)
 {
-	struct oauth_call *c = (struct oauth_call *)((char *)t -
-	    offsetof(struct oauth_call, task));
+	struct oauth_call *c = OF(t, struct oauth_call, task);
 
 	c->done(c);
 }

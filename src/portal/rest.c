@@ -11,7 +11,6 @@
 #include "http/url.h"
 #include "portal/trust.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +71,7 @@ finish(struct rest_call *c)
 static void
 run_finish(struct task *t)
 {
-	finish((struct rest_call *)((char *)t - offsetof(struct rest_call,
-	    task)));
+	finish(OF(t, struct rest_call, task));
 }
 
 /* It ends without a call; never from inside rest_start(). */
@@ -155,8 +153,7 @@ may_go_on(struct rest_call *c)
 static void
 on_search(struct token_search *s)
 {
-	struct rest_call *c = (struct rest_call *)((char *)s -
-	    offsetof(struct rest_call, search));
+	struct rest_call *c = OF(s, struct rest_call, search);
 
 	c->renewed = true;
 	if (s->end == TOKENS_OK && may_go_on(c) && stored_token(c)) {
@@ -300,8 +297,7 @@ forget_token(struct rest_call *c)
 static void
 on_answer(struct http_call *h)
 {
-	struct rest_call *c = (struct rest_call *)((char *)h -
-	    offsetof(struct rest_call, http));
+	struct rest_call *c = OF(h, struct rest_call, http);
 
 	verdict_read(&c->v, h);
 	c->took_ms = h->took_ms;

@@ -180,8 +180,7 @@ room_asked(struct room *r, bool done)
 static void
 on_asked(struct db_work *w)
 {
-	struct room *r = (struct room *)((char *)w - offsetof(struct room,
-	    work));
+	struct room *r = OF(w, struct room, work);
 
 	room_asked(r, w->end == ERR_OK);
 	room_leave(r);
@@ -277,8 +276,7 @@ next_want(const struct room *r)
 void
 room_pump(struct task *t)
 {
-	struct room *r = (struct room *)((char *)t - offsetof(struct room,
-	    pump));
+	struct room *r = OF(t, struct room, pump);
 	struct room_want *w;
 
 	r->users++;
@@ -294,7 +292,7 @@ room_pump(struct task *t)
 void
 room_on_timer(struct timer *t)
 {
-	pump_soon((struct room *)((char *)t - offsetof(struct room, timer)));
+	pump_soon(OF(t, struct room, timer));
 }
 
 void

@@ -26,15 +26,13 @@ submit_note(struct room *r)
 void
 room_note_again(struct timer *t)
 {
-	submit_note((struct room *)((char *)t - offsetof(struct room,
-	    note_timer)));
+	submit_note(OF(t, struct room, note_timer));
 }
 
 static void
 on_noted(struct db_work *w)
 {
-	struct room *r = (struct room *)((char *)w - offsetof(struct room,
-	    note_work));
+	struct room *r = OF(w, struct room, note_work);
 	struct loop *loop = r->all->env->loop;
 
 	if (w->end != ERR_OK) {
@@ -103,8 +101,7 @@ static void change_now(struct room *r, bool down);
 static void
 on_changed(struct db_work *w)
 {
-	struct room *r = (struct room *)((char *)w - offsetof(struct room,
-	    change));
+	struct room *r = OF(w, struct room, change);
 	const struct env *env = r->all->env;
 	bool ok = w->end == ERR_OK;
 

@@ -29,8 +29,7 @@ rooms_busy(const struct rooms *all)
 	for (size_t i = 0; i < all->table.slots; i++)
 		for (const struct table_node *n = all->table.slot[i];
 		    n != NULL; n = n->next) {
-			const struct room *r = (const struct room *)
-			    ((const char *)n - offsetof(struct room, node));
+			const struct room *r = OF(n, struct room, node);
 
 			/* nobody is kept for a note that is not taken */
 			busy += r->asking || r->calls != 0 || r->changing ||
@@ -95,8 +94,7 @@ find(const struct rooms *all, const char *member_id)
 	struct table_node *n = NULL;
 
 	while ((n = table_find(&all->table, number, n)) != NULL) {
-		struct room *r = (struct room *)((char *)n -
-		    offsetof(struct room, node));
+		struct room *r = OF(n, struct room, node);
 
 		if (strcmp(r->member_id, member_id) == 0)
 			return r;
@@ -191,8 +189,7 @@ rooms_free(struct rooms *all)
 	if (all == NULL)
 		return;
 	while ((n = table_any(&all->table)) != NULL)
-		destroy((struct room *)((char *)n - offsetof(struct room,
-		    node)));
+		destroy(OF(n, struct room, node));
 	table_free(&all->table);
 	newest_free(&all->newest);
 	known_free(&all->known);

@@ -12,7 +12,6 @@
 #include "portal/oauth.h"
 #include "store/portals.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +48,7 @@ submit_save(struct token_saving *v)
 static void
 on_saved(struct db_work *w)
 {
-	struct token_saving *v = (struct token_saving *)((char *)w -
-	    offsetof(struct token_saving, save));
+	struct token_saving *v = OF(w, struct token_saving, save);
 
 	fault_point("tokens-after-commit");
 	v->saved = w->end == ERR_OK;
@@ -66,8 +64,7 @@ on_saved(struct db_work *w)
 static void
 save_again(struct timer *t)
 {
-	submit_save((struct token_saving *)((char *)t -
-	    offsetof(struct token_saving, timer)));
+	submit_save(OF(t, struct token_saving, timer));
 }
 
 void
@@ -112,8 +109,7 @@ end(struct renewal *n, enum tokens_end how, const char *why)
 static void
 on_change(struct db_work *w)
 {
-	struct renewal *n = (struct renewal *)((char *)w -
-	    offsetof(struct renewal, change));
+	struct renewal *n = OF(w, struct renewal, change);
 
 	/* if it could not be written, the claim ends with the process, or
 	 * the next refresh finds out the same */
@@ -144,8 +140,7 @@ give_up(struct renewal *n, enum portal_act act, enum tokens_end how,
 static void
 on_kept(struct token_saving *v)
 {
-	struct renewal *n = (struct renewal *)((char *)v -
-	    offsetof(struct renewal, saving));
+	struct renewal *n = OF(v, struct renewal, saving);
 
 	if (v->saved && !v->save.stale)
 		room_set_portal(n->room, &v->save.portal);
@@ -187,8 +182,7 @@ keep(struct renewal *n)
 static void
 on_oauth(struct oauth_call *c)
 {
-	struct renewal *n = (struct renewal *)((char *)c -
-	    offsetof(struct renewal, oauth));
+	struct renewal *n = OF(c, struct renewal, oauth);
 	const char *member_id = room_member(n->room);
 	const struct oauth *o = &c->said;
 
@@ -239,8 +233,7 @@ on_none(struct renewal *n)
 static void
 on_asked(struct db_work *w)
 {
-	struct renewal *n = (struct renewal *)((char *)w -
-	    offsetof(struct renewal, ask));
+	struct renewal *n = OF(w, struct renewal, ask);
 
 	if (w->end != ERR_OK) {
 		end(n, TOKENS_AGAIN, w->problem.text);
@@ -283,7 +276,7 @@ ask(struct renewal *n)
 static void
 ask_again(struct timer *t)
 {
-	ask((struct renewal *)((char *)t - offsetof(struct renewal, timer)));
+	ask(OF(t, struct renewal, timer));
 }
 
 /* NULL: no memory. */

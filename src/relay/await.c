@@ -12,7 +12,6 @@
 #include "relay/lines.h"
 #include "relay/visit.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #define SOON_MS 4
@@ -29,7 +28,7 @@ struct await {
 static struct await *
 of_node(struct table_node *n)
 {
-	return (struct await *)((char *)n - offsetof(struct await, node));
+	return OF(n, struct await, node);
 }
 
 static void
@@ -89,8 +88,7 @@ set_pace(struct relay *r, bool learnt)
 static void
 on_watched(struct db_work *w)
 {
-	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
-	    watch));
+	struct relay *r = OF(w, struct relay, watch);
 	size_t before = r->awaits.n;
 
 	r->watching = false;
@@ -157,8 +155,7 @@ list_ids(struct relay *r)
 static void
 on_timer(struct timer *t)
 {
-	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay,
-	    watch_timer));
+	struct relay *r = OF(t, struct relay, watch_timer);
 
 	if (r->watching || r->awaits.n == 0)
 		return;

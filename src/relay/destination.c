@@ -9,7 +9,6 @@
  */
 #include "relay/destination.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,8 +137,7 @@ static void write_change(struct destination *, bool down);
 static void
 on_changed(struct db_work *w)
 {
-	struct destination *d = (struct destination *)((char *)w -
-	    offsetof(struct destination, change));
+	struct destination *d = OF(w, struct destination, change);
 	const struct env *env = &d->relay->env;
 
 	d->changing = false;
@@ -229,8 +227,7 @@ destination_serve(struct destination *d, bool probe)
 static void
 on_taken(struct db_work *w)
 {
-	struct destination *d = (struct destination *)((char *)w -
-	    offsetof(struct destination, up));
+	struct destination *d = OF(w, struct destination, up);
 	struct relay *r = d->relay;
 	bool ok = w->end == ERR_OK;
 
@@ -284,8 +281,7 @@ take_up(struct destination *d)
 static void
 pump(struct task *t)
 {
-	struct destination *d = (struct destination *)((char *)t -
-	    offsetof(struct destination, pump));
+	struct destination *d = OF(t, struct destination, pump);
 	struct journey *j;
 
 	d->users++;
@@ -327,8 +323,7 @@ destination_leave(struct destination *d)
 static struct destination *
 of_node(struct table_node *n)
 {
-	return (struct destination *)((char *)n - offsetof(struct destination,
-	    node));
+	return OF(n, struct destination, node);
 }
 
 void

@@ -16,7 +16,6 @@
 #include "relay/lines.h"
 #include "relay/visit.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,8 +287,7 @@ tell_destination(struct journey *j, const struct receipt *receipt)
 static void
 on_handed_over(struct delivery *d)
 {
-	struct journey *j = (struct journey *)((char *)d -
-	    offsetof(struct journey, delivery));
+	struct journey *j = OF(d, struct journey, delivery);
 	struct receipt *receipt = &d->receipt;
 	const char *ids = NULL;
 
@@ -423,15 +421,13 @@ noted(struct journey *j)
 static void
 try_again(struct timer *t)
 {
-	submit((struct journey *)((char *)t - offsetof(struct journey,
-	    retry)));
+	submit(OF(t, struct journey, retry));
 }
 
 static void
 on_noted(struct db_work *w)
 {
-	struct journey *j = (struct journey *)((char *)w -
-	    offsetof(struct journey, moving));
+	struct journey *j = OF(w, struct journey, moving);
 	struct relay *r = j->relay;
 	bool ok = w->end == ERR_OK;
 

@@ -13,7 +13,6 @@
 #include "portal/rest.h"
 #include "relay/tell.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,8 +185,7 @@ use_permission(struct line *l)
 static void
 on_taken(struct db_work *w)
 {
-	struct line *l = (struct line *)((char *)w - offsetof(struct line,
-	    up));
+	struct line *l = OF(w, struct line, up);
 	struct relay *r = l->relay;
 	bool ok = w->end == ERR_OK;
 
@@ -312,8 +310,7 @@ wants_to_call(struct line *l)
 static void
 pump(struct task *t)
 {
-	struct line *l = (struct line *)((char *)t - offsetof(struct line,
-	    pump));
+	struct line *l = OF(t, struct line, pump);
 
 	l->users++;
 	hold_room(l);
@@ -329,15 +326,14 @@ pump(struct task *t)
 static void
 on_timer(struct timer *t)
 {
-	pump_soon((struct line *)((char *)t - offsetof(struct line, timer)));
+	pump_soon(OF(t, struct line, timer));
 }
 
 /* The room lets it in. */
 static void
 go(struct room_want *w)
 {
-	struct line *l = (struct line *)((char *)w - offsetof(struct line,
-	    want));
+	struct line *l = OF(w, struct line, want);
 
 	l->let_in = true;
 	if (l->n == 0 && (l->stored || l->parked))
@@ -362,7 +358,7 @@ give_way(struct line *l)
 static struct line *
 of_node(struct table_node *n)
 {
-	return (struct line *)((char *)n - offsetof(struct line, node));
+	return OF(n, struct line, node);
 }
 
 void

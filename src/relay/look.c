@@ -13,7 +13,6 @@
 #include "relay/destination.h"
 #include "relay/lines.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,8 +95,7 @@ look_portal(struct relay *r, const char *member_id)
 static void
 on_looked(struct db_work *w)
 {
-	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
-	    look));
+	struct relay *r = OF(w, struct relay, look);
 	bool ok = w->end == ERR_OK;
 
 	r->looking = false;
@@ -185,8 +183,7 @@ show_beat(struct tx *tx, struct db_work *w)
 static void
 on_beat(struct db_work *w)
 {
-	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
-	    beat));
+	struct relay *r = OF(w, struct relay, beat);
 
 	r->beating = false;
 	if (w->end == ERR_OK)
@@ -207,8 +204,7 @@ beat(struct relay *r)
 static void
 on_peeked(struct db_work *w)
 {
-	struct relay *r = (struct relay *)((char *)w - offsetof(struct relay,
-	    peek));
+	struct relay *r = OF(w, struct relay, peek);
 	bool ok = w->end == ERR_OK;
 
 	r->looking = false;
@@ -225,8 +221,7 @@ on_peeked(struct db_work *w)
 static void
 on_timer(struct timer *t)
 {
-	struct relay *r = (struct relay *)((char *)t - offsetof(struct relay,
-	    look_timer));
+	struct relay *r = OF(t, struct relay, look_timer);
 
 	if (r->looking || r->closing)
 		return;

@@ -17,7 +17,6 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,8 +142,7 @@ ignore(struct other *o, const char *why)
 static void
 on_forgotten(struct db_work *w)
 {
-	struct other *o = (struct other *)((char *)w - offsetof(struct other,
-	    change));
+	struct other *o = OF(w, struct other, change);
 
 	if (w->end != ERR_OK) {
 		refuse(o, &w->problem);
@@ -252,8 +250,7 @@ go_on(struct other *o)
 static void
 on_read(struct db_work *w)
 {
-	struct other *o = (struct other *)((char *)w - offsetof(struct other,
-	    reading));
+	struct other *o = OF(w, struct other, reading);
 	struct problem p = w->problem;
 	enum err e = w->end;
 
@@ -281,8 +278,7 @@ check_sender(struct other *o)
 static void
 on_installed(struct install_take *t)
 {
-	struct other *o = (struct other *)((char *)t - offsetof(struct other,
-	    install));
+	struct other *o = OF(t, struct other, install);
 
 	switch (t->end) {
 	case INSTALL_DONE:
@@ -311,14 +307,13 @@ is_late(struct other *o)
 static void
 on_late(struct timer *t)
 {
-	is_late((struct other *)((char *)t - offsetof(struct other, timer)));
+	is_late(OF(t, struct other, timer));
 }
 
 static void
 on_kept(struct install_take *t)
 {
-	struct other *o = (struct other *)((char *)t - offsetof(struct other,
-	    install));
+	struct other *o = OF(t, struct other, install);
 
 	if (t->late)
 		answer(o, "queued", "the installation is being proven");

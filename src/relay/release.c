@@ -10,7 +10,6 @@
 #include "relay/destination.h"
 #include "relay/lines.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #define RETRY_MS 500		/* between tries of a write that failed */
@@ -29,8 +28,7 @@ static void submit_release(struct release *);
 static void
 release_again(struct timer *t)
 {
-	submit_release((struct release *)((char *)t - offsetof(struct release,
-	    retry)));
+	submit_release(OF(t, struct release, retry));
 }
 
 static void

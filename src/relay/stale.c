@@ -11,7 +11,6 @@
 
 #include "relay/journey.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,8 +42,7 @@ stale_free(struct stale *s)
 static void
 on_gone(struct db_work *w)
 {
-	stale_free((struct stale *)((char *)w - offsetof(struct stale,
-	    change)));
+	stale_free(OF(w, struct stale, change));
 }
 
 /* Whether the old one was down is of no interest any more. */
@@ -86,7 +84,7 @@ on_taken(struct db_work *w)
 static void
 on_timer(struct timer *t)
 {
-	take_up((struct stale *)((char *)t - offsetof(struct stale, timer)));
+	take_up(OF(t, struct stale, timer));
 }
 
 static void

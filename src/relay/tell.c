@@ -12,7 +12,6 @@
 #include "portal/status.h"
 #include "relay/attempt.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,8 +132,7 @@ static void submit(struct telling *);
 static void
 try_again(struct timer *timer)
 {
-	submit((struct telling *)((char *)timer - offsetof(struct telling,
-	    retry)));
+	submit(OF(timer, struct telling, retry));
 }
 
 /* Where the messages are now, for who waits. */
@@ -163,8 +161,7 @@ end_one(struct telling *t, size_t i)
 static void
 on_written(struct db_work *w)
 {
-	struct telling *t = (struct telling *)((char *)w -
-	    offsetof(struct telling, moving));
+	struct telling *t = OF(w, struct telling, moving);
 	struct relay *r = t->relay;
 	bool told = t->one[0].move == MOVE_TOLD;
 

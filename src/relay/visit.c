@@ -12,7 +12,6 @@
 #include "relay/destination.h"
 #include "relay/journey.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,8 +117,7 @@ refuse(struct visit *v, const struct problem *p)
 static void
 on_timer(struct timer *t)
 {
-	visit_answer((struct visit *)((char *)t - offsetof(struct visit,
-	    timer)));
+	visit_answer(OF(t, struct visit, timer));
 }
 
 /* A repeat within the event is the same message. */
@@ -312,8 +310,7 @@ stored(struct visit *v)
 static void
 on_stored(struct db_work *w)
 {
-	struct visit *v = (struct visit *)((char *)w - offsetof(struct visit,
-	    taking));
+	struct visit *v = OF(w, struct visit, taking);
 
 	fault_point("take-after-commit");
 	v->relay->writes--;

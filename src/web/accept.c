@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -71,8 +70,7 @@ has_room(void *ctx)
 static void
 on_pause(struct timer *t)
 {
-	listen_again((struct server *)((char *)t - offsetof(struct server,
-	    pause)));
+	listen_again(OF(t, struct server, pause));
 }
 
 /* EMFILE, ECONNABORTED: a pause lets others finish. */
@@ -87,8 +85,7 @@ pause_after(struct server *s, int code)
 static void
 run_accept(struct task *t)
 {
-	struct server *s = (struct server *)((char *)t - offsetof(
-	    struct server, accepting));
+	struct server *s = OF(t, struct server, accepting);
 	int code = 0;
 
 	for (int i = 0; i < BATCH && code == 0 && !s->stopping; i++)
@@ -105,8 +102,7 @@ run_accept(struct task *t)
 static void
 on_listening(struct watch *w, uint32_t events)
 {
-	struct server *s = (struct server *)((char *)w - offsetof(
-	    struct server, listening));
+	struct server *s = OF(w, struct server, listening);
 
 	(void)events;
 	loop_ready(s->env->loop, &s->accepting);
@@ -115,8 +111,7 @@ on_listening(struct watch *w, uint32_t events)
 static void
 on_signal(struct watch *w, uint32_t events)
 {
-	struct server *s = (struct server *)((char *)w - offsetof(
-	    struct server, signals));
+	struct server *s = OF(w, struct server, signals);
 	struct signalfd_siginfo info;
 
 	(void)events;

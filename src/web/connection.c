@@ -18,7 +18,6 @@
 #include "web/fcgi.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -219,8 +218,7 @@ drain(struct connection *c)
 static void
 run(struct task *t)
 {
-	struct connection *c = (struct connection *)((char *)t -
-	    offsetof(struct connection, task));
+	struct connection *c = OF(t, struct connection, task);
 
 	if (c->stage == CONNECTION_SERVED)
 		c->stirred = true;
@@ -233,8 +231,7 @@ run(struct task *t)
 static void
 on_event(struct watch *w, uint32_t events)
 {
-	struct connection *c = (struct connection *)((char *)w -
-	    offsetof(struct connection, watch));
+	struct connection *c = OF(w, struct connection, watch);
 
 	(void)events;
 	loop_ready(loop_of(c->all), &c->task);
@@ -288,8 +285,7 @@ connection_stop(struct connection *c)
 static void
 on_timer(struct timer *t)
 {
-	struct connection *c = (struct connection *)((char *)t -
-	    offsetof(struct connection, timer));
+	struct connection *c = OF(t, struct connection, timer);
 	const struct log *log = c->all->own.env->log;
 
 	if (c->stage == CONNECTION_COLLECTING) {

@@ -9,7 +9,6 @@
 #include "web/connection.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,8 +18,7 @@
 static bool
 make_room(struct room *r)
 {
-	struct connections *all = (struct connections *)((char *)r -
-	    offsetof(struct connections, room));
+	struct connections *all = OF(r, struct connections, room);
 	struct connection *c;
 
 	TAILQ_FOREACH(c, &all->own.waiting, link)

@@ -11,7 +11,6 @@
 #include "web/read.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 /* What an event may take beside its body: rendering, arrivals, items. */
@@ -28,8 +27,7 @@ struct exchange {
 static struct exchange *
 of_sender(struct sender *sender)
 {
-	return (struct exchange *)((char *)sender - offsetof(struct exchange,
-	    sender));
+	return OF(sender, struct exchange, sender);
 }
 
 static void

@@ -9,7 +9,6 @@
 #include "web/fcgi.h"
 #include "web/handler.h"
 
-#include <stddef.h>
 
 static void
 finish(struct request *rq)
@@ -61,8 +60,7 @@ const struct request_kind connection_kind = {
 static void
 read_slowly(struct job *j)
 {
-	struct connection *c = (struct connection *)((char *)j -
-	    offsetof(struct connection, job));
+	struct connection *c = OF(j, struct connection, job);
 
 	c->begun = fcgi_begin(c->fcgi, &c->intake);
 	c->exchange = c->begun ? handler_read(c->all->relay, &c->request) :
@@ -72,8 +70,7 @@ read_slowly(struct job *j)
 static void
 was_read(struct job *j)
 {
-	struct connection *c = (struct connection *)((char *)j -
-	    offsetof(struct connection, job));
+	struct connection *c = OF(j, struct connection, job);
 
 	if (c->begun)
 		handler_take(c->all->relay, &c->request, c->exchange);
