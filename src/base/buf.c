@@ -2,7 +2,7 @@
  * The capped buffer: every growing run of bytes in the program is one.
  *
  * Called by everything.  Owns the memory behind `p`.  On failure what was
- * appended before is untouched, and the caller may go on or give up.
+ * appended before is untouched, and what follows fails in the same way.
  */
 #include "base/buf.h"
 
@@ -31,6 +31,8 @@ buf_grow(struct buf *b, size_t n)
 	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
 	char *p;
 
+	if (b->err != ERR_OK)
+		return b->err;
 	if (n > b->max - b->len)	/* len <= max always holds */
 		return ERR_TOOBIG;
 	if (n >= MEMORY_MAX - b->len)	/* none for the NUL */
@@ -46,12 +48,20 @@ buf_grow(struct buf *b, size_t n)
 }
 
 enum err
+buf_fail(struct buf *b, enum err e)
+{
+	b->err = e;
+	b->cap = b->len;	/* so that all come by buf_grow() */
+	return e;
+}
+
+enum err
 buf_add(struct buf *b, const void *src, size_t n)
 {
 	enum err e = buf_reserve(b, n);
 
 	if (e != ERR_OK)
-		return e;
+		return buf_fail(b, e);
 	if (n != 0)
 		memcpy(b->p + b->len, src, n);
 	b->len += n;
@@ -63,9 +73,10 @@ buf_addc(struct buf *b, char c)
 {
 	enum err e = buf_reserve(b, 1);
 
-	if (e == ERR_OK)
-		b->p[b->len++] = c;
-	return e;
+	if (e != ERR_OK)
+		return buf_fail(b, e);
+	b->p[b->len++] = c;
+	return ERR_OK;
 }
 
 enum err
@@ -93,7 +104,7 @@ buf_addf(struct buf *b, const char *fmt, ...)
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(text))
-		return ERR_TOOBIG;
+		return buf_fail(b, ERR_TOOBIG);
 	return buf_add(b, text, (size_t)n);
 }
 
@@ -110,6 +121,7 @@ void
 buf_reset(struct buf *b)
 {
 	b->len = 0;
+	b->err = ERR_OK;
 }
 
 void

@@ -20,14 +20,14 @@ is_unreserved(unsigned char c)
 enum err
 form_add(struct buf *b, const char *name, const char *text)
 {
-	enum err e = b->len != 0 ? buf_addc(b, '&') : ERR_OK;
-
-	if (e == ERR_OK)
-		e = buf_adds(b, name);
-	if (e == ERR_OK)
-		e = buf_addc(b, '=');
-	for (; e == ERR_OK && *text != '\0'; text++)
-		e = is_unreserved((unsigned char)*text) ? buf_addc(b, *text) :
-		    buf_addf(b, "%%%02X", (unsigned char)*text);
-	return e;
+	if (b->len != 0)
+		buf_addc(b, '&');
+	buf_adds(b, name);
+	buf_addc(b, '=');
+	for (; *text != '\0'; text++)
+		if (is_unreserved((unsigned char)*text))
+			buf_addc(b, *text);
+		else
+			buf_addf(b, "%%%02X", (unsigned char)*text);
+	return b->err;
 }

@@ -65,22 +65,20 @@ copy_plain(char *to, const char *s, size_t n)
 static enum err
 add_rest(struct buf *b, const char *s, size_t n)
 {
-	enum err e = ERR_OK;
-
-	while (e == ERR_OK && n != 0) {
+	while (n != 0) {
+		enum err e = add_escaped(b, (unsigned char)*s);
 		size_t run;
 
-		e = add_escaped(b, (unsigned char)*s);
 		if (e == ERR_OK)
 			e = buf_reserve(b, n - 1);
 		if (e != ERR_OK)
-			break;
+			return buf_fail(b, e);
 		run = copy_plain(b->p + b->len, s + 1, n - 1);
 		b->len += run;
 		s += run + 1;
 		n -= run + 1;
 	}
-	return e;
+	return ERR_OK;
 }
 
 /* The string without its quotes; there is room for it if it is plain. */
@@ -103,14 +101,10 @@ json_add_string(struct buf *b, const char *s, size_t n)
 	enum err e = buf_reserve(b, n + 2);
 
 	if (e != ERR_OK)
-		return e;
+		return buf_fail(b, e);
 	b->p[b->len++] = '"';
-	e = add_inner(b, s, n);
-	if (e == ERR_OK)
-		e = buf_reserve(b, 1);
-	if (e == ERR_OK)
-		b->p[b->len++] = '"';
-	return e;
+	add_inner(b, s, n);
+	return buf_addc(b, '"');
 }
 
 enum err
@@ -121,27 +115,20 @@ json_add_key(struct buf *b, const char *key, size_t n)
 	enum err e = buf_reserve(b, n + 3 + comma);
 
 	if (e != ERR_OK)
-		return e;
+		return buf_fail(b, e);
 	if (comma)
 		b->p[b->len++] = ',';
 	b->p[b->len++] = '"';
-	e = add_inner(b, key, n);
-	if (e == ERR_OK)
-		e = buf_reserve(b, 2);
-	if (e != ERR_OK)
-		return e;
-	b->p[b->len++] = '"';
-	b->p[b->len++] = ':';
-	return ERR_OK;
+	add_inner(b, key, n);
+	return buf_add(b, "\":", 2);
 }
 
 static enum err
 add_member_slowly(struct buf *b, const char *key, size_t key_n, const char *s,
     size_t n)
 {
-	enum err e = json_add_key(b, key, key_n);
-
-	return e == ERR_OK ? json_add_string(b, s, n) : e;
+	json_add_key(b, key, key_n);
+	return json_add_string(b, s, n);
 }
 
 /* Nearly always there is room, and the name is plain: so in one go. */
@@ -168,8 +155,8 @@ json_add_member(struct buf *b, const char *key, size_t key_n, const char *s,
 	run = copy_plain(p, s, n);
 	b->len = (size_t)(p - b->p) + run;
 	if (run != n)
-		e = add_rest(b, s + run, n - run);
-	return e == ERR_OK ? buf_addc(b, '"') : e;
+		add_rest(b, s + run, n - run);
+	return buf_addc(b, '"');
 }
 
 enum err
@@ -181,18 +168,15 @@ json_add_name(struct buf *b, const char *name)
 enum err
 json_add_text(struct buf *b, const char *name, const char *text)
 {
-	enum err e;
-
 	if (text == NULL)
 		return ERR_OK;
-	e = json_add_name(b, name);
-	return e == ERR_OK ? json_add_string(b, text, strlen(text)) : e;
+	json_add_name(b, name);
+	return json_add_string(b, text, strlen(text));
 }
 
 enum err
 json_add_number(struct buf *b, const char *name, int64_t number)
 {
-	enum err e = json_add_name(b, name);
-
-	return e == ERR_OK ? buf_addi(b, number) : e;
+	json_add_name(b, name);
+	return buf_addi(b, number);
 }

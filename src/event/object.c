@@ -10,25 +10,17 @@
 enum err
 object_render(struct buf *b, const struct object *o)
 {
-	enum err e = buf_addc(b, '{');
-
-	if (e == ERR_OK)
-		e = json_add_text(b, "key", o->key);
-	if (e == ERR_OK)
-		e = json_add_text(b, "event", o->event);
-	if (e == ERR_OK)
-		e = json_add_text(b, "member_id", o->member_id);
-	if (e == ERR_OK)
-		e = json_add_text(b, "domain", o->domain);
-	if (e == ERR_OK)
-		e = json_add_text(b, "connector", o->connector);
-	if (e == ERR_OK)
-		e = json_add_number(b, "line", o->line);
-	if (e == ERR_OK && o->body_len != 0)
-		e = buf_addc(b, ',');
-	if (e == ERR_OK)
-		e = buf_add(b, o->body, o->body_len);
-	if (e == ERR_OK && o->ts >= 0)
-		e = json_add_number(b, "ts", o->ts);
-	return e == ERR_OK ? buf_addc(b, '}') : e;
+	buf_addc(b, '{');
+	json_add_text(b, "key", o->key);
+	json_add_text(b, "event", o->event);
+	json_add_text(b, "member_id", o->member_id);
+	json_add_text(b, "domain", o->domain);
+	json_add_text(b, "connector", o->connector);
+	json_add_number(b, "line", o->line);
+	if (o->body_len != 0)
+		buf_addc(b, ',');
+	buf_add(b, o->body, o->body_len);
+	if (o->ts >= 0)
+		json_add_number(b, "ts", o->ts);
+	return buf_addc(b, '}');
 }

@@ -28,44 +28,40 @@ is_list(const struct node *node)
 static enum err
 render_list(struct buf *b, const struct node *node)
 {
-	enum err e = buf_addc(b, '[');
 	bool first = true;
 
+	buf_addc(b, '[');
 	for (const struct node *c = node_first(node); c != NULL;
 	    c = node_next(c)) {
-		if (e != ERR_OK || !node_shows(c))
+		if (!node_shows(c))
 			continue;
 		if (!first)
-			e = buf_addc(b, ',');
+			buf_addc(b, ',');
 		first = false;
-		if (e == ERR_OK)
-			e = render_node(b, c);
+		render_node(b, c);
 	}
-	return e == ERR_OK ? buf_addc(b, ']') : e;
+	return buf_addc(b, ']');
 }
 
 static enum err
 render_member(struct buf *b, const struct node *c)
 {
-	enum err e;
-
 	if (c->kind == NODE_TEXT)
 		return json_add_member(b, c->key, c->key_len, c->text,
 		    c->text_len);
-	e = json_add_key(b, c->key, c->key_len);
-	return e == ERR_OK ? render_node(b, c) : e;
+	json_add_key(b, c->key, c->key_len);
+	return render_node(b, c);
 }
 
 static enum err
 render_object(struct buf *b, const struct node *node)
 {
-	enum err e = buf_addc(b, '{');
-
+	buf_addc(b, '{');
 	for (const struct node *c = node_first(node); c != NULL;
 	    c = node_next(c))
-		if (e == ERR_OK && node_shows(c))
-			e = render_member(b, c);
-	return e == ERR_OK ? buf_addc(b, '}') : e;
+		if (node_shows(c))
+			render_member(b, c);
+	return buf_addc(b, '}');
 }
 
 enum err
@@ -90,9 +86,8 @@ is_number(const struct node *c)
 static enum err
 render_number(struct buf *b, const struct node *c)
 {
-	enum err e = json_add_key(b, c->key, c->key_len);
-
-	return e == ERR_OK ? buf_add(b, c->text, c->text_len) : e;
+	json_add_key(b, c->key, c->key_len);
+	return buf_add(b, c->text, c->text_len);
 }
 
 /* Members of im are numbers where they can be; nothing of it is lost. */
@@ -118,23 +113,20 @@ render_typed(struct buf *b, const struct node *node,
     enum err (*member)(struct buf *, const struct node *))
 {
 	size_t before = b->len, inside;
-	enum err e;
 
 	if (node->kind != NODE_TREE || is_list(node))
 		return render_member(b, node);
-	e = json_add_key(b, node->key, node->key_len);
-	if (e == ERR_OK)
-		e = buf_addc(b, '{');
+	json_add_key(b, node->key, node->key_len);
+	buf_addc(b, '{');
 	inside = b->len;
 	for (const struct node *c = node_first(node); c != NULL;
 	    c = node_next(c))
-		if (e == ERR_OK && node_shows(c))
-			e = member(b, c);
-	if (e == ERR_OK && b->len == inside) {
-		b->len = before;
-		return ERR_OK;
-	}
-	return e == ERR_OK ? buf_addc(b, '}') : e;
+		if (node_shows(c))
+			member(b, c);
+	if (b->len != inside)
+		return buf_addc(b, '}');
+	b->len = before;
+	return b->err;
 }
 
 static bool
@@ -148,18 +140,16 @@ is_envelope(const struct node *c)
 enum err
 render_element(struct buf *b, const struct node *root)
 {
-	enum err e = ERR_OK;
-
 	for (const struct node *c = node_first(root); c != NULL;
 	    c = node_next(c)) {
-		if (e != ERR_OK || !node_shows(c) || is_envelope(c))
+		if (!node_shows(c) || is_envelope(c))
 			continue;
 		if (IS_KEY(c, "im"))
-			e = render_typed(b, c, render_im);
+			render_typed(b, c, render_im);
 		else if (IS_KEY(c, "message"))
-			e = render_typed(b, c, render_message);
+			render_typed(b, c, render_message);
 		else
-			e = render_member(b, c);
+			render_member(b, c);
 	}
-	return e;
+	return b->err;
 }

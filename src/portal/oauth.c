@@ -151,14 +151,10 @@ judge(const struct http_call *call, struct arena *arena, struct oauth *out)
 static enum err
 render(const struct env *env, const char *refresh_token, struct buf *b)
 {
-	enum err e = form_add(b, "grant_type", "refresh_token");
-
-	if (e == ERR_OK)
-		e = form_add(b, "client_id", env->config->app.client_id);
-	if (e == ERR_OK)
-		e = form_add(b, "client_secret",
-		    env->config->app.client_secret);
-	return e == ERR_OK ? form_add(b, "refresh_token", refresh_token) : e;
+	form_add(b, "grant_type", "refresh_token");
+	form_add(b, "client_id", env->config->app.client_id);
+	form_add(b, "client_secret", env->config->app.client_secret);
+	return form_add(b, "refresh_token", refresh_token);
 }
 
 void

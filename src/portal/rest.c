@@ -331,12 +331,11 @@ build(struct rest_call *c)
 
 	buf_reset(&c->url);
 	buf_reset(&c->body);
-	return buf_add(&c->url, c->at, n) == ERR_OK &&
-	    (n == 0 || c->at[n - 1] == '/' ||
-	    buf_addc(&c->url, '/') == ERR_OK) &&
-	    buf_adds(&c->url, c->method) == ERR_OK &&
-	    buf_str(&c->url) != NULL &&
-	    c->render(c, c->token, &c->body) == ERR_OK;
+	buf_add(&c->url, c->at, n);
+	if (n != 0 && c->at[n - 1] != '/')
+		buf_addc(&c->url, '/');
+	return buf_adds(&c->url, c->method) == ERR_OK &&
+	    buf_str(&c->url) != NULL && c->render(c, c->token, &c->body) == ERR_OK;
 }
 
 static void

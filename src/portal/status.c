@@ -10,68 +10,34 @@
 
 #include <string.h>
 
-static enum err
-add_im(struct buf *b, const struct status_item *item)
-{
-	enum err e = json_add_name(b, "im");
-
-	if (e == ERR_OK)
-		e = buf_addc(b, '{');
-	if (e == ERR_OK)
-		e = json_add_number(b, "chat_id", item->chat_id);
-	if (e == ERR_OK)
-		e = json_add_number(b, "message_id", item->message_id);
-	return e == ERR_OK ? buf_addc(b, '}') : e;
-}
-
-static enum err
-add_message(struct buf *b, const struct status_item *item)
-{
-	enum err e = buf_adds(b, ",\"message\":{\"id\":");
-
-	if (e == ERR_OK)
-		e = buf_adds(b, item->ids);	/* JSON already */
-	if (e == ERR_OK)
-		e = json_add_number(b, "date", item->date);
-	return e == ERR_OK ? buf_addc(b, '}') : e;
-}
-
-static enum err
+static void
 add_item(struct buf *b, const struct status_item *item)
 {
-	enum err e = buf_addc(b, '{');
-
-	if (e == ERR_OK)
-		e = add_im(b, item);
-	if (e == ERR_OK)
-		e = add_message(b, item);
-	if (e == ERR_OK)
-		e = buf_adds(b, ",\"chat\":{");
-	if (e == ERR_OK)
-		e = json_add_text(b, "id", item->chat);
-	return e == ERR_OK ? buf_adds(b, "}}") : e;
+	buf_adds(b, "{\"im\":{");
+	json_add_number(b, "chat_id", item->chat_id);
+	json_add_number(b, "message_id", item->message_id);
+	buf_adds(b, "},\"message\":{\"id\":");
+	buf_adds(b, item->ids);	/* JSON already */
+	json_add_number(b, "date", item->date);
+	buf_adds(b, "},\"chat\":{");
+	json_add_text(b, "id", item->chat);
+	buf_adds(b, "}}");
 }
 
 enum err
 status_render(struct buf *b, const struct status *s, const char *token)
 {
-	enum err e = buf_addc(b, '{');
-
-	if (e == ERR_OK)
-		e = json_add_text(b, "CONNECTOR", s->connector);
-	if (e == ERR_OK)
-		e = json_add_number(b, "LINE", s->line);
-	if (e == ERR_OK)
-		e = json_add_text(b, "auth", token);
-	if (e == ERR_OK)
-		e = buf_adds(b, ",\"MESSAGES\":[");
-	for (size_t i = 0; e == ERR_OK && i < s->items; i++) {
+	buf_addc(b, '{');
+	json_add_text(b, "CONNECTOR", s->connector);
+	json_add_number(b, "LINE", s->line);
+	json_add_text(b, "auth", token);
+	buf_adds(b, ",\"MESSAGES\":[");
+	for (size_t i = 0; i < s->items; i++) {
 		if (i != 0)
-			e = buf_addc(b, ',');
-		if (e == ERR_OK)
-			e = add_item(b, &s->item[i]);
+			buf_addc(b, ',');
+		add_item(b, &s->item[i]);
 	}
-	return e == ERR_OK ? buf_adds(b, "]}") : e;
+	return buf_adds(b, "]}");
 }
 
 /* Names and numbers; a byte of the chat's id may become an escape of six. */

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ANSWER_MAX 4096
@@ -39,11 +40,15 @@ static const struct status statuses[ERR__MAX] = {
 	[ERR_NOMEM] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 };
 
+/* Ends the object and sends it.  If it has failed, the status alone says
+ * it. */
 static int
-send_answer(struct request *rq, const struct status *s, const struct buf *body)
+send_answer(struct request *rq, const struct status *s, struct buf *body)
 {
 	struct buf head;
 
+	if (buf_addc(body, '}') != ERR_OK)
+		buf_reset(body);
 	buf_init(&head, ANSWER_MAX);
 	if (buf_addf(&head, "Status: %d %s\r\n"
 	    "Content-Type: application/json\r\n"
@@ -55,23 +60,21 @@ send_answer(struct request *rq, const struct status *s, const struct buf *body)
 	rq->kind->finish(rq);
 	fault_point("answer-after");
 	buf_free(&head);
+	buf_free(body);
 	return s->code;
 }
 
-static enum err
+static void
 add_counts(struct buf *b, const struct outcome *o)
 {
 	size_t queued = o->messages - o->acknowledged - o->refused;
-	enum err e = json_add_number(b, "messages", (int64_t)o->messages);
 
-	if (e == ERR_OK)
-		e = json_add_number(b, "acknowledged",
-		    (int64_t)o->acknowledged);
-	if (e == ERR_OK && queued != 0)
-		e = json_add_number(b, "queued", (int64_t)queued);
-	if (e == ERR_OK && o->refused != 0)
-		e = json_add_number(b, "refused", (int64_t)o->refused);
-	return e;
+	json_add_number(b, "messages", (int64_t)o->messages);
+	json_add_number(b, "acknowledged", (int64_t)o->acknowledged);
+	if (queued != 0)
+		json_add_number(b, "queued", (int64_t)queued);
+	if (o->refused != 0)
+		json_add_number(b, "refused", (int64_t)o->refused);
 }
 
 int
@@ -80,78 +83,38 @@ answer_outcome(struct request *rq, const struct outcome *o)
 	bool done = o->acknowledged == o->messages;
 	const char *result = o->result;
 	struct buf b;
-	enum err e;
-	int code;
 
 	if (result == NULL)
 		result = done ? "acknowledged" : "queued";
 	else
 		done = strcmp(result, "queued") != 0;
 	buf_init(&b, ANSWER_MAX);
-	e = buf_addc(&b, '{');
-	if (e == ERR_OK)
-		e = json_add_text(&b, "result", result);
-	if (e == ERR_OK)
-		e = o->result != NULL ? json_add_text(&b, "reason",
-		    o->reason) : add_counts(&b, o);
-	if (e == ERR_OK)
-		e = buf_addc(&b, '}');
-	if (e != ERR_OK)	/* the status alone says it */
-		buf_reset(&b);
-	code = send_answer(rq, done ? &ok : &accepted, &b);
-	buf_free(&b);
-	return code;
-}
-
-static enum err
-add_where(struct buf *b, const struct problem *p)
-{
-	enum err e = ERR_OK;
-
-	if (p->at >= 0)
-		e = json_add_number(b, "offset", p->at);
-	if (e == ERR_OK && p->field[0] != '\0')
-		e = json_add_text(b, "field", p->field);
-	return e;
-}
-
-static enum err
-add_description(struct buf *b, const struct problem *p)
-{
-	struct buf text;
-	enum err e;
-
-	buf_init(&text, ANSWER_MAX);
-	e = buf_adds(&text, p->text);
-	if (e == ERR_OK && p->at >= 0)
-		e = buf_addf(&text, ", at byte %" PRId64, p->at);
-	if (e == ERR_OK)
-		e = buf_str(&text) != NULL ? json_add_text(b,
-		    "error_description", text.p) : ERR_NOMEM;
-	buf_free(&text);
-	return e;
+	buf_addc(&b, '{');
+	json_add_text(&b, "result", result);
+	if (o->result != NULL)
+		json_add_text(&b, "reason", o->reason);
+	else
+		add_counts(&b, o);
+	return send_answer(rq, done ? &ok : &accepted, &b);
 }
 
 int
 answer_problem(struct request *rq, const struct problem *p)
 {
+	char text[PROBLEM_TEXT_MAX + 32];
 	struct buf b;
-	enum err e;
-	int code;
+	int n = snprintf(text, sizeof(text), "%s", p->text);
 
+	if (p->at >= 0)
+		(void)snprintf(text + n, sizeof(text) - (size_t)n,
+		    ", at byte %" PRId64, p->at);
 	buf_init(&b, ANSWER_MAX);
-	e = buf_addc(&b, '{');
-	if (e == ERR_OK)
-		e = json_add_text(&b, "error", err_name(p->err));
-	if (e == ERR_OK)
-		e = add_description(&b, p);
-	if (e == ERR_OK)
-		e = add_where(&b, p);
-	if (e == ERR_OK)
-		e = buf_addc(&b, '}');
-	if (e != ERR_OK)
-		buf_reset(&b);
-	code = send_answer(rq, &statuses[p->err], &b);
-	buf_free(&b);
-	return code;
+	buf_addc(&b, '{');
+	json_add_text(&b, "error", err_name(p->err));
+	json_add_text(&b, "error_description", text);
+	if (p->at >= 0)
+		json_add_number(&b, "offset", p->at);
+	if (p->field[0] != '\0')
+		json_add_text(&b, "field", p->field);
+	return send_answer(rq, &statuses[p->err], &b);
 }

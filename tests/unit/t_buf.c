@@ -79,15 +79,12 @@ ceiling(void **state)
 	buf_init(&b, 3);
 	assert_int_equal(buf_adds(&b, "abcd"), ERR_TOOBIG);
 	assert_int_equal(b.len, 0);
+	buf_reset(&b);
 	assert_int_equal(buf_adds(&b, "ab"), ERR_OK);
-	assert_int_equal(buf_adds(&b, "cd"), ERR_TOOBIG);
-	assert_int_equal(buf_add(&b, "x", SIZE_MAX), ERR_TOOBIG);
-	assert_int_equal(buf_addi(&b, 10), ERR_TOOBIG);
-	assert_int_equal(buf_addf(&b, "%d", 10), ERR_TOOBIG);
-	assert_string_equal(buf_str(&b), "ab");
+	assert_int_equal(buf_reserve(&b, 2), ERR_TOOBIG);
 	assert_int_equal(buf_addc(&b, 'c'), ERR_OK);
-	assert_int_equal(buf_addc(&b, 'd'), ERR_TOOBIG);
 	assert_int_equal(buf_add(&b, NULL, 0), ERR_OK);
+	assert_int_equal(buf_addc(&b, 'd'), ERR_TOOBIG);
 	assert_string_equal(buf_str(&b), "abc");
 
 	/* the ceiling outlives reset and free */
@@ -95,7 +92,36 @@ ceiling(void **state)
 	assert_int_equal(buf_adds(&b, "abcd"), ERR_TOOBIG);
 	buf_free(&b);
 	assert_int_equal(buf_adds(&b, "abcd"), ERR_TOOBIG);
+	buf_reset(&b);
 	assert_int_equal(buf_adds(&b, "abc"), ERR_OK);
+	buf_free(&b);
+}
+
+/* Behind one that failed nothing is appended, whatever it needs. */
+static void
+a_failure_stays(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 300);
+	assert_int_equal(buf_adds(&b, "ab"), ERR_OK);
+	assert_int_equal(buf_add(&b, "x", SIZE_MAX), ERR_TOOBIG);
+	assert_int_equal(buf_adds(&b, "cd"), ERR_TOOBIG);
+	assert_int_equal(buf_addc(&b, 'c'), ERR_TOOBIG);
+	assert_int_equal(buf_addi(&b, 10), ERR_TOOBIG);
+	assert_int_equal(buf_addf(&b, "%d", 10), ERR_TOOBIG);
+	assert_int_equal(buf_add(&b, NULL, 0), ERR_TOOBIG);
+	assert_int_equal(buf_reserve(&b, 1), ERR_TOOBIG);
+	assert_int_equal(b.err, ERR_TOOBIG);
+	assert_string_equal(buf_str(&b), "ab");
+	buf_reset(&b);
+	assert_int_equal(b.err, ERR_OK);
+	for (size_t i = 0; i < 300; i++)
+		assert_int_equal(buf_addc(&b, 'x'), ERR_OK);
+	assert_int_equal(buf_addf(&b, "%512d", 1), ERR_TOOBIG);
+	buf_free(&b);
+	assert_int_equal(buf_adds(&b, "xy"), ERR_OK);
 	buf_free(&b);
 }
 
@@ -107,6 +133,7 @@ nothing_allowed(void **state)
 	(void)state;
 	buf_init(&b, 0);
 	assert_int_equal(buf_addc(&b, 'a'), ERR_TOOBIG);
+	buf_reset(&b);
 	assert_string_equal(buf_str(&b), "");
 	buf_free(&b);
 }
@@ -153,11 +180,13 @@ out_of_memory(void **state)
 	buf_init(&b, SIZE_MAX);
 	assert_int_equal(buf_add(&b, "x", NO_SUCH_MEMORY), ERR_NOMEM);
 	assert_null(b.p);
+	buf_reset(&b);
 	assert_int_equal(buf_adds(&b, "abc"), ERR_OK);
+	assert_int_equal(buf_reserve(&b, NO_SUCH_MEMORY), ERR_NOMEM);
+	assert_int_equal(buf_reserve(&b, SIZE_MAX - 3), ERR_NOMEM);
+	assert_int_equal(buf_reserve(&b, SIZE_MAX - 4), ERR_NOMEM);
+	assert_int_equal(buf_reserve(&b, SIZE_MAX), ERR_TOOBIG);
 	assert_int_equal(buf_add(&b, "x", NO_SUCH_MEMORY), ERR_NOMEM);
-	assert_int_equal(buf_add(&b, "x", SIZE_MAX - 3), ERR_NOMEM);
-	assert_int_equal(buf_add(&b, "x", SIZE_MAX - 4), ERR_NOMEM);
-	assert_int_equal(buf_add(&b, "x", SIZE_MAX), ERR_TOOBIG);
 	assert_int_equal(b.len, 3);
 	assert_string_equal(buf_str(&b), "abc");
 	buf_free(&b);
@@ -195,6 +224,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reserve),
+		cmocka_unit_test(a_failure_stays),
 		cmocka_unit_test(empty),
 		cmocka_unit_test(every_way_to_append),
 		cmocka_unit_test(grows_and_keeps),
