@@ -87,12 +87,15 @@ table_find(const struct table *t, int64_t number,
 }
 
 struct table_node *
-table_any(const struct table *t)
+table_next(const struct table *t, struct table_node *after)
 {
-	for (size_t i = 0; i < t->slots; i++)
-		if (t->slot[i] != NULL)
-			return t->slot[i];
-	return NULL;
+	size_t i = after != NULL ? slot_of(t, after->number) + 1 : 0;
+
+	if (after != NULL && after->next != NULL)
+		return after->next;
+	while (i < t->slots && t->slot[i] == NULL)
+		i++;
+	return i < t->slots ? t->slot[i] : NULL;
 }
 
 void

@@ -33,8 +33,8 @@ void table_remove(struct table *, struct table_node *);
 struct table_node *table_find(const struct table *, int64_t number,
     const struct table_node *after);
 
-/* Any of them, or NULL: to empty a table. */
-struct table_node *table_any(const struct table *);
+/* All of them, one behind the other (NULL: the first); NULL at the end. */
+struct table_node *table_next(const struct table *, struct table_node *after);
 
 /* A number for a text (FNV-1a); different texts may share one. */
 int64_t table_number(const char *);

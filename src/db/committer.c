@@ -172,6 +172,21 @@ db_submit(struct db *db, struct db_work *w)
 	loop_ready(db->opts.loop, &db->nudge);
 }
 
+static void
+on_again(struct timer *t)
+{
+	struct db_work *w = OF(t, struct db_work, again);
+
+	db_submit(w->db, w);
+}
+
+void
+db_submit_again(struct db_work *w, int64_t pause_ms)
+{
+	w->again.fire = on_again;
+	loop_arm(w->db->opts.loop, &w->again, db_mono(w->db) + pause_ms);
+}
+
 size_t
 db_busy(const struct db *db)
 {

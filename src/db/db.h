@@ -72,6 +72,7 @@ struct db_work {
 	/* set by the driver */
 	struct db *db;
 	enum err end;			/* ERR_OK: it survives power loss */
+	struct timer again;		/* of db_submit_again() */
 	struct problem problem;		/* work() may set it when it fails */
 	struct letter letter;
 	STAILQ_ENTRY(db_work) link;
@@ -80,6 +81,13 @@ struct db_work {
 /* Queues work, in the loop; it leaves at the end of the turn.  Its owner
  * keeps it until done(). */
 void db_submit(struct db *, struct db_work *);
+
+/*
+ * Work that has failed, from its done(): queues it again after a pause.  Until
+ * then `again` is armed; who gives it up disarms it.
+ */
+#define DB_AGAIN_MS 500		/* a pause for what must be written */
+void db_submit_again(struct db_work *, int64_t pause_ms);
 
 /* Work that is queued or under way. */
 size_t db_busy(const struct db *);

@@ -35,7 +35,7 @@ rest_is_token(const char *token)
 static const struct env *
 env_of(const struct rest_call *c)
 {
-	return rooms_env(room_all(c->room));
+	return c->room->all->env;
 }
 
 /* A call that did not leave, or gave its place to others, tells nothing of
@@ -113,7 +113,7 @@ own_token(struct rest_call *c)
 {
 	while (c->next_own < c->owns && c->next_own < OWN_MAX) {
 		const char *token = c->own[c->next_own++];
-		const struct portal *p = room_portal(c->room);
+		const struct portal *p = c->room->portal;
 
 		if (!rest_is_token(token) || (c->token != NULL &&
 		    strcmp(token, c->token) == 0))
@@ -129,7 +129,7 @@ own_token(struct rest_call *c)
 static bool
 stored_token(struct rest_call *c)
 {
-	const struct portal *p = room_portal(c->room);
+	const struct portal *p = c->room->portal;
 	const char *token = p != NULL ? p->access_token : "";
 
 	if (token[0] == '\0' || (c->token != NULL &&
@@ -238,7 +238,7 @@ store_home(struct rest_call *c, const char *home)
 	if (m == NULL)
 		return;
 	m->env = env_of(c);
-	m->member_id = strdup(room_member(c->room));
+	m->member_id = strdup(c->room->member_id);
 	m->home = strdup(home);
 	if (m->member_id == NULL || m->home == NULL) {
 		home_free(m);
@@ -263,7 +263,7 @@ static bool
 move(struct rest_call *c)
 {
 	struct url url;
-	const struct portal *p = room_portal(c->room);
+	const struct portal *p = c->room->portal;
 	const char *home = c->moved ? NULL : home_of(c);
 
 	if (home == NULL)
@@ -271,7 +271,7 @@ move(struct rest_call *c)
 	c->moved = true;
 	c->at = home;
 	log_warning(env_of(c)->log, "moved", F_STR("member_id",
-	    room_member(c->room)), F_STR("host", host_of(home, &url)),
+	    c->room->member_id), F_STR("host", host_of(home, &url)),
 	    F_STR("advice", p != NULL ? "the stored endpoint is replaced" :
 	    "change app.client_endpoint if it is set"));
 	if (p != NULL) {
@@ -335,7 +335,8 @@ build(struct rest_call *c)
 	if (n != 0 && c->at[n - 1] != '/')
 		buf_addc(&c->url, '/');
 	return buf_adds(&c->url, c->method) == ERR_OK &&
-	    buf_str(&c->url) != NULL && c->render(c, c->token, &c->body) == ERR_OK;
+	    buf_str(&c->url) != NULL &&
+	    c->render(c, c->token, &c->body) == ERR_OK;
 }
 
 static void
@@ -353,11 +354,11 @@ call(struct rest_call *c)
 		return;
 	}
 	if (c->calls++ != 0)
-		room_extra_call(c->room);
+		c->room->due.charge++;
 	c->called = true;
 	c->http = (struct http_call){
 		.done = on_answer,
-		.peer = room_peer(c->room),
+		.peer = &c->room->peer,
 		.route = &c->route,
 		.url = c->url.p,
 		.headers = headers,
@@ -389,12 +390,12 @@ clear(struct rest_call *c)
 void
 rest_start(struct rest_call *c)
 {
-	const struct portal *p = room_portal(c->room);
+	const struct portal *p = c->room->portal;
 	const char *why;
 
 	clear(c);
 	/* the room stays until the call has ended */
-	(void)room_enter(room_all(c->room), room_member(c->room));
+	(void)room_enter(c->room->all, c->room->member_id);
 	c->at = trust_endpoint(env_of(c)->config, p != NULL ? p->endpoint :
 	    NULL, c->endpoint, &why);
 	if (c->at != NULL)

@@ -5,7 +5,7 @@
  * store: slots and credit.  If the store fails, nobody is let in, and it is
  * asked again.
  */
-#include "portal/room_inside.h"
+#include "portal/room.h"
 
 #define CREDIT_MS 1000		/* how long a charged call may wait */
 #define ASK_MAX_MS 100		/* between looks for a slot of others */
@@ -67,16 +67,17 @@ static void
 learn(struct room *r)
 {
 	const struct room_ask *a = &r->ask;
-	bool was_down = r->down, was_parked = r->parked;
+	bool was_down = r->outage.down, was_parked = r->parked;
 
-	if (!r->changing)
-		r->down = a->down_ms != 0;
-	if (!room_is_parking(r))
+	if (!r->outage.writing)
+		r->outage.down = a->down_ms != 0;
+	if (r->due.parked == NULL &&
+	    !(r->noting && r->note_work.note.parked != NULL))
 		r->parked = a->parked;
 	r->reset_ms = a->reset_ms;
-	if (r->down && !a->probe)
+	if (r->outage.down && !a->probe)
 		news(r, ROOM_DOWN);
-	else if ((was_down && !r->down) || (was_parked && !r->parked))
+	else if ((was_down && !r->outage.down) || (was_parked && !r->parked))
 		news(r, ROOM_UP);
 }
 
@@ -106,7 +107,7 @@ absorb(struct room *r)
 	if (cut_short || !a->slot || a->granted)
 		return;
 	r->slot_at = now_of(r) + wait_for_slot(r);
-	if (r->slots == 0 && !r->down)
+	if (r->slots == 0 && !r->outage.down)
 		news(r, ROOM_NO_SLOT);
 }
 
@@ -268,7 +269,7 @@ next_want(const struct room *r)
 	struct room_want *w;
 
 	TAILQ_FOREACH(w, &r->wants, link)
-		if (!r->down || w->probe)
+		if (!r->outage.down || w->probe)
 			return w;
 	return NULL;
 }
@@ -283,7 +284,7 @@ room_pump(struct task *t)
 	while ((w = next_want(r)) != NULL && may_call(r, w))
 		let_in(r, w);
 	/* the next call is not to wait for a commit */
-	if (w != NULL && r->calls != 0 && !r->down && r->credits < 1)
+	if (w != NULL && r->calls != 0 && !r->outage.down && r->credits < 1)
 		submit_ask(r, false);
 	free_slots(r);
 	room_leave(r);
@@ -319,12 +320,6 @@ room_unwant(struct room *r, struct room_want *w)
 }
 
 void
-room_hold(struct room *r)
-{
-	r->holders++;
-}
-
-void
 room_release(struct room *r)
 {
 	r->holders--;
@@ -337,12 +332,6 @@ room_unused(struct room *r)
 	r->calls--;
 	r->credits++;
 	pump_soon(r);
-}
-
-void
-room_extra_call(struct room *r)
-{
-	r->due.charge++;
 }
 
 void

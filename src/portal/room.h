@@ -1,16 +1,12 @@
 #ifndef PORTAL_ROOM_H
 #define PORTAL_ROOM_H
 
-#include "base/arena.h"
-#include "base/table.h"
-#include "portal/env.h"
+#include "portal/known.h"
+#include "portal/newest.h"
 #include "portal/oauth.h"
-#include "store/place.h"
+#include "portal/outage.h"
 #include "store/room.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/queue.h>
 
 /*
@@ -20,7 +16,6 @@
  * gone when nobody uses it.
  */
 struct room;
-struct rooms;
 
 /* Somebody who wants to call.  Starts as zeros, with the first two set. */
 struct room_want {
@@ -35,12 +30,70 @@ struct room_want {
 	TAILQ_ENTRY(room_want) link;
 };
 
+struct token_search;
+TAILQ_HEAD(token_searches, token_search);
+
+/*
+ * How others of this process learn that slots are held elsewhere, that the
+ * portal went down, or that it is up or unparked.
+ */
+enum room_news { ROOM_NO_SLOT, ROOM_DOWN, ROOM_UP };
+
+struct rooms {
+	const struct env *env;
+	struct table table;
+	struct oauth_calls oauth;
+	struct newest newest;
+	struct known known;
+	void (*news)(void *ctx, struct room *, enum room_news);	/* or NULL */
+	void *ctx;
+};
+
+/* Others than room*.c and rooms.c only look at it, but for `holders`. */
+struct room {
+	struct table_node node;
+	struct rooms *all;
+	char *member_id;
+	size_t users;
+	size_t holders;		/* who will want to call soon: it keeps its */
+				/* slots, unless others ask for them */
+	struct http_peer peer;
+	TAILQ_HEAD(, room_want) wants;
+	struct token_searches searches;
+	/* what it holds, and what is on its way */
+	int64_t slots, calls;
+	int64_t made;		/* calls since it got a slot */
+	int64_t credits, credit_until;
+	int64_t ask_at;		/* not asked before this, */
+	int64_t slot_at;	/* and for a slot not before this; */
+	int64_t slot_ms;	/* how long the next wait for one is */
+	int64_t idle_at;	/* since when nobody calls; 0: somebody does */
+	bool others_wait;
+	bool asking;
+	int64_t asked_ms;
+	struct room_ask ask;
+	struct asking work;
+	/* how it stands */
+	struct outage outage;
+	bool parked;		/* for the want of tokens */
+	int64_t reset_ms;
+	const struct portal *portal;	/* what is installed; NULL: nothing; */
+					/* texts live until the next turn */
+	struct portal stored;
+	struct arena arena;	/* of it */
+	/* what is to be written, and what is being written */
+	struct room_note due;	/* parked: in the next */
+	bool noting;
+	char parked_why[PROBLEM_TEXT_MAX], note_why[PROBLEM_TEXT_MAX];
+	struct noting_room note_work;
+	struct task pump;
+	struct timer timer;
+};
+
 enum err rooms_new(struct rooms **, const struct env *);
 void rooms_free(struct rooms *);	/* NULL is fine */
-const struct env *rooms_env(const struct rooms *);
 /* Rooms that call, ask, or have something written. */
 size_t rooms_busy(const struct rooms *);
-struct oauth_calls *rooms_oauth(struct rooms *);
 
 /*
  * The room of a portal; room_leave() must follow.  NULL: no memory.
@@ -48,17 +101,14 @@ struct oauth_calls *rooms_oauth(struct rooms *);
 struct room *room_enter(struct rooms *, const char *member_id);
 void room_leave(struct room *);
 
-const char *room_member(const struct room *);
-struct rooms *room_all(const struct room *);
-
 /* Lists somebody who wants to call, once; and takes him off the list. */
 void room_want(struct room *, struct room_want *);
 void room_unwant(struct room *, struct room_want *);
 void room_unused(struct room *);
+/* A call that was let in has ended. */
+void room_call_ended(struct room *);
 
-/* Somebody will want to call soon: the room keeps its slots, unless others
- * ask for them.  Ends with room_release(). */
-void room_hold(struct room *);
+/* One of its holders holds it no more. */
 void room_release(struct room *);
 
 /*
@@ -68,13 +118,9 @@ void room_release(struct room *);
  */
 struct room_ask *room_lend(struct room *);
 void room_asked(struct room *, bool done);
-bool room_has_slot(const struct room *);
 /* Others have all slots, as the store has just said. */
 bool room_lacks_slot(const struct room *);
 
-/* How it stands: down, or parked for the want of tokens. */
-bool room_is_down(const struct room *);
-bool room_is_parked(const struct room *);
 /* A call timed out or could not connect, or the portal was reached. */
 void room_was(struct room *, bool down, bool probe, const char *reason);
 void room_set_parked(struct room *, const char *reason);
@@ -88,26 +134,20 @@ void room_set_token(struct room *, const char *);
 
 /* What an answer said of its limits.  reset_ms 0: nothing. */
 void room_limits(struct room *, int64_t reset_ms, bool full);
-int64_t room_reset_ms(const struct room *);
 
-/* What is known of its installation; texts live until the next turn. */
-const struct portal *room_portal(const struct room *);	/* NULL: none */
+/* What is known of its installation now; NULL: it is not installed. */
 void room_set_portal(struct room *, const struct portal *);
 
-/*
- * How others of this process learn that slots are held elsewhere, that the
- * portal went down, or that it is up or unparked.  Set once.
- */
-enum room_news { ROOM_NO_SLOT, ROOM_DOWN, ROOM_UP };
-void rooms_on_news(struct rooms *, void (*news)(void *ctx, struct room *,
-    enum room_news), void *ctx);
+/* ---- for room*.c and rooms.c only */
 
-/* Private to portal/: a call of the room begins and ends; refreshes. */
-struct token_search;
-TAILQ_HEAD(token_searches, token_search);
-struct http_peer *room_peer(struct room *);
-struct token_searches *room_searches(struct room *);
-void room_extra_call(struct room *);	/* a further one of a ladder */
-void room_call_ended(struct room *);
+#define ASK_MIN_MS 4		/* first look again for a slot; then twice */
+
+/* Lets in who may call; a task's, and a timer's. */
+void room_pump(struct task *);
+void room_on_timer(struct timer *);
+/* Writes down what is due, with the next commit. */
+void room_note_soon(struct room *);
+/* What it knows of the outage is written. */
+void room_outage_written(struct outage *);
 
 #endif

@@ -9,34 +9,16 @@
  */
 #include "portal/room.h"
 
-#include "portal/room_inside.h"
-
 #include <stdio.h>
 #include <string.h>
-
-#define RETRY_MS 500		/* between tries of a note */
-
-static void
-submit_note(struct room *r)
-{
-	store_note_room(&r->note_work);
-	env_submit(r->all->env, &r->note_work.db);
-}
-
-void
-room_note_again(struct timer *t)
-{
-	submit_note(OF(t, struct room, note_timer));
-}
 
 static void
 on_noted(struct db_work *w)
 {
 	struct room *r = OF(w, struct room, note_work);
-	struct loop *loop = r->all->env->loop;
 
 	if (w->end != ERR_OK) {
-		loop_arm(loop, &r->note_timer, loop_now(loop) + RETRY_MS);
+		db_submit_again(w, DB_AGAIN_MS);
 		return;
 	}
 	r->noting = false;
@@ -63,7 +45,8 @@ room_note_soon(struct room *r)
 	if (r->due.parked != NULL)
 		r->note_work.note.parked = r->note_why;
 	r->due = (struct room_note){ .member_id = NULL };
-	submit_note(r);
+	store_note_room(&r->note_work);
+	env_submit(r->all->env, &r->note_work.db);
 }
 
 void
@@ -89,75 +72,22 @@ room_set_parked(struct room *r, const char *reason)
 	room_note_soon(r);
 }
 
-bool
-room_is_parking(const struct room *r)
-{
-	return r->due.parked != NULL ||
-	    (r->noting && r->note_work.note.parked != NULL);
-}
-
-static void change_now(struct room *r, bool down);
-
-static void
-on_changed(struct db_work *w)
-{
-	struct room *r = OF(w, struct room, change);
-	const struct env *env = r->all->env;
-	bool ok = w->end == ERR_OK;
-
-	r->changing = false;
-	if (!ok)
-		log_error(env->log, "store-failed", F_STR("member_id",
-		    r->member_id), F_STR("reason", w->problem.text));
-	else if (r->change.down && r->change.tries == 1)
-		log_warning(env->log, "down", F_STR("place", "portal"),
-		    F_STR("member_id", r->member_id),
-		    F_STR("reason", r->change_why));
-	else if (!r->change.down)
-		log_info(env->log, "up", F_STR("place", "portal"),
-		    F_STR("member_id", r->member_id));
-	if (r->change_again)
-		change_now(r, r->down);
-	room_leave(r);
-}
-
-static void
-change_now(struct room *r, bool down)
-{
-	const struct env *env = r->all->env;
-
-	r->change_again = r->changing;
-	if (r->changing)
-		return;
-	r->changing = true;
-	r->users++;
-	r->change = (struct place_change){
-		.db.done = on_changed,
-		.store = env->store,
-		.place = { .kind = PLACE_TELL, .member_id = r->member_id,
-		    .connector = "", .name = r->member_id },
-		.down = down,
-		.first_ms = env->config->retry.first * 1000,
-		.longest_ms = env->config->retry.longest * 1000,
-		.reason = r->change_why,
-	};
-	store_place_change(&r->change);
-	env_submit(env, &r->change.db);
-}
-
 /* Calls that were on their way together fail together: they count once. */
 void
 room_was(struct room *r, bool down, bool probe, const char *reason)
 {
-	if (down ? r->down && !probe : !r->down && !probe)
+	if (down == r->outage.down && !probe)
 		return;
-	if (down && !r->changing)
-		(void)snprintf(r->change_why, sizeof(r->change_why), "%s",
-		    reason);
-	r->down = down;
-	change_now(r, down);
+	r->outage.down = down;
+	r->users += outage_write(&r->outage, reason);
 	if (r->all->news != NULL)
 		r->all->news(r->all->ctx, r, down ? ROOM_DOWN : ROOM_UP);
+}
+
+void
+room_outage_written(struct outage *o)
+{
+	room_leave(OF(o, struct room, outage));
 }
 
 const char *
@@ -176,18 +106,12 @@ void
 room_seen(struct room *r, bool down)
 {
 	/* what is being written is newer than what was read */
-	if (r->changing || r->down == down)
+	if (r->outage.writing || r->outage.down == down)
 		return;
-	r->down = down;
+	r->outage.down = down;
 	loop_ready(r->all->env->loop, &r->pump);
 	if (r->all->news != NULL)
 		r->all->news(r->all->ctx, r, down ? ROOM_DOWN : ROOM_UP);
-}
-
-const struct portal *
-room_portal(const struct room *r)
-{
-	return r->installed ? &r->portal : NULL;
 }
 
 /*
@@ -201,10 +125,13 @@ room_set_portal(struct room *r, const struct portal *p)
 	struct arena old = r->arena;
 
 	arena_init(&r->arena, PORTAL_ARENA_MAX);
-	r->installed = p != NULL;
+	r->portal = NULL;
 	if (p != NULL) {
-		r->portal = *p;
-		r->installed = portal_keep(&r->portal, &r->arena);
+		struct portal now = *p;
+
+		if (portal_keep(&now, &r->arena))
+			r->portal = &r->stored;
+		r->stored = now;
 	}
 	arena_free(&old);
 }

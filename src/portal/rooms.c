@@ -4,87 +4,29 @@
  * Called by rest.c and by the relay, in the loop.  Owns the rooms.  Without
  * memory there is no room.
  */
-#include "portal/room_inside.h"
+#include "portal/room.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const struct env *
-rooms_env(const struct rooms *all)
-{
-	return all->env;
-}
-
-struct oauth_calls *
-rooms_oauth(struct rooms *all)
-{
-	return &all->oauth;
-}
+#define OAUTH_CALLS 32		/* on their way to OAuth servers */
 
 size_t
 rooms_busy(const struct rooms *all)
 {
 	size_t busy = 0;
 
-	for (size_t i = 0; i < all->table.slots; i++)
-		for (const struct table_node *n = all->table.slot[i];
-		    n != NULL; n = n->next) {
-			const struct room *r = OF(n, struct room, node);
+	struct table_node *n = NULL;
 
-			/* nobody is kept for a note that is not taken */
-			busy += r->asking || r->calls != 0 || r->changing ||
-			    (r->noting && r->note_timer.place == 0) ||
-			    r->pump.listed;
-		}
+	while ((n = table_next(&all->table, n)) != NULL) {
+		const struct room *r = OF(n, struct room, node);
+
+		/* nobody is kept for a note that is not taken */
+		busy += r->asking || r->calls != 0 || r->outage.writing ||
+		    r->pump.listed ||
+		    (r->noting && r->note_work.db.again.place == 0);
+	}
 	return busy;
-}
-
-const char *
-room_member(const struct room *r)
-{
-	return r->member_id;
-}
-
-struct rooms *
-room_all(const struct room *r)
-{
-	return r->all;
-}
-
-struct http_peer *
-room_peer(struct room *r)
-{
-	return &r->peer;
-}
-
-struct token_searches *
-room_searches(struct room *r)
-{
-	return &r->searches;
-}
-
-bool
-room_has_slot(const struct room *r)
-{
-	return r->slots > 0;
-}
-
-bool
-room_is_down(const struct room *r)
-{
-	return r->down;
-}
-
-bool
-room_is_parked(const struct room *r)
-{
-	return r->parked;
-}
-
-int64_t
-room_reset_ms(const struct room *r)
-{
-	return r->reset_ms;
 }
 
 static struct room *
@@ -126,7 +68,10 @@ make(struct rooms *all, const char *member_id)
 	r->slot_ms = ASK_MIN_MS;
 	r->pump = (struct task){ .run = room_pump, .name = "room" };
 	r->timer.fire = room_on_timer;
-	r->note_timer.fire = room_note_again;
+	r->outage = (struct outage){ .env = all->env,
+	    .place = { .kind = PLACE_TELL, .member_id = r->member_id,
+	    .connector = "", .name = r->member_id },
+	    .written = room_outage_written };
 	return r;
 }
 
@@ -150,7 +95,7 @@ destroy(struct room *r)
 	known_keep(&r->all->known, r->node.number, &r->peer);
 	loop_unready(loop, &r->pump);
 	loop_disarm(loop, &r->timer);
-	loop_disarm(loop, &r->note_timer);
+	loop_disarm(loop, &r->note_work.db.again);
 	table_remove(&r->all->table, &r->node);
 	room_ask_free(&r->ask);
 	arena_free(&r->arena);
@@ -188,18 +133,10 @@ rooms_free(struct rooms *all)
 
 	if (all == NULL)
 		return;
-	while ((n = table_any(&all->table)) != NULL)
+	while ((n = table_next(&all->table, NULL)) != NULL)
 		destroy(OF(n, struct room, node));
 	table_free(&all->table);
 	newest_free(&all->newest);
 	known_free(&all->known);
 	free(all);
-}
-
-void
-rooms_on_news(struct rooms *all, void (*tell)(void *, struct room *,
-    enum room_news), void *ctx)
-{
-	all->news = tell;
-	all->ctx = ctx;
 }

@@ -39,13 +39,6 @@ struct renewal {
 static void ask(struct renewal *);
 
 static void
-submit_save(struct token_saving *v)
-{
-	store_portal_save(&v->save);
-	env_submit(v->env, &v->save.db);
-}
-
-static void
 on_saved(struct db_work *w)
 {
 	struct token_saving *v = OF(w, struct token_saving, save);
@@ -53,35 +46,28 @@ on_saved(struct db_work *w)
 	fault_point("tokens-after-commit");
 	v->saved = w->end == ERR_OK;
 	if (!v->saved && ++v->tries < SAVE_TRIES) {
-		loop_arm(v->env->loop, &v->timer,
-		    loop_now(v->env->loop) + SAVE_MS);
+		db_submit_again(w, SAVE_MS);
 		return;
 	}
 	v->problem = w->problem;
 	v->done(v);
 }
 
-static void
-save_again(struct timer *t)
-{
-	submit_save(OF(t, struct token_saving, timer));
-}
-
 void
 tokens_save(struct token_saving *v)
 {
 	v->tries = 0;
-	v->timer = (struct timer){ .fire = save_again };
 	v->save.db = (struct db_work){ .done = on_saved };
 	v->save.store = v->env->store;
-	submit_save(v);
+	store_portal_save(&v->save);
+	env_submit(v->env, &v->save.db);
 }
 
 /* All who wait learn the end; a new search begins anew. */
 static void
 finish(struct renewal *n)
 {
-	struct token_searches *all = room_searches(n->room);
+	struct token_searches *all = &n->room->searches;
 	struct token_searches now = TAILQ_HEAD_INITIALIZER(now);
 	struct token_search *s;
 
@@ -115,7 +101,7 @@ on_change(struct db_work *w)
 	 * the next refresh finds out the same */
 	if (w->end != ERR_OK)
 		log_error(n->env->log, "store-failed", F_STR("member_id",
-		    room_member(n->room)), F_STR("reason", w->problem.text));
+		    n->room->member_id), F_STR("reason", w->problem.text));
 	finish(n);
 }
 
@@ -130,7 +116,7 @@ give_up(struct renewal *n, enum portal_act act, enum tokens_end how,
 		.db.done = on_change,
 		.store = n->env->store,
 		.act = act,
-		.member_id = room_member(n->room),
+		.member_id = n->room->member_id,
 		.text = n->reason,
 	};
 	store_portal_change(&n->change);
@@ -147,14 +133,14 @@ on_kept(struct token_saving *v)
 	oauth_free(&n->oauth);	/* with the texts of the pair */
 	if (!v->saved) {
 		log_error(n->env->log, "tokens-lost", F_STR("member_id",
-		    room_member(n->room)), F_STR("reason", v->problem.text));
+		    n->room->member_id), F_STR("reason", v->problem.text));
 		give_up(n, PORTAL_REFRESH_END, TOKENS_AGAIN, v->problem.text);
 	} else if (v->save.stale) {
 		/* installed anew, or uninstalled, while it was asked for */
 		ask(n);
 	} else {
 		log_info(n->env->log, "refreshed", F_STR("member_id",
-		    room_member(n->room)));
+		    n->room->member_id));
 		end(n, TOKENS_OK, "");
 	}
 }
@@ -183,7 +169,7 @@ static void
 on_oauth(struct oauth_call *c)
 {
 	struct renewal *n = OF(c, struct renewal, oauth);
-	const char *member_id = room_member(n->room);
+	const char *member_id = n->room->member_id;
 	const struct oauth *o = &c->said;
 
 	if (o->end == OAUTH_OK && strcmp(o->member_id, member_id) == 0) {
@@ -210,7 +196,7 @@ refresh(struct renewal *n)
 {
 	n->oauth = (struct oauth_call){
 		.done = on_oauth,
-		.all = rooms_oauth(room_all(n->room)),
+		.all = &n->room->all->oauth,
 		.server_endpoint = n->ask.portal.server_endpoint,
 		.refresh_token = n->ask.portal.refresh_token,
 	};
@@ -265,7 +251,7 @@ ask(struct renewal *n)
 {
 	n->ask = (struct refresh_asking){
 		.db.done = on_asked,
-		.member_id = room_member(n->room),
+		.member_id = n->room->member_id,
 		.failed = n->failed,
 		.arena = &n->arena,
 	};
@@ -289,8 +275,8 @@ renewal_new(struct room *room, const char *failed)
 		free(n);
 		return NULL;
 	}
-	n->room = room_enter(room_all(room), room_member(room));
-	n->env = rooms_env(room_all(room));
+	n->room = room_enter(room->all, room->member_id);
+	n->env = room->all->env;
 	n->until = deadline_in(n->env->clock,
 	    n->env->config->portal.timeout * 1000);
 	arena_init(&n->arena, PORTAL_ARENA_MAX);
@@ -301,7 +287,7 @@ renewal_new(struct room *room, const char *failed)
 void
 tokens_search(struct room *room, struct token_search *s)
 {
-	struct token_searches *all = room_searches(room);
+	struct token_searches *all = &room->searches;
 	bool first = TAILQ_EMPTY(all);
 	struct renewal *n;
 

@@ -43,7 +43,6 @@ struct token_saving {
 	struct problem problem;
 	/* its own */
 	int tries;
-	struct timer timer;
 };
 void tokens_save(struct token_saving *);
 

@@ -9,7 +9,7 @@
  */
 #include "relay/inside.h"
 
-#include "relay/lines.h"
+#include "relay/line.h"
 #include "relay/visit.h"
 
 #include <stdlib.h>
@@ -24,12 +24,6 @@ struct await {
 	size_t index;
 	struct line *line;	/* or NULL */
 };
-
-static struct await *
-of_node(struct table_node *n)
-{
-	return OF(n, struct await, node);
-}
 
 static void
 arm(struct relay *r)
@@ -47,7 +41,7 @@ take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
 
 	if (n == NULL)
 		return false;
-	a = of_node(n);
+	a = OF(n, struct await, node);
 	*visit = a->visit;
 	*index = a->index;
 	table_remove(&r->awaits, n);
@@ -64,7 +58,7 @@ await_drop_all(struct relay *r)
 	struct visit *v;
 	size_t index;
 
-	while ((n = table_any(&r->awaits)) != NULL)
+	while ((n = table_next(&r->awaits, NULL)) != NULL)
 		if (take(r, n->number, &v, &index))
 			visit_drop(v);
 }
@@ -141,7 +135,7 @@ list_ids(struct relay *r)
 		struct visit *v;
 		size_t index;
 
-		if (visit_is_answered(of_node(a)->visit) &&
+		if (OF(a, struct await, node)->visit->answered &&
 		    take(r, r->watch_id[i], &v, &index)) {
 			visit_drop(v);
 			gone++;

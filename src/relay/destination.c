@@ -17,28 +17,6 @@
 #define HIGH_MIN 1024
 #define TAKE_MAX 256		/* read back at once */
 
-struct destination {
-	struct table_node node;
-	struct relay *relay;
-	const struct config_channel *config;
-	char *connector;
-	char *name;
-	struct place place;
-	struct journeys queue;
-	size_t queued, in_flight, reserved, users;
-	bool down;
-	bool stored;		/* more waits in the store; and */
-	bool stored_since;	/* since the last was taken from it */
-	bool probe;		/* the next hand-over tells whether it is up */
-	bool up_probes;		/* what is being taken up is for that */
-	bool taking, changing;
-	bool change_again;	/* it has changed since */
-	struct taking_up up;
-	struct place_change change;
-	char why[PROBLEM_TEXT_MAX];
-	struct task pump;
-};
-
 static size_t
 high_mark(const struct destination *d)
 {
@@ -53,28 +31,10 @@ held(const struct destination *d)
 	return d->queued + d->in_flight + d->reserved;
 }
 
-const struct place *
-destination_place(const struct destination *d)
-{
-	return &d->place;
-}
-
-struct channel *
-destination_channel(const struct destination *d)
-{
-	return channels_of(d->relay->channels, d->config);
-}
-
 bool
 destination_has_room(const struct destination *d)
 {
-	return !d->down && held(d) < high_mark(d);
-}
-
-bool
-destination_is_down(const struct destination *d)
-{
-	return d->down;
+	return !d->outage.down && held(d) < high_mark(d);
 }
 
 static void
@@ -89,7 +49,7 @@ destination_reserve(struct destination *d, size_t n)
 	size_t most = high_mark(d);
 	size_t room = held(d) < most ? most - held(d) : 0;
 
-	if (d->down || d->relay->closing)
+	if (d->outage.down || d->relay->closing)
 		return 0;
 	if (n > room)
 		n = room;
@@ -125,74 +85,36 @@ empty_queue(struct destination *d)
 void
 destination_found_down(struct destination *d)
 {
-	if (d->down)
+	if (d->outage.down)
 		return;
-	d->down = true;
+	d->outage.down = true;
 	d->stored = d->stored_since = false;
 	empty_queue(d);
 }
 
-static void write_change(struct destination *, bool down);
-
 static void
-on_changed(struct db_work *w)
+on_written(struct outage *o)
 {
-	struct destination *d = OF(w, struct destination, change);
-	const struct env *env = &d->relay->env;
+	struct destination *d = OF(o, struct destination, outage);
 
-	d->changing = false;
 	d->relay->writes--;
-	if (w->end != ERR_OK)
-		log_error(env->log, "store-failed", F_STR("place", d->name),
-		    F_STR("reason", w->problem.text));
-	else if (!d->change.down)
-		log_info(env->log, "up", F_STR("place", d->name));
-	else if (d->change.tries == 1)
-		log_warning(env->log, "down", F_STR("place", d->name),
-		    F_STR("reason", d->why));
-	if (d->change_again)
-		write_change(d, d->down);
 	destination_leave(d);
-}
-
-static void
-write_change(struct destination *d, bool down)
-{
-	const struct env *env = &d->relay->env;
-
-	d->change_again = d->changing;
-	if (d->changing)
-		return;
-	d->changing = true;
-	d->users++;
-	d->relay->writes++;
-	d->change = (struct place_change){
-		.db.done = on_changed,
-		.store = env->store,
-		.place = d->place,
-		.down = down,
-		.first_ms = env->config->retry.first * 1000,
-		.longest_ms = env->config->retry.longest * 1000,
-		.reason = d->why,
-	};
-	store_place_change(&d->change);
-	env_submit(env, &d->change.db);
 }
 
 /* Calls that were on their way together fail together: they count once. */
 static void
 was(struct destination *d, bool down, bool probe, const char *reason)
 {
-	if (down == d->down && !probe)
+	if (down == d->outage.down && !probe)
 		return;
-	if (down && !d->changing)
-		(void)snprintf(d->why, sizeof(d->why), "%s", reason);
-	write_change(d, down);
-	if (down) {
+	if (down)
 		destination_found_down(d);
-	} else {
-		d->down = false;
+	else
 		d->stored = d->stored_since = true;
+	d->outage.down = down;
+	if (outage_write(&d->outage, reason)) {
+		d->users++;
+		d->relay->writes++;
 	}
 }
 
@@ -219,7 +141,7 @@ destination_serve(struct destination *d, bool probe)
 	/* what waits here would stand in the way of the probe */
 	if (probe)
 		destination_found_down(d);
-	d->down = probe;
+	d->outage.down = probe;
 	d->probe = probe;
 	destination_stored(d);
 }
@@ -239,15 +161,7 @@ on_taken(struct db_work *w)
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("place", d->name),
 		    F_STR("reason", w->problem.text));
-	for (size_t i = 0; i < d->up.n; i++) {
-		struct journey *j = journey_of_work(r, d->up.work[i]);
-
-		if (j == NULL)
-			continue;
-		j->probe = d->up_probes;
-		journey_go(j);
-	}
-	free(d->up.work);
+	journeys_go(r, &d->up, d->up_probes);
 	/* nothing was left to probe it with: it is up for all we know */
 	if (ok && d->up_probes && d->up.n == 0)
 		was(d, false, true, "");
@@ -290,13 +204,13 @@ pump(struct task *t)
 		empty_queue(d);
 	while ((j = TAILQ_FIRST(&d->queue)) != NULL &&
 	    d->in_flight < (size_t)d->config->in_flight &&
-	    (!d->down || j->probe) && !d->relay->stopping) {
+	    (!d->outage.down || j->probe) && !d->relay->stopping) {
 		TAILQ_REMOVE(&d->queue, j, link);
 		d->queued--;
 		d->in_flight++;
 		journey_hand_over(j);
 	}
-	if (d->stored && (!d->down || d->probe) &&
+	if (d->stored && (!d->outage.down || d->probe) &&
 	    d->queued < (size_t)d->config->in_flight)
 		take_up(d);
 	destination_leave(d);
@@ -316,23 +230,17 @@ void
 destination_leave(struct destination *d)
 {
 	if (--d->users == 0 && d->queued == 0 && d->in_flight == 0 &&
-	    d->reserved == 0 && !d->stored && !d->taking && !d->changing)
+	    d->reserved == 0 && !d->stored && !d->taking && !d->outage.writing)
 		destroy(d);
-}
-
-static struct destination *
-of_node(struct table_node *n)
-{
-	return OF(n, struct destination, node);
 }
 
 void
 destinations_halt(struct relay *r)
 {
-	for (size_t i = 0; i < r->destinations.slots; i++)
-		for (struct table_node *n = r->destinations.slot[i];
-		    n != NULL; n = n->next)
-			empty_queue(of_node(n));
+	struct table_node *n = NULL;
+
+	while ((n = table_next(&r->destinations, n)) != NULL)
+		empty_queue(OF(n, struct destination, node));
 }
 
 void
@@ -340,8 +248,8 @@ destinations_free(struct relay *r)
 {
 	struct table_node *n;
 
-	while ((n = table_any(&r->destinations)) != NULL)
-		destroy(of_node(n));
+	while ((n = table_next(&r->destinations, NULL)) != NULL)
+		destroy(OF(n, struct destination, node));
 	table_free(&r->destinations);
 }
 
@@ -382,6 +290,8 @@ make(struct relay *r, const char *connector,
 	}
 	d->place = (struct place){ .number = number, .kind = PLACE_CHANNEL,
 	    .connector = d->connector, .name = d->name };
+	d->outage = (struct outage){ .env = &r->env, .place = d->place,
+	    .written = on_written };
 	TAILQ_INIT(&d->queue);
 	d->pump = (struct task){ .run = pump, .name = "destination" };
 	return d;
@@ -398,7 +308,8 @@ enter(struct relay *r, const char *connector,
 	if (place_of_channel(&number, connector, config->url) != ERR_OK)
 		return NULL;
 	n = table_find(&r->destinations, number, NULL);
-	d = n != NULL ? of_node(n) : make(r, connector, config, number);
+	d = n != NULL ? OF(n, struct destination, node) :
+	    make(r, connector, config, number);
 	if (d != NULL)
 		d->users++;
 	return d;

@@ -1,17 +1,34 @@
 #ifndef RELAY_DESTINATION_H
 #define RELAY_DESTINATION_H
 
+#include "portal/outage.h"
 #include "relay/journey.h"
 
-/* A channel, as messages see it. */
+/* A channel, as messages see it; others than destination.c only look. */
+struct destination {
+	struct table_node node;
+	struct relay *relay;
+	const struct config_channel *config;
+	char *connector;
+	char *name;
+	struct place place;
+	struct journeys queue;
+	size_t queued, in_flight, reserved, users;
+	struct outage outage;
+	bool stored;		/* more waits in the store; and */
+	bool stored_since;	/* since the last was taken from it */
+	bool probe;		/* the next hand-over tells whether it is up */
+	bool up_probes;		/* what is being taken up is for that */
+	bool taking;
+	struct taking_up up;
+	struct task pump;
+};
 
 struct destination *destination_enter(struct relay *, const char *connector,
     int64_t line);
 struct destination *destination_of_place(struct relay *,
     const struct look_place *);
 void destination_leave(struct destination *);
-const struct place *destination_place(const struct destination *);
-struct channel *destination_channel(const struct destination *);
 /* How many more messages may be claimed for it; reserved until they come, or
  * are given back. */
 size_t destination_reserve(struct destination *, size_t n);
@@ -26,7 +43,6 @@ void destination_done(struct destination *, bool down, bool probe,
 /* A look gave it to this process, perhaps to probe. */
 void destination_serve(struct destination *, bool probe);
 bool destination_has_room(const struct destination *);
-bool destination_is_down(const struct destination *);
 /* What waits in memory goes back to the store; all of them are freed. */
 void destinations_halt(struct relay *);
 void destinations_free(struct relay *);

@@ -13,7 +13,7 @@
 #include "event/object.h"
 #include "relay/attempt.h"
 #include "relay/destination.h"
-#include "relay/lines.h"
+#include "relay/line.h"
 #include "relay/visit.h"
 
 #include <stdio.h>
@@ -22,7 +22,6 @@
 
 /* The envelope's texts are capped by the grammar. */
 #define OBJECT_MORE ((size_t)64 * 1024)
-#define RETRY_MS 500		/* between tries of a write that failed */
 
 static struct journey *
 journey_new(struct relay *r)
@@ -67,15 +66,15 @@ struct journey *
 journey_of_visit(struct visit *v, size_t index, const struct arrival *a,
     const struct message *m)
 {
-	struct journey *j = journey_new(visit_relay(v));
+	struct journey *j = journey_new(v->relay);
 
 	if (j == NULL)
 		return NULL;
-	fill_fresh(&j->fresh, visit_event(v), a, m);
+	fill_fresh(&j->fresh, v->event, a, m);
 	j->work = &j->fresh;
 	j->visit = v;
 	j->index = index;
-	j->bulk = visit_event(v)->messages > 1;
+	j->bulk = v->event->messages > 1;
 	visit_keep(v);
 	return j;
 }
@@ -94,7 +93,7 @@ journey_of_work(struct relay *r, struct work *w)
 	j->own_work = true;
 	if (!await_take(r, w->id, &j->visit, &j->index))
 		j->visit = NULL;
-	j->bulk = j->visit != NULL && visit_event(j->visit)->messages > 1;
+	j->bulk = j->visit != NULL && j->visit->event->messages > 1;
 	return j;
 }
 
@@ -114,7 +113,7 @@ journey_free(struct journey *j)
 	buf_free(&j->object);
 	free(j->ids);
 	free(j->moving.next);
-	loop_disarm(r->env.loop, &j->retry);
+	loop_disarm(r->env.loop, &j->moving.db.again);
 	r->journeys--;
 	loop_bury(r->env.loop, j);
 }
@@ -187,13 +186,27 @@ journey_go(struct journey *j)
 		return;
 	}
 	if (j->relay->stopping ||
-	    (destination_is_down(j->destination) && !j->probe)) {
+	    (j->destination->outage.down && !j->probe)) {
 		put_back(j);
 		return;
 	}
 	line_coming(j->line, j->bulk);
 	j->comes = true;
 	destination_queue(j->destination, j);
+}
+
+void
+journeys_go(struct relay *r, struct taking_up *up, bool probe)
+{
+	for (size_t i = 0; i < up->n; i++) {
+		struct journey *j = journey_of_work(r, up->work[i]);
+
+		if (j == NULL)
+			continue;
+		j->probe = probe;
+		journey_go(j);
+	}
+	free(up->work);
 }
 
 static bool
@@ -234,8 +247,8 @@ prepare_move(struct journey *j)
 		.store = j->relay->env.store,
 		.one = m,
 		.n = 1,
-		.channel = *destination_place(j->destination),
-		.tell = *line_place(j->line),
+		.channel = j->destination->place,
+		.tell = j->line->place,
 	};
 	m->place = j->work->state == STATE_RECEIVED ? j->moving.channel :
 	    j->moving.tell;
@@ -253,10 +266,10 @@ took(struct journey *j)
 	/* what is more than a call can take is left to the store, and what
 	 * others call with sooner */
 	j->moving.leave = line_is_full(j->line) ||
-	    room_lacks_slot(line_room(j->line));
-	j->ask = j->moving.leave ? NULL : room_lend(line_room(j->line));
+	    room_lacks_slot(j->line->room);
+	j->ask = j->moving.leave ? NULL : room_lend(j->line->room);
 	j->moving.ask = j->ask;
-	j->moving.has_slot = room_has_slot(line_room(j->line));
+	j->moving.has_slot = j->line->room->slots > 0;
 }
 
 static void
@@ -279,7 +292,7 @@ static void
 tell_destination(struct journey *j, const struct receipt *receipt)
 {
 	bool down = receipt->untold ? j->probe ||
-	    destination_is_down(j->destination) : receipt->down;
+	    j->destination->outage.down : receipt->down;
 
 	destination_done(j->destination, down, j->probe, receipt->reason);
 }
@@ -329,7 +342,8 @@ journey_hand_over(struct journey *j)
 	j->delivery.parcel = (struct parcel){ w->key, w->received_us,
 	    j->object.p, j->object.len, w->event, w->connector, w->line };
 	fault_point("hand-over-before");
-	channel_send(destination_channel(j->destination), &j->delivery);
+	channel_send(channels_of(j->relay->channels,
+	    j->destination->config), &j->delivery);
 }
 
 /* The chat's next, claimed in the same transaction: on its way, too. */
@@ -358,15 +372,15 @@ begin_next(struct journey *j)
 void
 journey_end_in_store(struct journey *j)
 {
-	const struct room *room = line_room(j->line);
+	const struct room *room = j->line->room;
 	bool told = j->work->state == STATE_DELIVERED && !j->parked &&
-	    !room_is_down(room) && !j->relay->stopping;
+	    !room->outage.down && !j->relay->stopping;
 	bool waits = told && j->visit != NULL && line_can_tell(j->line, j) &&
-	    !visit_is_answered(j->visit) && await_add(j->relay, j->work->id,
+	    !j->visit->answered && await_add(j->relay, j->work->id,
 	    j->visit, j->index, j->line) == ERR_OK;
 
 	/* else others have the slots, and tell it; or the next look does */
-	if (waits || (told && room_has_slot(room)))
+	if (waits || (told && room->slots > 0))
 		line_stored(j->line);
 	journey_end(j, j->work->state, waits);
 }
@@ -419,9 +433,10 @@ noted(struct journey *j)
 }
 
 static void
-try_again(struct timer *t)
+set_claim(struct journey *j)
 {
-	submit(OF(t, struct journey, retry));
+	j->moving.claim_next = destination_has_room(j->destination) &&
+	    !j->relay->closing;
 }
 
 static void
@@ -434,7 +449,7 @@ on_noted(struct db_work *w)
 	fault_point("delivered-after-commit");
 	if (j->ask != NULL) {
 		/* who has lost its claim has asked for nothing */
-		room_asked(line_room(j->line), ok && !j->one.lost);
+		room_asked(j->line->room, ok && !j->one.lost);
 		j->ask = j->moving.ask = NULL;
 	}
 	if (ok)
@@ -443,9 +458,8 @@ on_noted(struct db_work *w)
 		log_error(r->env.log, "store-failed", F_STR("key",
 		    j->work->key), F_STR("reason", w->problem.text));
 		j->moving.has_slot = false;
-		j->retry.fire = try_again;
-		loop_arm(r->env.loop, &j->retry, loop_now(r->env.loop) +
-		    RETRY_MS);
+		set_claim(j);
+		db_submit_again(w, DB_AGAIN_MS);
 		return;
 	}
 	journey_came(j);
@@ -462,9 +476,7 @@ on_noted(struct db_work *w)
 static void
 submit(struct journey *j)
 {
-	j->moving.claim_next = destination_has_room(j->destination) &&
-	    !j->relay->closing;
-	free(j->moving.next);	/* of a write that failed */
+	set_claim(j);
 	j->moving.db = (struct db_work){ .done = on_noted };
 	store_move(&j->moving);
 	env_submit(&j->relay->env, &j->moving.db);

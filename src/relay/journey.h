@@ -31,7 +31,6 @@ struct journey {
 	struct moving_one one;
 	char reason[PROBLEM_TEXT_MAX];
 	struct room_ask *ask;		/* lent by its room */
-	struct timer retry;		/* of a write that failed */
 	TAILQ_ENTRY(journey) link;	/* at its destination, or its line */
 };
 TAILQ_HEAD(journeys, journey);
@@ -44,6 +43,8 @@ struct journey *journey_of_visit(struct visit *, size_t index,
 struct journey *journey_of_work(struct relay *, struct work *);
 /* To its destination, or to its line. */
 void journey_go(struct journey *);
+/* The same for all that were taken up; their list is freed. */
+void journeys_go(struct relay *, struct taking_up *, bool probe);
 /* Its turn has come: hands it over. */
 void journey_hand_over(struct journey *);
 /* It leaves this process: told, refused, or back in the store. */

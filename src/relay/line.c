@@ -37,28 +37,10 @@ hold_room(struct line *l)
 	bool holds = l->n + l->coming != 0;
 
 	if (holds && !l->holds)
-		room_hold(l->room);
+		l->room->holders++;
 	if (!holds && l->holds)
 		room_release(l->room);
 	l->holds = holds;
-}
-
-const struct place *
-line_place(const struct line *l)
-{
-	return &l->place;
-}
-
-const struct place *
-line_parked(const struct line *l)
-{
-	return &l->parked_place;
-}
-
-struct room *
-line_room(const struct line *l)
-{
-	return l->room;
 }
 
 size_t
@@ -92,7 +74,7 @@ line_came(struct line *l, bool bulk)
 bool
 line_can_tell(const struct line *l, const struct journey *j)
 {
-	return !room_is_parked(l->room) || rest_is_token(j->work->token) ||
+	return !l->room->parked || rest_is_token(j->work->token) ||
 	    room_token(l->room) != NULL;
 }
 
@@ -100,7 +82,7 @@ line_can_tell(const struct line *l, const struct journey *j)
 static bool
 must_wait_in_store(const struct line *l, const struct journey *j)
 {
-	return l->relay->stopping || (room_is_down(l->room) && !j->probe);
+	return l->relay->stopping || (l->room->outage.down && !j->probe);
 }
 
 void
@@ -200,16 +182,8 @@ on_taken(struct db_work *w)
 		    (l->stored && ok && !l->up.empty);
 	if (!ok)	/* it is told by the next look */
 		log_error(r->env.log, "store-failed", F_STR("member_id",
-		    room_member(l->room)), F_STR("reason", w->problem.text));
-	for (size_t i = 0; i < l->up.n; i++) {
-		struct journey *j = journey_of_work(r, l->up.work[i]);
-
-		if (j == NULL)
-			continue;
-		j->probe = l->up_probes;
-		journey_go(j);
-	}
-	free(l->up.work);
+		    l->room->member_id), F_STR("reason", w->problem.text));
+	journeys_go(r, &l->up, l->up_probes);
 	/* nothing was left to probe it with: it is up for all we know */
 	if (l->up.n == 0 && ok && l->up_probes)
 		room_was(l->room, false, true, "");
@@ -282,15 +256,15 @@ leaves_now(struct line *l)
 static bool
 reads_ahead(const struct line *l)
 {
-	return (l->stored || l->parked) && room_has_slot(l->room) &&
-	    !room_is_down(l->room);
+	return (l->stored || l->parked) && l->room->slots > 0 &&
+	    !l->room->outage.down;
 }
 
 /* What waits in the store is of no use now: a look tells when it is. */
 static bool
 leaves_it_there(const struct line *l)
 {
-	return l->relay->closing || (room_is_down(l->room) && !l->probe);
+	return l->relay->closing || (l->room->outage.down && !l->probe);
 }
 
 static bool
@@ -355,39 +329,32 @@ give_way(struct line *l)
 		l->stored = l->stored_since = l->parked = false;
 }
 
-static struct line *
-of_node(struct table_node *n)
-{
-	return OF(n, struct line, node);
-}
-
 void
 lines_news(void *ctx, struct room *room, enum room_news what)
 {
 	struct relay *r = ctx;
+	struct table_node *n = NULL;
 
-	for (size_t i = 0; i < r->lines.slots; i++)
-		for (struct table_node *n = r->lines.slot[i]; n != NULL;
-		    n = n->next) {
-			struct line *l = of_node(n);
+	while ((n = table_next(&r->lines, n)) != NULL) {
+		struct line *l = OF(n, struct line, node);
 
-			if (l->room != room)
-				continue;
-			if (what != ROOM_UP)
-				give_way(l);
-			else if (l->awaited != 0)
-				l->stored = true;
-			pump_soon(l);
-		}
+		if (l->room != room)
+			continue;
+		if (what != ROOM_UP)
+			give_way(l);
+		else if (l->awaited != 0)
+			l->stored = true;
+		pump_soon(l);
+	}
 }
 
 void
 lines_halt(struct relay *r)
 {
-	for (size_t i = 0; i < r->lines.slots; i++)
-		for (struct table_node *n = r->lines.slot[i]; n != NULL;
-		    n = n->next)
-			put_back(of_node(n));
+	struct table_node *n = NULL;
+
+	while ((n = table_next(&r->lines, n)) != NULL)
+		put_back(OF(n, struct line, node));
 }
 
 static void
@@ -409,8 +376,8 @@ lines_free(struct relay *r)
 {
 	struct table_node *n;
 
-	while ((n = table_any(&r->lines)) != NULL)
-		destroy(of_node(n));
+	while ((n = table_next(&r->lines, NULL)) != NULL)
+		destroy(OF(n, struct line, node));
 	table_free(&r->lines);
 }
 
@@ -446,8 +413,8 @@ make(struct relay *r, const char *member_id, const char *connector,
 		return NULL;
 	}
 	l->place = (struct place){ .number = number, .kind = PLACE_TELL,
-	    .member_id = room_member(l->room), .connector = l->connector,
-	    .line = line, .name = room_member(l->room) };
+	    .member_id = l->room->member_id, .connector = l->connector,
+	    .line = line, .name = l->room->member_id };
 	l->parked_place = l->place;
 	l->parked_place.kind = PLACE_PARKED;
 	l->parked_place.number = parked;
@@ -469,8 +436,8 @@ line_enter(struct relay *r, const char *member_id, const char *connector,
 	if (place_of_tell(&number, member_id, connector, line) != ERR_OK)
 		return NULL;
 	n = table_find(&r->lines, number, NULL);
-	l = n != NULL ? of_node(n) : make(r, member_id, connector, line,
-	    number);
+	l = n != NULL ? OF(n, struct line, node) :
+	    make(r, member_id, connector, line, number);
 	if (l != NULL)
 		l->users++;
 	return l;

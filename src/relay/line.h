@@ -1,9 +1,10 @@
 #ifndef RELAY_LINE_H
 #define RELAY_LINE_H
 
-#include "relay/lines.h"
+#include "relay/journey.h"
 
-/* What line.c and tell.c share of a line. */
+/* The status calls of a portal, connector and line; others than line.c and
+ * tell.c only look. */
 struct line {
 	struct table_node node;
 	struct relay *relay;
@@ -32,6 +33,25 @@ struct line {
 	struct task pump;
 	struct timer timer;
 };
+
+struct line *line_enter(struct relay *, const char *member_id,
+    const char *connector, int64_t line);
+void line_leave(struct line *);
+/* A message heads there; and does not (any more). */
+void line_coming(struct line *, bool bulk);
+void line_came(struct line *, bool bulk);
+void line_queue(struct line *, struct journey *);
+/* False: its portal is parked, and it brings no token that might work. */
+bool line_can_tell(const struct line *, const struct journey *);
+void line_stored(struct line *);
+void line_serve(struct line *, const struct look_place *);
+/* More than a call can take waits in memory: the store may keep the rest. */
+bool line_is_full(const struct line *);
+void line_awaited(struct line *, bool more);	/* by one more, or less */
+void lines_halt(struct relay *);
+void lines_free(struct relay *);
+
+/* ---- for tell.c, and for the rooms */
 
 /* Messages in one call, at most. */
 size_t line_batch(const struct line *);

@@ -11,7 +11,7 @@
 #include "base/fault.h"
 #include "db/alive.h"
 #include "relay/destination.h"
-#include "relay/lines.h"
+#include "relay/line.h"
 
 #include <stdlib.h>
 #include <string.h>

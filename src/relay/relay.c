@@ -412,7 +412,7 @@ relay_stop(struct relay *r)
 	r->closing = r->stopping = true;
 	loop_disarm(r->env.loop, &r->look_timer);
 	for (v = TAILQ_FIRST(&r->visits); v != NULL; v = next) {
-		next = visit_next(v);
+		next = TAILQ_NEXT(v, link);
 		visit_answer(v);
 	}
 	TAILQ_FOREACH(o, &r->others, link)
@@ -444,7 +444,8 @@ relay_new(struct relay **out, const struct env *env,
 	if (e == ERR_OK)
 		e = proofs_new(&r->proofs, &r->env);
 	if (e == ERR_OK) {
-		rooms_on_news(r->rooms, lines_news, r);
+		r->rooms->news = lines_news;
+		r->rooms->ctx = r;
 		*out = r;
 	} else {
 		relay_free(r);

@@ -8,28 +8,17 @@
 #include "relay/journey.h"
 
 #include "relay/destination.h"
-#include "relay/lines.h"
+#include "relay/line.h"
 
 #include <stdlib.h>
-
-#define RETRY_MS 500		/* between tries of a write that failed */
 
 /* Several go back to the store in one write. */
 struct release {
 	struct moving moving;
 	struct relay *relay;
 	struct journeys all;
-	struct timer retry;
 	struct moving_one one[];
 };
-
-static void submit_release(struct release *);
-
-static void
-release_again(struct timer *t)
-{
-	submit_release(OF(t, struct release, retry));
-}
 
 static void
 on_released(struct db_work *w)
@@ -39,9 +28,7 @@ on_released(struct db_work *w)
 	struct journey *j;
 
 	if (w->end != ERR_OK) {
-		v->retry.fire = release_again;
-		loop_arm(r->env.loop, &v->retry, loop_now(r->env.loop) +
-		    RETRY_MS);
+		db_submit_again(w, DB_AGAIN_MS);
 		return;
 	}
 	while ((j = TAILQ_FIRST(&v->all)) != NULL) {
@@ -53,23 +40,15 @@ on_released(struct db_work *w)
 }
 
 static void
-submit_release(struct release *v)
-{
-	v->moving.db = (struct db_work){ .done = on_released };
-	store_move(&v->moving);
-	env_submit(&v->relay->env, &v->moving.db);
-}
-
-static void
 release_one(struct journey *j, struct moving_one *m)
 {
 	*m = (struct moving_one){ .id = j->work->id, .from = j->work->state,
 	    .move = MOVE_READY };
 	if (j->work->state == STATE_RECEIVED)
-		m->place = *destination_place(j->destination);
+		m->place = j->destination->place;
 	else
-		m->place = j->parked ? *line_parked(j->line) :
-		    *line_place(j->line);
+		m->place = j->parked ? j->line->parked_place :
+		    j->line->place;
 	journey_came(j);
 }
 
@@ -109,5 +88,7 @@ journeys_release(struct relay *r, struct journeys *all)
 	TAILQ_FOREACH(j, &v->all, link)
 		release_one(j, &v->one[v->moving.n++]);
 	r->writes++;
-	submit_release(v);
+	v->moving.db.done = on_released;
+	store_move(&v->moving);
+	env_submit(&r->env, &v->moving.db);
 }

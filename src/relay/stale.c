@@ -66,13 +66,7 @@ on_taken(struct db_work *w)
 
 	if (w->end == ERR_OK)
 		look_sure(s->relay);
-	for (size_t i = 0; i < s->up.n; i++) {
-		struct journey *j = journey_of_work(s->relay, s->up.work[i]);
-
-		if (j != NULL)
-			journey_go(j);
-	}
-	free(s->up.work);
+	journeys_go(s->relay, &s->up, false);
 	if (w->end == ERR_OK && s->up.empty)
 		forget(s);
 	else if (w->end == ERR_OK)

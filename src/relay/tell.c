@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define BYTES_MAX ((size_t)1024 * 1024)	/* of one call's messages */
-#define RETRY_MS 500			/* between tries of a write */
 
 struct telling {
 	struct rest_call rest;
@@ -31,7 +30,6 @@ struct telling {
 	/* its end */
 	struct moving moving;
 	struct moving_one *one;
-	struct timer retry;
 	char reason[PROBLEM_TEXT_MAX];
 };
 
@@ -127,14 +125,6 @@ find_endpoint(const struct telling *t)
 	return NULL;
 }
 
-static void submit(struct telling *);
-
-static void
-try_again(struct timer *timer)
-{
-	submit(OF(timer, struct telling, retry));
-}
-
 /* Where the messages are now, for who waits. */
 static void
 end_one(struct telling *t, size_t i)
@@ -168,11 +158,9 @@ on_written(struct db_work *w)
 	fault_point("acknowledged-after-commit");
 	if (w->end != ERR_OK) {
 		log_error(r->env.log, "store-failed", F_STR("member_id",
-		    room_member(t->line->room)),
+		    t->line->room->member_id),
 		    F_STR("reason", w->problem.text));
-		t->retry.fire = try_again;
-		loop_arm(r->env.loop, &t->retry, loop_now(r->env.loop) +
-		    RETRY_MS);
+		db_submit_again(w, DB_AGAIN_MS);
 		return;
 	}
 	if (t->moving.more)
@@ -187,16 +175,6 @@ on_written(struct db_work *w)
 	telling_free(t);
 }
 
-static void
-submit(struct telling *t)
-{
-	/* nobody waits for what only repeats a harmless call */
-	t->moving.db = (struct db_work){ .done = on_written,
-	    .lazy = t->one[0].move == MOVE_TOLD };
-	store_move(&t->moving);
-	env_submit(&t->relay->env, &t->moving.db);
-}
-
 /*
  * The end is queued.  Who waits for a told message is answered now: whatever
  * is written after this finds it told, and a crash before only repeats the
@@ -207,13 +185,18 @@ write_end(struct telling *t)
 {
 	bool told = t->one[0].move == MOVE_TOLD;
 
-	t->moving.store = t->relay->env.store;
-	t->moving.one = t->one;
-	t->moving.n = t->n;
-	t->moving.tell = t->line->place;
+	/* nobody waits for what only repeats a harmless call */
+	t->moving = (struct moving){
+		.db = { .done = on_written, .lazy = told },
+		.store = t->relay->env.store,
+		.one = t->one,
+		.n = t->n,
+		.tell = t->line->place,
+	};
 	t->relay->writes++;
 	t->line->users++;
-	submit(t);
+	store_move(&t->moving);
+	env_submit(&t->relay->env, &t->moving.db);
 	for (size_t i = 0; told && i < t->n; i++)
 		end_one(t, i);
 }
@@ -229,8 +212,8 @@ acknowledged(struct telling *t)
 		    t->journey[i]->work->key));
 	}
 	t->relay->moved += (int64_t)t->n;
-	if (room_is_parked(t->line->room) && !t->rest.stored)
-		look_portal(t->relay, room_member(t->line->room));
+	if (t->line->room->parked && !t->rest.stored)
+		look_portal(t->relay, t->line->room->member_id);
 }
 
 static void
@@ -242,7 +225,7 @@ fail(struct telling *t, bool final, bool held, const char *reason)
 	char text[PROBLEM_TEXT_MAX];
 
 	if (t->rest.v.kind == VERDICT_OPERATING)
-		f.until_ms = room_reset_ms(t->line->room);
+		f.until_ms = t->line->room->reset_ms;
 	if (t->rest.v.kind == VERDICT_OVERLOAD)		/* blocked by hand */
 		f.wait_s = c->retry.longest;
 	for (size_t i = 0; i < t->n; i++) {
@@ -261,7 +244,7 @@ static void
 one_by_one(struct telling *t)
 {
 	log_warning(t->relay->env.log, "batch-refused", F_STR("member_id",
-	    room_member(t->line->room)), F_INT("messages", t->n),
+	    t->line->room->member_id), F_INT("messages", t->n),
 	    F_STR("reason", t->rest.v.reason));
 	for (size_t i = 0; i < t->n; i++)
 		t->one[i].move = MOVE_ALONE;
@@ -297,7 +280,7 @@ static void
 lost_portal(struct telling *t, const char *what, bool parked)
 {
 	log_error(t->relay->env.log, what, F_STR("member_id",
-	    room_member(t->line->room)), F_STR("reason", t->rest.v.reason));
+	    t->line->room->member_id), F_STR("reason", t->rest.v.reason));
 	if (parked)
 		park(t, t->rest.v.reason);
 	else

@@ -15,51 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct visit {
-	struct relay *relay;
-	struct event *event;
-	struct sender *sender;
-	struct outcome outcome;
-	size_t refs;
-	size_t pending;		/* messages that are waited for */
-	bool stored, late, answered;
-	bool repeats;		/* some of its messages came before */
-	const struct problem *unusable;	/* it is only kept, for this */
-	struct problem why;
-	struct destination *destination;
-	size_t reserved;
-	struct taking taking;
-	struct arrival *arrival;
-	enum state *state;	/* of each message */
-	bool *waits;		/* each is one of the pending */
-	struct timer timer;
-	TAILQ_ENTRY(visit) link;
-};
-
-struct event *
-visit_event(const struct visit *v)
-{
-	return v->event;
-}
-
-struct relay *
-visit_relay(const struct visit *v)
-{
-	return v->relay;
-}
-
-struct visit *
-visit_next(const struct visit *v)
-{
-	return TAILQ_NEXT(v, link);
-}
-
-bool
-visit_is_answered(const struct visit *v)
-{
-	return v->answered;
-}
-
 void
 visit_keep(struct visit *v)
 {
@@ -397,7 +352,7 @@ visit_begin(struct relay *r, struct event *ev, struct sender *sender)
 		return;
 	}
 	v->reserved = destination_reserve(v->destination, ev->messages);
-	v->taking.channel = *destination_place(v->destination);
+	v->taking.channel = v->destination->place;
 	v->taking.claims = v->reserved;
 	v->taking.may_send = may_send;
 	v->taking.ctx = v;

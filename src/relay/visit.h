@@ -2,8 +2,30 @@
 #define RELAY_VISIT_H
 
 #include "relay/inside.h"
+#include "store/take.h"
 
-/* An event on its way: its messages, and who waits for it. */
+/* An event on its way: its messages, and who waits for it.  Others than
+ * visit.c only look. */
+struct visit {
+	struct relay *relay;
+	struct event *event;
+	struct sender *sender;
+	struct outcome outcome;
+	size_t refs;
+	size_t pending;		/* messages that are waited for */
+	bool stored, late, answered;
+	bool repeats;		/* some of its messages came before */
+	const struct problem *unusable;	/* it is only kept, for this */
+	struct problem why;
+	struct destination *destination;
+	size_t reserved;
+	struct taking taking;
+	struct arrival *arrival;
+	enum state *state;	/* of each message */
+	bool *waits;		/* each is one of the pending */
+	struct timer timer;
+	TAILQ_ENTRY(visit) link;
+};
 
 /* Stores its messages and sees them through. */
 void visit_begin(struct relay *, struct event *, struct sender *);
@@ -19,9 +41,5 @@ void visit_keep(struct visit *);
 void visit_drop(struct visit *);
 /* Gives the answer that there is. */
 void visit_answer(struct visit *);
-struct visit *visit_next(const struct visit *);
-bool visit_is_answered(const struct visit *);
-struct event *visit_event(const struct visit *);
-struct relay *visit_relay(const struct visit *);
 
 #endif
