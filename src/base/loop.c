@@ -167,7 +167,10 @@ fire_timers(struct loop *l)
 
 	timers_expire(&l->timers, l->now_ms);
 	while ((t = timers_take(&l->timers)) != NULL)
-		t->fire(t);
+		if (t->wakes != NULL)
+			loop_ready(l, t->wakes);
+		else
+			t->fire(t);
 }
 
 /* A mark at the end of the list holds back what is added meanwhile. */

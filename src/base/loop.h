@@ -33,8 +33,9 @@ struct task {
 	TAILQ_ENTRY(task) link;
 };
 
-/* A point in time.  `fire` should make a task ready or note a fact. */
+/* A point in time.  Makes a task ready, or else `fire` notes a fact. */
 struct timer {
+	struct task *wakes;		/* or NULL */
 	void (*fire)(struct timer *);
 	/* the loop's own; starts as zeros */
 	int64_t at_ms;			/* monotonic */
@@ -43,8 +44,10 @@ struct timer {
 	struct timer *child, *next, *prev;
 };
 
-/* A descriptor.  `ready` gets what happened, as epoll's events. */
+/* A descriptor.  Makes a task ready, or else `ready` gets what happened, as
+ * epoll's events. */
 struct watch {
+	struct task *wakes;		/* or NULL */
 	void (*ready)(struct watch *, uint32_t events);
 	int fd;
 	/* the loop's own; starts as zeros */
@@ -107,8 +110,5 @@ void loop_turn(struct loop *, int64_t max_ms);
 /* Turns until loop_stop() was called, before or meanwhile. */
 void loop_run(struct loop *);
 void loop_stop(struct loop *);
-
-/* The longest turn since this was asked last, in ms. */
-int64_t loop_longest(struct loop *);
 
 #endif

@@ -35,7 +35,6 @@ struct stopwatch {
 	int64_t lap_ms;			/* where the running step began */
 	int64_t worst_ms;
 	const char *worst;		/* the slowest step's name */
-	int64_t longest_ms;		/* turn, since somebody asked */
 	int64_t quiet_until_ms;		/* no line before */
 	int64_t untold;			/* slow turns without a line */
 };

@@ -62,17 +62,6 @@ time_end(struct loop *l)
 	struct stopwatch *w = &l->watch;
 	int64_t took_ms = w->lap_ms - w->begun_ms;
 
-	if (took_ms > w->longest_ms)
-		w->longest_ms = took_ms;
 	if (took_ms > SLOW_MS)
 		tell(l, took_ms);
-}
-
-int64_t
-loop_longest(struct loop *l)
-{
-	int64_t ms = l->watch.longest_ms;
-
-	l->watch.longest_ms = 0;
-	return ms;
 }

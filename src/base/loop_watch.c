@@ -49,7 +49,11 @@ poller_report(struct loop *l)
 		    w->events | EPOLLERR | EPOLLHUP : 0;
 
 		/* What is watched may have changed since the report. */
-		if ((e->events & wanted) != 0)
+		if ((e->events & wanted) == 0)
+			continue;
+		if (w->wakes != NULL)
+			loop_ready(l, w->wakes);
+		else
 			w->ready(w, e->events & wanted);
 	}
 	p->got = 0;

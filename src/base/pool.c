@@ -9,10 +9,9 @@
  */
 #include "base/pool.h"
 #include "base/loop_inside.h"
+#include "base/thread.h"
 
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define STACK_SIZE ((size_t)256 * 1024)
 
@@ -23,7 +22,6 @@ struct pool {
 	size_t threads_max;
 	pthread_t *threads;
 	size_t threads_n;	/* started; the loop's own */
-	size_t busy;		/* the loop's own */
 	struct jobs here;	/* for the loop's own thread */
 	struct task task;
 	struct letter letter;	/* posted by who finds nobody back */
@@ -102,7 +100,6 @@ on_letter(struct letter *letter)
 	(void)pthread_mutex_unlock(&p->lock);
 	while ((j = STAILQ_FIRST(&back)) != NULL) {
 		STAILQ_REMOVE_HEAD(&back, link);
-		p->busy--;
 		j->done(j);
 	}
 }
@@ -118,22 +115,7 @@ on_task(struct task *t)
 	if (!STAILQ_EMPTY(&p->here))
 		loop_ready(p->loop, &p->task);
 	j->work(j);
-	p->busy--;
 	j->done(j);
-}
-
-static bool
-cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t a;
-	bool ok;
-
-	if (pthread_condattr_init(&a) != 0)
-		return false;
-	ok = pthread_condattr_setclock(&a, CLOCK_MONOTONIC) == 0 &&
-	    pthread_cond_init(cond, &a) == 0;
-	(void)pthread_condattr_destroy(&a);
-	return ok;
 }
 
 enum err
@@ -145,7 +127,7 @@ pool_new(struct pool **out, struct loop *loop, int64_t threads)
 	*out = NULL;
 	if (p != NULL)
 		p->threads = calloc(n + 1, sizeof(*p->threads));
-	if (p == NULL || p->threads == NULL || !cond_init(&p->left)) {
+	if (p == NULL || p->threads == NULL || !thread_cond(&p->left)) {
 		if (p != NULL)
 			free(p->threads);
 		free(p);
@@ -165,35 +147,15 @@ pool_new(struct pool **out, struct loop *loop, int64_t threads)
 	return ERR_OK;
 }
 
-/* It inherits a mask that blocks everything: signals are the loop's. */
-static bool
-start_thread(struct pool *p)
-{
-	pthread_attr_t a;
-	sigset_t all, old;
-	bool ok;
-
-	if (pthread_attr_init(&a) != 0)
-		return false;
-	(void)pthread_attr_setstacksize(&a, STACK_SIZE);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	ok = pthread_create(&p->threads[p->threads_n], &a, worker, p) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&a);
-	if (ok) {
-		p->threads_n++;
-		p->alive++;
-	}
-	return ok;
-}
-
 /* False: there is no thread at all.  Holds the lock. */
 static bool
 give_out(struct pool *p, struct job *j)
 {
-	if (p->waiting_n >= p->idle && p->threads_n < p->threads_max)
-		(void)start_thread(p);
+	if (p->waiting_n >= p->idle && p->threads_n < p->threads_max &&
+	    thread_start(&p->threads[p->threads_n], worker, p, STACK_SIZE)) {
+		p->threads_n++;
+		p->alive++;
+	}
 	if (p->threads_n == 0)
 		return false;
 	STAILQ_INSERT_TAIL(&p->waiting, j, link);
@@ -207,7 +169,6 @@ pool_run(struct pool *p, struct job *j)
 {
 	bool given;
 
-	p->busy++;
 	(void)pthread_mutex_lock(&p->lock);
 	given = give_out(p, j);
 	(void)pthread_mutex_unlock(&p->lock);
@@ -217,32 +178,10 @@ pool_run(struct pool *p, struct job *j)
 	loop_ready(p->loop, &p->task);
 }
 
-size_t
-pool_busy(const struct pool *p)
-{
-	return p->busy;
-}
-
-/* `ms` from now, by the clock of the condition variable. */
-static struct timespec
-monotonic_in(int64_t ms)
-{
-	struct timespec t = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)(ms / 1000);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
-}
-
 static bool
 stop_threads(struct pool *p, int64_t wait_ms)
 {
-	struct timespec until = monotonic_in(wait_ms > 0 ? wait_ms : 0);
+	struct timespec until = thread_in(wait_ms > 0 ? wait_ms : 0);
 	bool all_left;
 
 	(void)pthread_mutex_lock(&p->lock);

@@ -31,9 +31,6 @@ enum err pool_new(struct pool **, struct loop *, int64_t threads);
 /* In the loop.  Cannot fail: if no thread can be had, it is worked on here. */
 void pool_run(struct pool *, struct job *);
 
-/* Jobs that are not back yet. */
-size_t pool_busy(const struct pool *);
-
 /*
  * Ends the threads.  False: one is still inside a job; nothing that it uses
  * may be freed, the loop neither.  Jobs that are not back are dropped.  Not

@@ -15,7 +15,8 @@
  */
 #include "db/private.h"
 
-#include <signal.h>
+#include "base/thread.h"
+
 #include <time.h>
 
 #define LAZY_MS 20
@@ -125,14 +126,9 @@ committer(void *arg)
 static bool
 has_thread(struct db *db)
 {
-	sigset_t all, before;
-
 	if (db->started || !db->opts.threaded)
 		return db->started;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	db->started = pthread_create(&db->thread, NULL, committer, db) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	db->started = thread_start(&db->thread, committer, db, 0);
 	if (db->started)
 		(void)pthread_setname_np(db->thread, "committer");
 	return db->started;
@@ -255,15 +251,10 @@ nudged(struct task *t)
 void
 committer_init(struct db *db)
 {
-	pthread_condattr_t monotonic;
-
 	/* plain ones: cannot fail */
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_mutex_init(&db->lock, NULL);
-	(void)pthread_cond_init(&db->wake, &monotonic);
-	(void)pthread_cond_init(&db->ended, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
+	(void)thread_cond(&db->wake);
+	(void)thread_cond(&db->ended);
 	STAILQ_INIT(&db->arrivals);
 	STAILQ_INIT(&db->queue);
 	db->hook.run = on_turn_end;
@@ -291,26 +282,11 @@ committer_tidy(struct db *db)
 	(void)pthread_cond_signal(&db->wake);
 }
 
-static struct timespec
-in_ms(int64_t ms)
-{
-	struct timespec t = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
-}
-
 /* False: it is still inside a call. */
 bool
 committer_end(struct db *db, int64_t wait_ms)
 {
-	const struct timespec until = in_ms(wait_ms);
+	const struct timespec until = thread_in(wait_ms);
 	bool over;
 
 	if (!db->started)

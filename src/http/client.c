@@ -34,12 +34,6 @@ http_peer_init(struct http_peer *p)
 	TAILQ_INIT(&p->waiting);
 }
 
-bool
-http_peer_idle(const struct http_peer *p)
-{
-	return p->in_flight == 0 && TAILQ_EMPTY(&p->waiting);
-}
-
 static void
 reap(struct http_client *c)
 {
@@ -53,14 +47,6 @@ reap(struct http_client *c)
 		transfer_end(t, code);
 		flight_end(c, t);
 	}
-	loop_ready(c->loop, &c->task);
-}
-
-static void
-on_slow(struct timer *timer)
-{
-	struct http_client *c = OF(timer, struct http_client, slow);
-
 	loop_ready(c->loop, &c->task);
 }
 
@@ -103,7 +89,6 @@ tell(struct http_client *c)
 
 	while ((call = TAILQ_FIRST(&c->ended)) != NULL) {
 		TAILQ_REMOVE(&c->ended, call, link);
-		c->busy--;
 		call->done(call);
 	}
 }
@@ -146,7 +131,7 @@ http_client_new(struct http_client **out, const struct http_opts *o)
 	c->one_shot = o->one_shot;
 	c->kept = o->kept;
 	c->task = (struct task){ .run = run, .name = "http" };
-	c->slow.fire = on_slow;
+	c->slow.wakes = &c->task;
 	TAILQ_INIT(&c->spare);
 	TAILQ_INIT(&c->over);
 	TAILQ_INIT(&c->ended);
@@ -163,7 +148,6 @@ void
 http_start(struct http_client *c, struct http_call *call)
 {
 	call_clear(call);
-	c->busy++;
 	places_wait(&c->places, call);
 	loop_ready(c->loop, &c->task);
 }
@@ -172,12 +156,6 @@ void
 http_call_free(struct http_call *call)
 {
 	buf_free(&call->answer);
-}
-
-size_t
-http_busy(const struct http_client *c)
-{
-	return c->busy;
 }
 
 int64_t

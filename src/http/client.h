@@ -77,9 +77,6 @@ struct http_peer {
 
 void http_peer_init(struct http_peer *);
 
-/* Nothing of it waits or is on its way. */
-bool http_peer_idle(const struct http_peer *);
-
 /*
  * One POST.  The caller owns it and everything it points to, and keeps them
  * unchanged until `done` was called, once, in the loop, never from inside
@@ -130,9 +127,6 @@ void http_start(struct http_client *, struct http_call *);
 
 /* Frees what an ended call holds; once for each started call. */
 void http_call_free(struct http_call *);
-
-/* Calls on their way and waiting for a place. */
-size_t http_busy(const struct http_client *);
 
 /* The most descriptors that it holds. */
 int64_t http_descriptors(const struct http_client *);

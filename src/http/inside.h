@@ -35,7 +35,6 @@ struct http_client {
 	const struct clock *clock;
 	bool one_shot;
 	int64_t now_ms;			/* of the running task */
-	size_t busy;
 	int64_t kept;			/* connections beside those in use */
 	struct task task;
 	struct places places;

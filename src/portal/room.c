@@ -291,12 +291,6 @@ room_pump(struct task *t)
 }
 
 void
-room_on_timer(struct timer *t)
-{
-	pump_soon(OF(t, struct room, timer));
-}
-
-void
 room_want(struct room *r, struct room_want *w)
 {
 	/* while it is down nobody else may call: a probe stands behind none */

@@ -142,9 +142,8 @@ void room_set_portal(struct room *, const struct portal *);
 
 #define ASK_MIN_MS 4		/* first look again for a slot; then twice */
 
-/* Lets in who may call; a task's, and a timer's. */
+/* Lets in who may call. */
 void room_pump(struct task *);
-void room_on_timer(struct timer *);
 /* Writes down what is due, with the next commit. */
 void room_note_soon(struct room *);
 /* What it knows of the outage is written. */

@@ -67,7 +67,7 @@ make(struct rooms *all, const char *member_id)
 	arena_init(&r->arena, PORTAL_ARENA_MAX);
 	r->slot_ms = ASK_MIN_MS;
 	r->pump = (struct task){ .run = room_pump, .name = "room" };
-	r->timer.fire = room_on_timer;
+	r->timer.wakes = &r->pump;
 	r->outage = (struct outage){ .env = all->env,
 	    .place = { .kind = PLACE_TELL, .member_id = r->member_id,
 	    .connector = "", .name = r->member_id },

@@ -297,12 +297,6 @@ pump(struct task *t)
 	line_leave(l);
 }
 
-static void
-on_timer(struct timer *t)
-{
-	pump_soon(OF(t, struct line, timer));
-}
-
 /* The room lets it in. */
 static void
 go(struct room_want *w)
@@ -421,7 +415,7 @@ make(struct relay *r, const char *member_id, const char *connector,
 	TAILQ_INIT(&l->waiting);
 	l->want = (struct room_want){ .go = go, .room = l->room };
 	l->pump = (struct task){ .run = pump, .name = "line" };
-	l->timer.fire = on_timer;
+	l->timer.wakes = &l->pump;
 	return l;
 }
 

@@ -54,58 +54,24 @@ accept_block_signals(void)
 }
 
 static void
-listen_again(struct server *s)
-{
-	if (!s->stopping && !loop_watch(s->env->loop, &s->listening, EPOLLIN))
-		loop_arm(s->env->loop, &s->pause,
-		    loop_now(s->env->loop) + PAUSE_MS);
-}
-
-static void
-has_room(void *ctx)
-{
-	listen_again(ctx);
-}
-
-static void
-on_pause(struct timer *t)
-{
-	listen_again(OF(t, struct server, pause));
-}
-
-/* EMFILE, ECONNABORTED: a pause lets others finish. */
-static void
-pause_after(struct server *s, int code)
-{
-	log_warning(s->env->log, "accept-failed", F_INT("code", code));
-	(void)loop_watch(s->env->loop, &s->listening, 0);
-	loop_arm(s->env->loop, &s->pause, loop_now(s->env->loop) + PAUSE_MS);
-}
-
-static void
 run_accept(struct task *t)
 {
 	struct server *s = OF(t, struct server, accepting);
+	struct loop *l = s->env->loop;
 	int code = 0;
 
 	for (int i = 0; i < BATCH && code == 0 && !s->stopping; i++)
 		code = connections_accept(&s->connections, LISTEN_FD);
-	if (code == CONNECTIONS_LATER) {
-		/* one that is done says so, one that stays silent does not */
-		(void)loop_watch(s->env->loop, &s->listening, 0);
-		loop_arm(s->env->loop, &s->pause,
-		    loop_now(s->env->loop) + PAUSE_MS);
-	} else if (code != 0 && code != EAGAIN && code != EINTR)
-		pause_after(s, code);
-}
-
-static void
-on_listening(struct watch *w, uint32_t events)
-{
-	struct server *s = OF(w, struct server, listening);
-
-	(void)events;
-	loop_ready(s->env->loop, &s->accepting);
+	if (s->stopping || ((code == 0 || code == EAGAIN || code == EINTR) &&
+	    loop_watch(l, &s->listening, EPOLLIN)))
+		return;
+	/* EMFILE, ECONNABORTED: a pause lets others finish */
+	if (code > 0)
+		log_warning(s->env->log, "accept-failed",
+		    F_INT("code", code));
+	/* one that is done says so, one that stays silent does not */
+	(void)loop_watch(l, &s->listening, 0);
+	loop_arm(l, &s->pause, loop_now(l) + PAUSE_MS);
 }
 
 static void
@@ -154,18 +120,15 @@ server_new(struct relay *r, struct pool *readers)
 		.connections = {
 			.relay = r,
 			.readers = readers,
-			.room = {
-				.most = listen_most(
-				    http_descriptors(relay_env(r)->http) +
-				    c->server.workers * READER_FDS +
-				    relay_descriptors(r)),
-				.has_room = has_room,
-				.ctx = s,
-			},
+			.accepting = &s->accepting,
+			.most = listen_most(
+			    http_descriptors(relay_env(r)->http) +
+			    c->server.workers * READER_FDS +
+			    relay_descriptors(r)),
 		},
-		.listening = { .ready = on_listening, .fd = LISTEN_FD },
+		.listening = { .wakes = &s->accepting, .fd = LISTEN_FD },
 		.accepting = { .run = run_accept, .name = "accept" },
-		.pause = { .fire = on_pause },
+		.pause = { .wakes = &s->accepting },
 		.signals = { .fd = -1 },
 	};
 	connections_init(&s->connections);

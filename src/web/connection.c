@@ -33,17 +33,17 @@
 static struct loop *
 loop_of(const struct connections *all)
 {
-	return all->own.env->loop;
+	return all->env->loop;
 }
 
 static struct connection_list *
 list_of(struct connections *all, enum connection_stage stage)
 {
 	if (stage == CONNECTION_WAITING)
-		return &all->own.waiting;
+		return &all->waiting;
 	if (stage == CONNECTION_CLOSING)
-		return &all->own.closing;
-	return &all->own.working;
+		return &all->closing;
+	return &all->working;
 }
 
 void
@@ -73,8 +73,9 @@ connection_close(struct connection *c)
 	if (c->intake.fd >= 0)
 		(void)close(c->intake.fd);
 	TAILQ_REMOVE(list_of(all, c->stage), c, link);
-	TAILQ_INSERT_HEAD(&all->own.spare, c, link);
-	room_closed(&all->room);
+	TAILQ_INSERT_HEAD(&all->spare, c, link);
+	all->open--;
+	connections_idle(all);
 }
 
 /* Reports what is new only: what is there is taken when it is wanted. */
@@ -96,8 +97,8 @@ connection_next(struct connection *c)
 	}
 	if (c->stirred)
 		loop_ready(loop_of(c->all), &c->task);
-	if (!c->all->own.stopping)
-		room_idle(&c->all->room);
+	if (!c->all->stopping)
+		connections_idle(c->all);
 	else
 		(void)connection_shut(c);
 }
@@ -119,14 +120,14 @@ connection_linger(struct connection *c)
 void
 connection_drop(struct connection *c, const char *reason)
 {
-	log_warning(c->all->own.env->log, "dropped", F_STR("reason", reason));
+	log_warning(c->all->env->log, "dropped", F_STR("reason", reason));
 	connection_close(c);
 }
 
 static int64_t
 body_ms(const struct connection *c)
 {
-	return c->all->own.env->config->server.body_timeout * 1000;
+	return c->all->env->config->server.body_timeout * 1000;
 }
 
 /* The time for a body runs from its whole head on. */
@@ -136,7 +137,7 @@ collect(struct connection *c)
 	if (c->stage == CONNECTION_COLLECTING)
 		return;
 	connection_enter(c, CONNECTION_COLLECTING);
-	c->intake.until = deadline_in(c->all->own.env->clock, body_ms(c));
+	c->intake.until = deadline_in(c->all->env->clock, body_ms(c));
 	arm(c, body_ms(c));
 }
 
@@ -149,7 +150,7 @@ bound(struct connection *c)
 	connection_enter(c, CONNECTION_WAITING);
 	c->bounded = true;
 	c->bounded_at = loop_now(loop_of(c->all));
-	arm(c, c->all->own.silent_ms);
+	arm(c, c->all->silent_ms);
 }
 
 /*
@@ -228,15 +229,6 @@ run(struct task *t)
 		(void)look(c);
 }
 
-static void
-on_event(struct watch *w, uint32_t events)
-{
-	struct connection *c = OF(w, struct connection, watch);
-
-	(void)events;
-	loop_ready(loop_of(c->all), &c->task);
-}
-
 /*
  * Closes a connection unless a head has come.  It is shut before the last
  * look: a head that is sent at this moment is either seen here or refused to
@@ -286,7 +278,7 @@ static void
 on_timer(struct timer *t)
 {
 	struct connection *c = OF(t, struct connection, timer);
-	const struct log *log = c->all->own.env->log;
+	const struct log *log = c->all->env->log;
 
 	if (c->stage == CONNECTION_COLLECTING) {
 		c->intake.over = true;
@@ -303,10 +295,10 @@ on_timer(struct timer *t)
 static struct connection *
 connection_memory(struct connections *all)
 {
-	struct connection *c = TAILQ_FIRST(&all->own.spare);
+	struct connection *c = TAILQ_FIRST(&all->spare);
 
 	if (c != NULL) {
-		TAILQ_REMOVE(&all->own.spare, c, link);
+		TAILQ_REMOVE(&all->spare, c, link);
 		return c;
 	}
 	c = calloc(1, sizeof(*c));
@@ -330,14 +322,14 @@ connection_new(struct connections *all, int fd)
 		.request = { &connection_kind },
 		.all = all,
 		.fcgi = c->fcgi,
-		.watch = { .ready = on_event, .fd = fd },
+		.watch = { .wakes = &c->task, .fd = fd },
 		.task = { .run = run, .name = "connection" },
 		.timer = { .fire = on_timer },
 		.stage = CONNECTION_WAITING,
 	};
 	intake_init(&c->intake, fd);
-	TAILQ_INSERT_TAIL(&all->own.waiting, c, link);
-	room_opened(&all->room);
+	TAILQ_INSERT_TAIL(&all->waiting, c, link);
+	all->open++;
 	return c;
 }
 

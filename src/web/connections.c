@@ -13,33 +13,53 @@
 #include <unistd.h>
 
 #define SILENT_MS 60000
+#define TELL_MS 60000		/* between two lines in the log */
 #define ROOM_TRIES 16		/* others take descriptors, too */
 
-static bool
-make_room(struct room *r)
+static void
+tell_short(struct connections *all, const char *what)
 {
-	struct connections *all = OF(r, struct connections, room);
+	int64_t now = loop_now(all->env->loop);
+
+	if (all->told_ms != 0 && now - TELL_MS <= all->told_ms)
+		return;
+	all->told_ms = now;
+	log_warning(all->env->log, "descriptors-short", F_STR("reason", what),
+	    F_INT("connections", all->most));
+}
+
+/* Closes one without a request.  False: all work. */
+static bool
+make_room(struct connections *all)
+{
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &all->own.waiting, link)
-		if (!connection_is_fresh(c) && connection_shut(c))
+	TAILQ_FOREACH(c, &all->waiting, link)
+		if (!connection_is_fresh(c) && connection_shut(c)) {
+			tell_short(all,
+			    "connections without a request are closed");
 			return true;
+		}
 	return false;
 }
 
 void
 connections_init(struct connections *all)
 {
-	all->own.env = relay_env(all->relay);
-	all->own.silent_ms = fault_ms("IMCONNECTOR_SILENT_MS", SILENT_MS);
-	TAILQ_INIT(&all->own.waiting);
-	TAILQ_INIT(&all->own.working);
-	TAILQ_INIT(&all->own.closing);
-	TAILQ_INIT(&all->own.spare);
-	all->room.make = make_room;
-	all->room.clock = all->own.env->clock;
-	all->room.log = all->own.env->log;
-	room_init(&all->room);
+	all->env = relay_env(all->relay);
+	all->silent_ms = fault_ms("IMCONNECTOR_SILENT_MS", SILENT_MS);
+	TAILQ_INIT(&all->waiting);
+	TAILQ_INIT(&all->working);
+	TAILQ_INIT(&all->closing);
+	TAILQ_INIT(&all->spare);
+}
+
+void
+connections_idle(struct connections *all)
+{
+	if (all->wanted)
+		loop_ready(all->env->loop, all->accepting);
+	all->wanted = false;
 }
 
 /* A new descriptor, or the negative errno. */
@@ -52,7 +72,7 @@ accept_fd(struct connections *all, int listen_fd)
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC |
 		    SOCK_NONBLOCK);
 	while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
-	    tries-- > 0 && room_make(&all->room));
+	    tries-- > 0 && make_room(all));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -62,8 +82,11 @@ connections_accept(struct connections *all, int listen_fd)
 	struct connection *c;
 	int fd;
 
-	if (!room_is(&all->room))
+	if (all->open >= all->most && !make_room(all)) {
+		all->wanted = true;
+		tell_short(all, "requests have them all, new ones must wait");
 		return CONNECTIONS_LATER;
+	}
 	fd = accept_fd(all, listen_fd);
 	if (fd < 0)
 		return -fd;
@@ -86,8 +109,8 @@ connections_stop(struct connections *all)
 {
 	struct connection *c, *next;
 
-	all->own.stopping = true;
-	for (c = TAILQ_FIRST(&all->own.waiting); c != NULL; c = next) {
+	all->stopping = true;
+	for (c = TAILQ_FIRST(&all->waiting); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		connection_stop(c);
 	}
@@ -96,9 +119,9 @@ connections_stop(struct connections *all)
 bool
 connections_busy(const struct connections *all)
 {
-	return !TAILQ_EMPTY(&all->own.waiting) ||
-	    !TAILQ_EMPTY(&all->own.working) ||
-	    !TAILQ_EMPTY(&all->own.closing);
+	return !TAILQ_EMPTY(&all->waiting) ||
+	    !TAILQ_EMPTY(&all->working) ||
+	    !TAILQ_EMPTY(&all->closing);
 }
 
 void
@@ -106,7 +129,7 @@ connections_cut(struct connections *all)
 {
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &all->own.working, link)
+	TAILQ_FOREACH(c, &all->working, link)
 		(void)shutdown(c->intake.fd, SHUT_RD);
 }
 
@@ -115,8 +138,8 @@ connections_free(struct connections *all)
 {
 	struct connection *c;
 
-	while ((c = TAILQ_FIRST(&all->own.spare)) != NULL) {
-		TAILQ_REMOVE(&all->own.spare, c, link);
+	while ((c = TAILQ_FIRST(&all->spare)) != NULL) {
+		TAILQ_REMOVE(&all->spare, c, link);
 		connection_free(c);
 	}
 }

@@ -3,7 +3,6 @@
 
 #include "base/pool.h"
 #include "relay/relay.h"
-#include "web/room.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,16 +16,19 @@ TAILQ_HEAD(connection_list, connection);
 struct connections {
 	struct relay *relay;
 	struct pool *readers;	/* read what is large and comes slowly */
-	struct room room;	/* most, has_room, ctx */
-	struct {
-		const struct env *env;
-		int64_t silent_ms;
-		bool stopping;
-		struct connection_list waiting;	/* for a head: oldest first */
-		struct connection_list working;	/* on a request */
-		struct connection_list closing;	/* for the peer to go */
-		struct connection_list spare;	/* memory for the next one */
-	} own;
+	struct task *accepting;	/* made ready when one may be accepted again */
+	int64_t most;		/* may be open: others need descriptors, too */
+	/* its own */
+	const struct env *env;
+	int64_t silent_ms;
+	bool stopping;
+	int64_t open;
+	bool wanted;		/* one waits in the socket's queue */
+	int64_t told_ms;	/* when the log said so */
+	struct connection_list waiting;	/* for a head: oldest first */
+	struct connection_list working;	/* on a request */
+	struct connection_list closing;	/* for the peer to go */
+	struct connection_list spare;	/* memory for the next one */
 };
 
 void connections_init(struct connections *);
@@ -35,8 +37,8 @@ void connections_init(struct connections *);
  * Accepts a connection, if one is there, and serves what it brought.  When
  * descriptors run short, those that have waited longest are closed for it.
  * Returns 0, the errno of what failed (EAGAIN: there is none), or
- * CONNECTIONS_LATER: requests have all that there are, and has_room() will be
- * called.
+ * CONNECTIONS_LATER: requests have all that there are, and `accepting` will
+ * be made ready.  So nobody spins.
  */
 #define CONNECTIONS_LATER (-1)
 int connections_accept(struct connections *, int listen_fd);
@@ -49,6 +51,9 @@ bool connections_busy(const struct connections *);
 
 /* Nothing more comes on any of them: readers that wait for it come back. */
 void connections_cut(struct connections *);
+
+/* For connection.c: one of them has become idle. */
+void connections_idle(struct connections *);
 
 /* Nobody uses them any more: connections_busy() is false. */
 void connections_free(struct connections *);

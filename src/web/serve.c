@@ -82,7 +82,7 @@ static void
 begin(struct connection *c)
 {
 	connection_enter(c, CONNECTION_SERVED);
-	loop_disarm(c->all->own.env->loop, &c->timer);
+	loop_disarm(c->all->env->loop, &c->timer);
 	c->stirred = false;
 }
 

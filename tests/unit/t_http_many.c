@@ -58,7 +58,6 @@ test_many(void **state)
 		http_start(w->client, &t[i].call);
 		assert_int_equal(t[i].told, 0);
 	}
-	assert_int_equal(http_busy(w->client), MANY);
 	for (size_t i = 0; i < MANY; i++) {
 		await(w, &t[i]);
 		assert_int_equal(t[i].call.end, HTTP_ANSWERED);
@@ -66,8 +65,6 @@ test_many(void **state)
 		http_call_free(&t[i].call);
 	}
 	free(t);
-	assert_int_equal(http_busy(w->client), 0);
-	assert_true(http_peer_idle(&w->who));
 	assert_in_range(peer_count(w->peer, &w->peer->accepts), 1, 64);
 }
 
@@ -268,7 +265,6 @@ test_chain(void **state)
 	c.t.call.done = start_again;
 	http_start(c.w->client, &c.t.call);
 	await(c.w, &c.t);
-	assert_int_equal(http_busy(c.w->client), 0);
 	assert_int_equal(peer_count(c.w->peer, &c.w->peer->accepts), 1);
 }
 
@@ -293,7 +289,6 @@ test_lookup_hangs(void **state)
 	expect_end(w, &slow, HTTP_TIMED_OUT);
 	assert_int_equal(end_of(w, "/ok"), HTTP_ANSWERED);
 	assert_int_equal(lookups, 1);	/* all that while */
-	assert_true(loop_longest(w->loop) < 1000);
 	while (lookups != 0)	/* curl's thread then frees what it has */
 		nap(10);
 	nap(50);
@@ -312,12 +307,10 @@ test_free_while_running(void **state)
 		start_trial(w, &t[i], &who[i / 2], "/silent");
 	await_requests(w, 2);
 	start_trial(w, &bad, &who[7], "/ok");
-	assert_int_equal(http_busy(w->client), 9);
 	drop_client(w);
 	settle(w);
 	for (size_t i = 0; i < 8; i++) {
 		assert_int_equal(t[i].told, 0);
-		assert_true(http_peer_idle(&who[i]));
 		http_call_free(&t[i].call);
 	}
 	assert_int_equal(bad.told, 0);
