@@ -40,7 +40,7 @@ struct timer {
 	/* the loop's own; starts as zeros */
 	int64_t at_ms;			/* monotonic */
 	uint64_t serial;		/* those of one time in order */
-	unsigned place;			/* 0: not armed */
+	bool armed;
 	struct timer *child, *next, *prev;
 };
 

@@ -9,8 +9,6 @@
  */
 #include "base/timers.h"
 
-enum { NOT_ARMED, IN_HEAP, IS_DUE };
-
 static bool
 is_before(const struct timer *a, const struct timer *b)
 {
@@ -65,12 +63,6 @@ gather(struct timer *row)
 }
 
 static void
-heap_add(struct timers *h, struct timer *t)
-{
-	h->root = h->root != NULL ? meld(h->root, t) : t;
-}
-
-static void
 heap_remove(struct timers *h, struct timer *t)
 {
 	struct timer *below = gather(t->child);
@@ -86,74 +78,46 @@ heap_remove(struct timers *h, struct timer *t)
 	if (t->next != NULL)
 		t->next->prev = t->prev;
 	if (below != NULL)
-		heap_add(h, below);
-}
-
-static void
-due_add(struct timers *h, struct timer *t)
-{
-	t->child = t->next = NULL;
-	t->prev = h->due_last;
-	if (h->due_last != NULL)
-		h->due_last->next = t;
-	else
-		h->due = t;
-	h->due_last = t;
-	t->place = IS_DUE;
-}
-
-static void
-due_remove(struct timers *h, struct timer *t)
-{
-	if (t->prev != NULL)
-		t->prev->next = t->next;
-	else
-		h->due = t->next;
-	if (t->next != NULL)
-		t->next->prev = t->prev;
-	else
-		h->due_last = t->prev;
+		h->root = meld(h->root, below);
 }
 
 void
 timers_arm(struct timers *h, struct timer *t, int64_t at_ms)
 {
 	timers_disarm(h, t);
-	t->at_ms = at_ms;
+	/* behind all that fire in this turn */
+	t->at_ms = h->firing && at_ms < h->now_ms ? h->now_ms : at_ms;
 	t->serial = h->serial++;
-	t->place = IN_HEAP;
-	heap_add(h, t);
+	t->armed = true;
+	h->root = h->root != NULL ? meld(h->root, t) : t;
 }
 
 void
 timers_disarm(struct timers *h, struct timer *t)
 {
-	if (t->place == IN_HEAP)
+	if (t->armed)
 		heap_remove(h, t);
-	else if (t->place == IS_DUE)
-		due_remove(h, t);
-	t->place = NOT_ARMED;
+	t->armed = false;
 	t->child = t->next = t->prev = NULL;
 }
 
 void
 timers_expire(struct timers *h, int64_t now_ms)
 {
-	struct timer *t;
-
-	while ((t = h->root) != NULL && t->at_ms <= now_ms) {
-		heap_remove(h, t);
-		due_add(h, t);
-	}
+	h->firing = true;
+	h->now_ms = now_ms;
+	h->end = h->serial;
 }
 
 struct timer *
 timers_take(struct timers *h)
 {
-	struct timer *t = h->due;
+	struct timer *t = h->root;
 
-	if (t != NULL)
-		timers_disarm(h, t);
+	h->firing = t != NULL && t->at_ms <= h->now_ms && t->serial < h->end;
+	if (!h->firing)
+		return NULL;
+	timers_disarm(h, t);
 	return t;
 }
 

@@ -9,18 +9,20 @@
 /* The timers of a loop.  Private to base/; starts as zeros. */
 struct timers {
 	struct timer *root;	/* the heap: who fires first */
-	struct timer *due;	/* those that fire in this turn, in order */
-	struct timer *due_last;
-	uint64_t serial;
+	uint64_t serial;	/* of the next that is armed */
+	bool firing;		/* those before `end` that are due by now */
+	int64_t now_ms;
+	uint64_t end;
 };
 
 void timers_arm(struct timers *, struct timer *, int64_t at_ms);
 void timers_disarm(struct timers *, struct timer *);
 
-/* Puts all that are due at this time aside, to be taken one by one. */
+/* All that are due at this time may be taken now, one by one; what is armed
+ * meanwhile is not among them. */
 void timers_expire(struct timers *, int64_t now_ms);
 
-/* The next of those put aside, not armed any more; NULL: no more. */
+/* The next of those, not armed any more; NULL: no more. */
 struct timer *timers_take(struct timers *);
 
 /* Whether there is one, and when the first of them fires. */

@@ -20,7 +20,7 @@
 
 struct sqlite {
 	sqlite3 *db;
-	struct statements *statements;
+	struct statements statements;
 	int64_t busy_ms;
 	int pages;		/* in the log, after our last commit */
 	bool older;		/* it was of version 2 when it was opened, */
@@ -287,9 +287,8 @@ open_file(struct sqlite *s, const char *real, struct problem *p)
 	    NULL) != SQLITE_OK)
 		return fail(s, p);
 	(void)sqlite3_extended_result_codes(s->db, 1);
-	s->statements = statements_new(s->db);
-	return s->statements != NULL ? ERR_OK :
-	    problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	s->statements.db = s->db;
+	return ERR_OK;
 }
 
 /* Checkpoints are made by sqlite_checkpoint() only. */
@@ -374,7 +373,7 @@ sqlite_close(struct sqlite *s)
 {
 	if (s == NULL)
 		return;
-	statements_free(s->statements);
+	statements_free(&s->statements);
 	(void)sqlite3_close(s->db);
 	free(s);
 }
@@ -389,7 +388,7 @@ sqlite_prepare_library(void)
 struct statements *
 sqlite_statements(struct sqlite *s)
 {
-	return s->statements;
+	return &s->statements;
 }
 
 bool

@@ -1,6 +1,7 @@
 #ifndef DB_SQLITE_H
 #define DB_SQLITE_H
 
+#include "base/table.h"
 #include "db/lock.h"
 
 /* The connection and its statements.  Private to db/. */
@@ -64,10 +65,12 @@ enum trouble sqlite_trouble(struct sqlite *, struct problem *);
 
 /* ---- statement.c */
 
-struct statements;
 struct sqlite3;
-struct statements *statements_new(struct sqlite3 *);
-void statements_free(struct statements *);	/* NULL is fine */
+struct statements {
+	struct sqlite3 *db;
+	struct table table;	/* by the address of their text */
+};
+void statements_free(struct statements *);
 void statements_reset(struct statements *);	/* all that are under way */
 struct statements *sqlite_statements(struct sqlite *);
 

@@ -14,106 +14,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 128		/* a power of two */
-
-struct slot {
-	const char *sql;	/* NULL: free */
+struct statement {
+	struct table_node node;
 	sqlite3_stmt *st;
 };
-
-struct statements {
-	sqlite3 *db;
-	struct slot *slot;
-	size_t room, n;		/* at most half full */
-};
-
-struct statements *
-statements_new(sqlite3 *db)
-{
-	struct statements *all = calloc(1, sizeof(*all));
-
-	if (all == NULL)
-		return NULL;
-	all->db = db;
-	all->room = FIRST_ROOM;
-	all->slot = calloc(all->room, sizeof(all->slot[0]));
-	if (all->slot == NULL) {
-		free(all);
-		return NULL;
-	}
-	return all;
-}
 
 void
 statements_free(struct statements *all)
 {
-	if (all == NULL)
-		return;
-	for (size_t i = 0; i < all->room; i++)
-		(void)sqlite3_finalize(all->slot[i].st);
-	free(all->slot);
-	free(all);
+	struct table_node *n;
+
+	while ((n = table_next(&all->table, NULL)) != NULL) {
+		struct statement *s = OF(n, struct statement, node);
+
+		table_remove(&all->table, n);
+		(void)sqlite3_finalize(s->st);
+		free(s);
+	}
+	table_free(&all->table);
 }
 
 void
 statements_reset(struct statements *all)
 {
-	for (size_t i = 0; i < all->room; i++)
-		if (all->slot[i].st != NULL)
-			(void)sqlite3_reset(all->slot[i].st);
-}
+	struct table_node *n = NULL;
 
-/* Every literal has its own address; the last bits say little. */
-static struct slot *
-slot_of(struct slot *slot, size_t room, const char *sql)
-{
-	uint64_t hash = (uint64_t)(uintptr_t)sql * 0x9e3779b97f4a7c15u;
-	size_t i = (size_t)(hash >> 32) & (room - 1);
-
-	while (slot[i].sql != NULL && slot[i].sql != sql)
-		i = (i + 1) & (room - 1);
-	return &slot[i];
-}
-
-static bool
-make_room(struct statements *all)
-{
-	size_t room = all->room * 2;
-	struct slot *slot;
-
-	if (2 * (all->n + 1) <= all->room)
-		return true;
-	slot = calloc(room, sizeof(slot[0]));
-	if (slot == NULL)
-		return false;
-	for (size_t i = 0; i < all->room; i++)
-		if (all->slot[i].sql != NULL)
-			*slot_of(slot, room, all->slot[i].sql) = all->slot[i];
-	free(all->slot);
-	all->slot = slot;
-	all->room = room;
-	return true;
+	while ((n = table_next(&all->table, n)) != NULL)
+		(void)sqlite3_reset(OF(n, struct statement, node)->st);
 }
 
 static sqlite3_stmt *
-find(struct statements *all, const char *sql)
+prepare(struct statements *all, const char *sql)
 {
-	struct slot *s = slot_of(all->slot, all->room, sql);
-	sqlite3_stmt *st = NULL;
+	struct statement *s = calloc(1, sizeof(*s));
 
-	if (s->sql != NULL)
-		return s->st;
-	if (sqlite3_prepare_v3(all->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
-	    &st, NULL) != SQLITE_OK)
-		return NULL;
-	if (!make_room(all)) {
-		(void)sqlite3_finalize(st);
+	if (s == NULL || sqlite3_prepare_v3(all->db, sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &s->st, NULL) != SQLITE_OK ||
+	    table_add(&all->table, &s->node, (int64_t)(uintptr_t)sql) !=
+	    ERR_OK) {
+		if (s != NULL)
+			(void)sqlite3_finalize(s->st);
+		free(s);
 		return NULL;
 	}
-	s = slot_of(all->slot, all->room, sql);
-	*s = (struct slot){ sql, st };
-	all->n++;
-	return st;
+	return s->st;
+}
+
+/* Every literal has its own address. */
+static sqlite3_stmt *
+find(struct statements *all, const char *sql)
+{
+	struct table_node *n = table_find(&all->table,
+	    (int64_t)(uintptr_t)sql, NULL);
+
+	return n != NULL ? OF(n, struct statement, node)->st :
+	    prepare(all, sql);
 }
 
 struct db_value

@@ -57,7 +57,7 @@ age(struct http_client *c)
 	int64_t at_ms;
 
 	if (places_age(&c->places, c->now_ms, &at_ms) &&
-	    (c->slow.place == 0 || at_ms < c->slow.at_ms))
+	    (!c->slow.armed || at_ms < c->slow.at_ms))
 		loop_arm(c->loop, &c->slow, at_ms);
 }
 

@@ -27,7 +27,7 @@ pump_soon(struct room *r)
 static void
 pump_at(struct room *r, int64_t at_ms)
 {
-	if (r->timer.place == 0 || at_ms < r->timer.at_ms)
+	if (!r->timer.armed || at_ms < r->timer.at_ms)
 		loop_arm(r->all->env->loop, &r->timer, at_ms);
 }
 

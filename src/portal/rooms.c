@@ -24,7 +24,7 @@ rooms_busy(const struct rooms *all)
 		/* nobody is kept for a note that is not taken */
 		busy += r->asking || r->calls != 0 || r->outage.writing ||
 		    r->pump.listed ||
-		    (r->noting && r->note_work.db.again.place == 0);
+		    (r->noting && !r->note_work.db.again.armed);
 	}
 	return busy;
 }

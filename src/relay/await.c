@@ -28,7 +28,7 @@ struct await {
 static void
 arm(struct relay *r)
 {
-	if (!r->watching && r->watch_timer.place == 0)
+	if (!r->watching && !r->watch_timer.armed)
 		loop_arm(r->env.loop, &r->watch_timer,
 		    loop_now(r->env.loop) + r->watch_ms);
 }
