@@ -3,8 +3,6 @@
 
 #include "base/err.h"
 
-#include <stddef.h>
-
 /*
  * A growing run of bytes with a ceiling.  `p` can be NULL while `len`
  * is 0; after buf_str() it ends in a NUL that `len` does not count.

@@ -6,9 +6,6 @@
 #include "base/log.h"
 #include "base/of.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/queue.h>
 
 /*

@@ -4,9 +4,6 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-#include <stdbool.h>
-#include <sys/queue.h>
-
 /*
  * A few threads for what can only block.  A job owns copies of all that it
  * needs, and the loop leaves it alone until it is back.  Every job comes

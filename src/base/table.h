@@ -4,9 +4,6 @@
 #include "base/err.h"
 #include "base/of.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 /*
  * Things found by a number, each in its owner's memory.  Several may have
  * one number.  Grows with what is in it.

@@ -3,9 +3,6 @@
 
 #include "base/loop.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* The timers of a loop.  Private to base/; starts as zeros. */
 struct timers {
 	struct timer *root;	/* the heap: who fires first */

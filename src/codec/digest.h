@@ -3,10 +3,6 @@
 
 #include "base/err.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #define DIGEST_SIZE 32		/* bytes of SHA-256 */
 #define DIGEST_TEXT_MAX 44	/* its base64url text without padding + NUL */
 

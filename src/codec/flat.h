@@ -3,8 +3,6 @@
 
 #include "base/err.h"
 
-#include <stddef.h>
-
 /*
  * Reads a whole JSON text, such as a server's answer, and calls `each` for
  * every scalar with its path ("result.SUCCESS", "ids.0"), NUL-terminated

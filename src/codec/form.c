@@ -15,7 +15,6 @@
 #include "codec/utf8.h"
 #include "codec/word.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -15,7 +15,6 @@
 
 #include <yajl/yajl_parse.h>
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,10 +4,6 @@
 #include "base/err.h"
 #include "codec/utf8.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /*
  * What yajl 2.1.0 does not check, found in the raw bytes before it sees
  * them: strict UTF-8, surrogate pairs, NULs, the length of a string; and

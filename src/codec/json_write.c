@@ -8,7 +8,6 @@
 
 #include "codec/word.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static enum err

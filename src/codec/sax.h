@@ -3,8 +3,6 @@
 
 #include "base/err.h"
 
-#include <stddef.h>
-
 /*
  * Caps on what a body may spell, in either syntax.  Bitrix24 cuts a text at
  * 20,000 characters (80 KB at the most) and nests eight levels deep.

@@ -6,11 +6,6 @@
 #include "base/log.h"
 #include "base/loop.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/queue.h>
-
 /*
  * The driver of the store: transactions that many share.  What is done in one
  * is in db/sql.h, who is alive in db/alive.h.  SQLite stands behind it;

@@ -8,7 +8,7 @@
  */
 
 /* One value beside a statement. */
-enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_NONE };
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_NONE };
 struct db_value {
 	enum db_type type;
 	int64_t number;
@@ -20,12 +20,10 @@ struct db_value {
 /* Alone: the statement has no values. */
 #define V_NONE ((struct db_value){ DB_NONE, 0, NULL, 0 })
 #define V_INT(i) ((struct db_value){ DB_INT, (int64_t)(i), NULL, 0 })
-/* A NULL text or NULL bytes are a NULL. */
+/* A NULL text is a NULL. */
 #define V_TEXT(s) db_value_text(s)
 #define V_STR(s, len) ((struct db_value){ (s) != NULL ? DB_TEXT : DB_NULL, \
 	0, (s), (len) })
-#define V_BYTES(b, len) ((struct db_value){ (b) != NULL ? DB_BYTES : \
-	DB_NULL, 0, (b), (len) })
 struct db_value db_value_text(const char *);
 
 /*

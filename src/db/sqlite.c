@@ -110,24 +110,26 @@ set_pragma(struct sqlite *s, const char *set, const char *get,
 static enum err
 set_durability(struct sqlite *s, struct problem *p)
 {
+	static const struct {
+		const char *set, *get, *want;
+	} pragma[] = {
+		{ "PRAGMA journal_mode=TRUNCATE", "PRAGMA journal_mode",
+		    "truncate" },
+		{ "PRAGMA synchronous=FULL", "PRAGMA synchronous", "2" },
+		/* KiB: what is worked on is little, the system caches more */
+		{ "PRAGMA cache_size=-1024", "PRAGMA cache_size", "-1024" },
+		/* what is erased (tokens, texts) must not stay in the file */
+		{ "PRAGMA secure_delete=ON", "PRAGMA secure_delete", "1" },
+	};
 	struct problem refused = { 0 };
-	enum err e = set_pragma(s, "PRAGMA journal_mode=WAL",
-	    "PRAGMA journal_mode", "wal", &refused);
+	size_t i = set_pragma(s, "PRAGMA journal_mode=WAL",
+	    "PRAGMA journal_mode", "wal", &refused) == ERR_OK;
+	enum err e = ERR_OK;
 
-	if (e != ERR_OK)
-		e = set_pragma(s, "PRAGMA journal_mode=TRUNCATE",
-		    "PRAGMA journal_mode", "truncate", p);
-	if (e == ERR_OK)
-		e = set_pragma(s, "PRAGMA synchronous=FULL",
-		    "PRAGMA synchronous", "2", p);
-	/* KiB: what is worked on is little, and the system caches the rest */
-	if (e == ERR_OK)
-		e = set_pragma(s, "PRAGMA cache_size=-1024",
-		    "PRAGMA cache_size", "-1024", p);
-	/* what is erased (tokens, texts) must not stay in the file */
-	if (e == ERR_OK)
-		e = set_pragma(s, "PRAGMA secure_delete=ON",
-		    "PRAGMA secure_delete", "1", p);
+	/* with a log, the first is not needed */
+	for (; e == ERR_OK && i < sizeof(pragma) / sizeof(pragma[0]); i++)
+		e = set_pragma(s, pragma[i].set, pragma[i].get,
+		    pragma[i].want, p);
 	return e;
 }
 

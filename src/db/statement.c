@@ -95,9 +95,6 @@ bind(sqlite3_stmt *st, int at, const struct db_value *v)
 		rc = sqlite3_bind_text64(st, at, v->p, v->n, SQLITE_STATIC,
 		    SQLITE_UTF8);
 		break;
-	case DB_BYTES:
-		rc = sqlite3_bind_blob64(st, at, v->p, v->n, SQLITE_STATIC);
-		break;
 	}
 	return rc == SQLITE_OK;
 }

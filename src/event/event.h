@@ -5,10 +5,6 @@
 #include "base/err.h"
 #include "event/kind.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #define EVENT_MESSAGES_MAX 16384	/* elements in one event */
 
 /* One element of data.MESSAGES (old portals: data.DATA), complete. */

@@ -3,9 +3,6 @@
 
 #include "base/buf.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 /* What a channel is told of a message; texts may be NULL where unknown. */
 struct object {
 	const char *key;

@@ -4,10 +4,6 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #define TREE_PLACES_MAX 4096	/* enter() calls in one element */
 
 enum node_kind {

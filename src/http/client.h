@@ -6,11 +6,6 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/queue.h>
-
 /*
  * The one client for every outgoing call, in the loop: one curl_multi by its
  * socket interface, one pool of kept connections.  No call holds a thread.
@@ -105,7 +100,6 @@ struct http_call {
 	int64_t took_ms;		/* from leaving to the end */
 	char reason[HTTP_REASON_MAX];	/* for the log: no URL, no body */
 	/* the client's own */
-	struct http_transfer *transfer;
 	TAILQ_ENTRY(http_call) link;
 };
 

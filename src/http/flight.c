@@ -79,7 +79,6 @@ flight_begin(struct http_client *c, struct http_call *call)
 		spare_keep(c, t);
 		return;
 	}
-	call->transfer = t;
 	t->began_ms = c->now_ms;
 	arm_limit(c, t);
 	places_take(&c->places, t);
@@ -115,7 +114,6 @@ flight_end(struct http_client *c, struct http_transfer *t)
 	call->took_ms = c->now_ms - t->began_ms;
 	places_give(&c->places, t, state_after(c, call));
 	transfer_clear(t);
-	call->transfer = NULL;
 	TAILQ_INSERT_TAIL(&c->ended, call, link);
 	spare_keep(c, t);
 }

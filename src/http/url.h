@@ -3,8 +3,6 @@
 
 #include "base/err.h"
 
-#include <stdbool.h>
-
 #define URL_HOST_MAX 256	/* bytes with the NUL; DNS allows 253 */
 
 /* The parts of an http or https URL that decisions are made of. */

@@ -22,7 +22,6 @@ call_clear(struct http_call *call)
 	call->retry_after_s = -1;
 	call->took_ms = 0;
 	call->reason[0] = '\0';
-	call->transfer = NULL;
 }
 
 void

@@ -5,9 +5,6 @@
 #include "portal/env.h"
 #include "store/installs.h"
 
-#include <stdbool.h>
-#include <sys/queue.h>
-
 /*
  * Installations of the application, proven before they count.  At most two
  * proofs are on their way at a time, on places of their own.

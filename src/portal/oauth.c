@@ -14,7 +14,6 @@
 #include "http/url.h"
 #include "portal/verdict.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,9 +5,6 @@
 #include "base/buf.h"
 #include "portal/env.h"
 
-#include <stdint.h>
-#include <sys/queue.h>
-
 enum oauth_end {
 	OAUTH_OK,
 	OAUTH_REJECTED,		/* the refresh token is worth nothing now */

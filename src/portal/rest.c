@@ -160,7 +160,6 @@ on_search(struct token_search *s)
 		call(c);
 		return;
 	}
-	c->tokens_over = s->end == TOKENS_NONE;
 	c->tokens_later = s->end != TOKENS_NONE;
 	if (c->calls == 0)
 		(void)snprintf(c->v.reason, sizeof(c->v.reason), "%.*s",
@@ -185,7 +184,6 @@ climb(struct rest_call *c)
 		tokens_search(c->room, &c->search);
 		return;
 	}
-	c->tokens_over = true;
 	finish(c);
 }
 
@@ -207,16 +205,8 @@ home_of(struct rest_call *c)
 struct moving_home {
 	struct portal_change change;
 	const struct env *env;
-	char *member_id, *home;
+	char texts[];
 };
-
-static void
-home_free(struct moving_home *m)
-{
-	free(m->member_id);
-	free(m->home);
-	free(m);
-}
 
 static void
 on_moved(struct db_work *w)
@@ -225,28 +215,25 @@ on_moved(struct db_work *w)
 
 	if (w->end != ERR_OK)
 		log_error(m->env->log, "store-failed", F_STR("member_id",
-		    m->member_id), F_STR("reason", w->problem.text));
-	home_free(m);
+		    m->change.member_id), F_STR("reason", w->problem.text));
+	free(m);
 }
 
 /* Nobody waits for it: if it is not written, the next call is sent on. */
 static void
 store_home(struct rest_call *c, const char *home)
 {
-	struct moving_home *m = calloc(1, sizeof(*m));
+	size_t id_size = strlen(c->room->member_id) + 1;
+	size_t home_size = strlen(home) + 1;
+	struct moving_home *m = calloc(1, sizeof(*m) + id_size + home_size);
 
 	if (m == NULL)
 		return;
 	m->env = env_of(c);
-	m->member_id = strdup(c->room->member_id);
-	m->home = strdup(home);
-	if (m->member_id == NULL || m->home == NULL) {
-		home_free(m);
-		return;
-	}
 	m->change = (struct portal_change){ .db.done = on_moved,
 	    .store = m->env->store, .act = PORTAL_MOVED,
-	    .member_id = m->member_id, .text = m->home };
+	    .member_id = memcpy(m->texts, c->room->member_id, id_size),
+	    .text = memcpy(m->texts + id_size, home, home_size) };
 	store_portal_change(&m->change);
 	env_submit(m->env, &m->change.db);
 }
@@ -374,7 +361,7 @@ static void
 clear(struct rest_call *c)
 {
 	c->v = (struct verdict){ .kind = VERDICT_AGAIN, .retry_after_s = -1 };
-	c->called = c->no_token = c->tokens_over = c->tokens_later = false;
+	c->called = c->no_token = c->tokens_later = false;
 	c->stored = c->renewed = c->moved = false;
 	c->token = c->at = NULL;
 	c->next_own = 0;
@@ -405,7 +392,7 @@ rest_start(struct rest_call *c)
 	} else if (own_token(c) || stored_token(c)) {
 		call(c);
 	} else {
-		c->no_token = c->tokens_over = true;
+		c->no_token = true;
 		end_soon(c, "no tokens of this portal are stored");
 	}
 }

@@ -7,8 +7,6 @@
 #include "portal/tokens.h"
 #include "portal/verdict.h"
 
-#include <stddef.h>
-
 /*
  * One REST call, whatever it carries: the ladder of tokens,
  * the move of a renamed portal, limits, and what the answer means.  Made
@@ -34,8 +32,7 @@ struct rest_call {
 	/* out */
 	struct verdict v;
 	bool called;		/* at least one call was made */
-	bool no_token;		/* it never had one to call with, or */
-	bool tokens_over;	/* no rung is left: new ones must come */
+	bool no_token;		/* it never had one to call with */
 	bool tokens_later;	/* one may be had later */
 	int64_t took_ms;	/* of the last call */
 	/* its own */

@@ -7,8 +7,6 @@
 #include "portal/outage.h"
 #include "store/room.h"
 
-#include <sys/queue.h>
-
 /*
  * A portal as this process sees it: the one room through which every REST
  * call goes.  It holds slots and credit for calls (store/room.h) and lets

@@ -3,9 +3,6 @@
 
 #include "base/buf.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 #define STATUS_METHOD "imconnector.send.status.delivery"
 
 /* One delivered message, as imconnector.send.status.delivery wants it. */

@@ -5,8 +5,6 @@
 #include "config.h"
 #include "event/event.h"
 
-#include <stdbool.h>
-
 /*
  * Whether the configured endpoint may get tokens at all.  ERR_CONFIG.
  */

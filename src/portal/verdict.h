@@ -3,10 +3,6 @@
 
 #include "http/client.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /* What an answer of Bitrix24 means for us. */
 enum verdict_kind {
 	VERDICT_OK,

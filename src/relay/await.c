@@ -33,8 +33,8 @@ arm(struct relay *r)
 		    loop_now(r->env.loop) + r->watch_ms);
 }
 
-static bool
-take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
+bool
+await_take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
 {
 	struct table_node *n = table_find(&r->awaits, id, NULL);
 	struct await *a;
@@ -59,14 +59,8 @@ await_drop_all(struct relay *r)
 	size_t index;
 
 	while ((n = table_next(&r->awaits, NULL)) != NULL)
-		if (take(r, n->number, &v, &index))
+		if (await_take(r, n->number, &v, &index))
 			visit_drop(v);
-}
-
-bool
-await_take(struct relay *r, int64_t id, struct visit **visit, size_t *index)
-{
-	return r->awaits.n != 0 && take(r, id, visit, index);
 }
 
 /* How long until the next look, as this one has learnt something or not. */
@@ -93,7 +87,7 @@ on_watched(struct db_work *w)
 
 		if (state == STATE_RECEIVED || state == STATE_DELIVERED)
 			continue;
-		if (!take(r, r->watch_id[i], &v, &index))
+		if (!await_take(r, r->watch_id[i], &v, &index))
 			continue;
 		visit_state(v, index, state != 0 ? state :
 		    STATE_ACKNOWLEDGED, false);
@@ -136,7 +130,7 @@ list_ids(struct relay *r)
 		size_t index;
 
 		if (OF(a, struct await, node)->visit->answered &&
-		    take(r, r->watch_id[i], &v, &index)) {
+		    await_take(r, r->watch_id[i], &v, &index)) {
 			visit_drop(v);
 			gone++;
 		} else {

@@ -8,8 +8,6 @@
 #include "store/moves.h"
 #include "store/place.h"
 
-#include <sys/queue.h>
-
 /* What the relay's files share.  Private to relay/. */
 
 struct visit;
@@ -70,7 +68,6 @@ void await_drop_all(struct relay *);
 
 /* ---- look.c: what is due */
 
-void look_init(struct relay *);
 /* A write of this process has just been made: its claims hold, or it has
  * learned by it that what waits here is others'. */
 void look_sure(struct relay *);

@@ -11,7 +11,6 @@
 #include "relay/line.h"
 
 #include "portal/rest.h"
-#include "relay/tell.h"
 
 #include <stdlib.h>
 #include <string.h>

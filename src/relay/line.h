@@ -53,6 +53,12 @@ void lines_free(struct relay *);
 
 /* ---- for tell.c, and for the rooms */
 
+/*
+ * tell.c: begins a call with what waits on a line, which its room has let in.
+ * False: it cannot (memory), and the room's permission was not used.
+ */
+bool tell_begin(struct line *);
+
 /* Messages in one call, at most. */
 size_t line_batch(const struct line *);
 

@@ -23,10 +23,12 @@
 #define LOST_MS 30000		/* for so long others wait (db/alive.c) */
 
 static void look(struct relay *);
+static void on_timer(struct timer *);
 
 static void
 arm(struct relay *r, int64_t ms)
 {
+	r->look_timer.fire = on_timer;
 	if (!r->closing)
 		loop_arm(r->env.loop, &r->look_timer,
 		    loop_now(r->env.loop) + ms);
@@ -231,12 +233,6 @@ on_timer(struct timer *t)
 	    .store = r->env.store, .probe_ms = probe_ms(r) };
 	store_peek(&r->peek);
 	env_submit(&r->env, &r->peek.db);
-}
-
-void
-look_init(struct relay *r)
-{
-	r->look_timer.fire = on_timer;
 }
 
 void

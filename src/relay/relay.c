@@ -16,7 +16,6 @@
 #include "store/portals.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -439,7 +438,6 @@ relay_new(struct relay **out, const struct env *env,
 	TAILQ_INIT(&r->visits);
 	TAILQ_INIT(&r->others);
 	TAILQ_INIT(&r->stales);
-	look_init(r);
 	e = rooms_new(&r->rooms, &r->env);
 	if (e == ERR_OK)
 		e = proofs_new(&r->proofs, &r->env);

@@ -6,10 +6,6 @@
 #include "event/event.h"
 #include "portal/env.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /*
  * The way of events and of their messages: stored, handed over, told.
  * Everything moves in the loop.

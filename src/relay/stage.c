@@ -7,27 +7,8 @@
 
 #include "relay/journey.h"
 
-const char *
-stage_name(enum stage stage)
-{
-	switch (stage) {
-	case STAGE_NEW:
-		return "new";
-	case STAGE_QUEUED:
-		return "queued";
-	case STAGE_HANDING_OVER:
-		return "handing-over";
-	case STAGE_NOTING:
-		return "noting";
-	case STAGE_WAITING:
-		return "waiting";
-	case STAGE_TELLING:
-		return "telling";
-	case STAGE_ENDED:
-		return "ended";
-	}
-	return "unknown";
-}
+static const char *const names[] = { "new", "queued", "handing-over",
+	"noting", "waiting", "telling", "ended" };
 
 /* docs/INTERNALS prints the same table. */
 static bool
@@ -52,10 +33,10 @@ journey_enter(struct journey *j, enum stage to)
 {
 	if (!may_follow(j->stage, to))
 		log_error(j->relay->env.log, "bug", F_STR("key",
-		    j->work->key), F_STR("from", stage_name(j->stage)),
-		    F_STR("to", stage_name(to)));
+		    j->work->key), F_STR("from", names[j->stage]),
+		    F_STR("to", names[to]));
 	log_debug(j->relay->env.log, "stage", F_STR("key", j->work->key),
-	    F_STR("from", stage_name(j->stage)),
-	    F_STR("to", stage_name(to)));
+	    F_STR("from", names[j->stage]),
+	    F_STR("to", names[to]));
 	j->stage = to;
 }

@@ -11,7 +11,6 @@ enum stage {
 	STAGE_TELLING,		/* Bitrix24 is told */
 	STAGE_ENDED
 };
-const char *stage_name(enum stage);
 
 struct journey;
 

@@ -5,7 +5,7 @@
  * messages until their end is written.  What follows from an answer is
  * decided here; what it means, by the verdict.
  */
-#include "relay/tell.h"
+#include "relay/line.h"
 
 #include "base/fault.h"
 #include "portal/rest.h"

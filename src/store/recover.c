@@ -9,12 +9,6 @@
 
 #define STEP_ROWS 200
 
-struct orphan {
-	int64_t id;
-	struct place place;
-	bool delivered;
-};
-
 /* It waits at its place, as if it had been made ready just now. */
 static bool
 free_message(struct tx *tx, const struct rows *r)

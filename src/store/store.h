@@ -7,10 +7,6 @@
 #include "base/loop.h"
 #include "db/db.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /*
  * The queue of messages, shared by all processes that name the same store.
  * Rules only: the database stands behind db/.  What is asked of the store is

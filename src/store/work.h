@@ -4,10 +4,6 @@
 #include "event/identity.h"
 #include "store/state.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /*
  * A message that this process has claimed, with all that the next step
  * needs.  Texts are NULL where unknown.  One that was read from the store is

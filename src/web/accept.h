@@ -5,8 +5,6 @@
 #include "base/pool.h"
 #include "relay/relay.h"
 
-#include <stdbool.h>
-
 /* Whether descriptor 0 is a listening socket, as FastCGI wants it. */
 bool accept_is_fastcgi(void);
 

@@ -10,7 +10,6 @@
 #include "codec/json_write.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -7,9 +7,6 @@
 #include "web/intake.h"
 #include "web/request.h"
 
-#include <stdbool.h>
-#include <sys/queue.h>
-
 /* One connection, with at most one request at a time.  For connections.c. */
 
 enum connection_stage {

@@ -4,10 +4,6 @@
 #include "base/pool.h"
 #include "relay/relay.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
-
 struct connection;
 TAILQ_HEAD(connection_list, connection);
 

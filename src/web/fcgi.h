@@ -3,8 +3,6 @@
 
 #include "web/intake.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 /*

@@ -10,7 +10,6 @@
 #include "web/answer.h"
 #include "web/read.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 /* What an event may take beside its body: rendering, arrivals, items. */
@@ -109,10 +108,4 @@ handler_take(struct relay *r, struct request *request, struct exchange *x)
 	x->sender.until = deadline_in(env->clock,
 	    env->config->server.answer_within * 1000);
 	relay_take(r, &x->event, &x->sender);
-}
-
-void
-handler_serve(struct relay *r, struct request *request)
-{
-	handler_take(r, request, handler_read(r, request));
 }

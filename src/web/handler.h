@@ -21,7 +21,4 @@ struct exchange *handler_read(const struct relay *, struct request *);
  */
 void handler_take(struct relay *, struct request *, struct exchange *);
 
-/* Both, for a request whose read() does not wait, or may. */
-void handler_serve(struct relay *, struct request *);
-
 #endif

@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "web/walk.h"
 
-#include <stdbool.h>
-
 /* What is larger, and has not come whole, is a reader's to read. */
 #define INTAKE_MAX ((size_t)64 * 1024)
 

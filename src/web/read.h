@@ -5,8 +5,6 @@
 #include "event/event.h"
 #include "web/request.h"
 
-#include <stdint.h>
-
 #define READ_CHUNK ((size_t)16 * 1024)	/* bytes of a body in hand */
 
 /*

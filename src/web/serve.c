@@ -91,7 +91,8 @@ connection_serve(struct connection *c)
 {
 	begin(c);
 	if (fcgi_begin(c->fcgi, &c->intake))
-		handler_serve(c->all->relay, &c->request);
+		handler_take(c->all->relay, &c->request,
+		    handler_read(c->all->relay, &c->request));
 	else
 		connection_drop(c, CONNECTION_BROKE_OFF);
 }

@@ -17,9 +17,9 @@ write_values(struct tx *tx, struct db_work *work)
 	    DB_RUN(tx, "INSERT INTO v VALUES(3, ?1)", V_TEXT("t\xc3\xa4")) &&
 	    DB_RUN(tx, "INSERT INTO v VALUES(4, ?1)", V_TEXT(NULL)) &&
 	    DB_RUN(tx, "INSERT INTO v VALUES(5, ?1)", V_STR("abc", 2)) &&
-	    DB_RUN(tx, "INSERT INTO v VALUES(6, ?1)", V_BYTES("x\0y", 3)) &&
-	    DB_RUN(tx, "INSERT INTO v VALUES(7, ?1)", V_BYTES("", 0)) &&
-	    DB_RUN(tx, "INSERT INTO v VALUES(8, ?1)", V_BYTES(NULL, 5)) &&
+	    DB_RUN(tx, "INSERT INTO v VALUES(6, ?1)", V_STR("x\0y", 3)) &&
+	    DB_RUN(tx, "INSERT INTO v VALUES(7, ?1)", V_STR("", 0)) &&
+	    DB_RUN(tx, "INSERT INTO v VALUES(8, ?1)", V_STR(NULL, 5)) &&
 	    DB_RUN(tx, "INSERT INTO v VALUES(9, ?1)", V_TEXT("")) &&
 	    DB_RUN(tx, "UPDATE v SET id = id + ?1 WHERE id > 7", V_INT(10)) &&
 	    db_changed(tx) == 2;
