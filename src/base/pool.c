@@ -54,16 +54,6 @@ next_job(struct pool *p)
 	return j;
 }
 
-/* True: nobody was back, so the letter is to be posted. */
-static bool
-bring_back(struct pool *p, struct job *j)
-{
-	bool was_empty = STAILQ_EMPTY(&p->back);
-
-	STAILQ_INSERT_TAIL(&p->back, j, link);
-	return was_empty && !p->stopping;
-}
-
 /*
  * Posts under the lock: once it is given up, pool_free() may take the letter
  * back, and that must not happen before it was posted.
@@ -79,8 +69,10 @@ worker(void *ctx)
 		(void)pthread_mutex_unlock(&p->lock);
 		j->work(j);
 		(void)pthread_mutex_lock(&p->lock);
-		if (bring_back(p, j))
+		/* if nobody was back, nobody has posted it */
+		if (STAILQ_EMPTY(&p->back) && !p->stopping)
 			loop_post(p->loop, &p->letter);
+		STAILQ_INSERT_TAIL(&p->back, j, link);
 	}
 	p->alive--;
 	(void)pthread_cond_broadcast(&p->left);

@@ -181,12 +181,6 @@ plain_run(struct json_scan *j, const unsigned char *s, size_t n)
 	return utf8_run(s, n);
 }
 
-static bool
-string_too_long(const struct json_scan *j)
-{
-	return j->state != OUTSIDE && j->at - j->string_at > RAW_STRING_MAX;
-}
-
 size_t
 json_scan(struct json_scan *j, const char *s, size_t n, struct problem *p)
 {
@@ -208,7 +202,8 @@ json_scan(struct json_scan *j, const char *s, size_t n, struct problem *p)
 		}
 		i += run;
 		j->at += (int64_t)run;
-		if (string_too_long(j)) {
+		if (j->state != OUTSIDE && j->at - j->string_at >
+		    RAW_STRING_MAX) {
 			/* the same byte for every cut of the body */
 			int64_t over = j->at - j->string_at - RAW_STRING_MAX;
 

@@ -147,8 +147,9 @@ db_beat(struct tx *tx)
 }
 
 bool
-alive_rest(struct tx *tx)
+alive_rest(struct tx *tx, struct db_work *w)
 {
+	(void)w;
 	if (!tx->me.listed || tx->me.rests ||
 	    db_mono(tx->db) - tx->me.used_ms < DB_REST_MS)
 		return true;
@@ -158,8 +159,9 @@ alive_rest(struct tx *tx)
 }
 
 bool
-alive_leave(struct tx *tx)
+alive_leave(struct tx *tx, struct db_work *w)
 {
+	(void)w;
 	tx->me.listed = false;
 	return DB_RUN(tx, "DELETE FROM process WHERE number = ?1"
 	    " AND beat <= 0", V_INT(tx->db->alive.number));

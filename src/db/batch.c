@@ -97,15 +97,6 @@ note_failure(struct db *db, const struct problem *p)
 		    F_STR("reason", p->text));
 }
 
-static void
-note_success(struct db *db)
-{
-	if (db->failing && db->opts.log != NULL)
-		log_info(db->opts.log, "store-recovered",
-		    F_STR("file", db->real));
-	db->failing = false;
-}
-
 /* False: the transaction has failed, and knows why. */
 static bool
 work_one(struct tx *tx, struct db_work *w)
@@ -147,7 +138,10 @@ committed(struct db *db)
 	/* a disk that is full can still be read */
 	if (!tx->writes)
 		return;
-	note_success(db);
+	if (db->failing && db->opts.log != NULL)
+		log_info(db->opts.log, "store-recovered",
+		    F_STR("file", db->real));
+	db->failing = false;
 	db->alive.me = tx->me;
 	atomic_store(&db->awake, tx->me.listed && !tx->me.rests);
 	/* a checkpoint holds nobody up who does not wait */
@@ -170,13 +164,14 @@ failed(struct db *db)
 	return t == TROUBLE_BUSY ? FATE_ALL : FATE_OWN;
 }
 
+/* Whether all of them only read, or (`lazy`) are lazy. */
 static bool
-is_lazy(const struct works *all)
+only(const struct works *all, bool lazy)
 {
 	const struct db_work *w;
 
 	STAILQ_FOREACH(w, all, link)
-		if (!w->lazy && !w->reads)
+		if (!w->reads && !(lazy && w->lazy))
 			return false;
 	return true;
 }
@@ -190,7 +185,7 @@ transact(struct db *db, const struct works *all, bool writes)
 	    .now_ms = clock_wall(db->opts.clock), .mono_ms = db_mono(db),
 	    .serial = ++db->serial, .me = db->alive.me };
 	tx->me.checked = false;
-	tx->lazy = is_lazy(all);
+	tx->lazy = only(all, true);
 	if (!sqlite_begin(db->sqlite, writes)) {
 		(void)tx_fail(tx);
 		return failed(db);
@@ -203,22 +198,11 @@ transact(struct db *db, const struct works *all, bool writes)
 	return failed(db);
 }
 
-static bool
-has_writes(const struct works *all)
-{
-	const struct db_work *w;
-
-	STAILQ_FOREACH(w, all, link)
-		if (!w->reads)
-			return true;
-	return false;
-}
-
 /* Where there is no store and none is to be made, nothing is to be done. */
 static enum fate
 try_all(struct db *db, const struct works *all, struct problem *p)
 {
-	bool writes = has_writes(all), absent;
+	bool writes = !only(all, false), absent;
 	enum err e = connect_ready(db, &absent, p);
 	enum fate fate = FATE_ALL;
 

@@ -204,13 +204,6 @@ on_rest(struct timer *t)
 	OF(t, struct db, rest)->rest_due = true;
 }
 
-static bool
-rest(struct tx *tx, struct db_work *w)
-{
-	(void)w;
-	return alive_rest(tx);
-}
-
 /* If it is awake still, the hook arms the timer anew. */
 static void
 rested(struct db_work *w)
@@ -261,7 +254,7 @@ committer_init(struct db *db)
 	db->nudge = (struct task){ .run = nudged, .name = "db" };
 	db->lazy.fire = on_lazy;
 	db->rest.fire = on_rest;
-	db->rest_work = (struct db_work){ .work = rest, .done = rested,
+	db->rest_work = (struct db_work){ .work = alive_rest, .done = rested,
 	    .lazy = true };
 }
 

@@ -93,15 +93,6 @@ connect_file(struct db *db, bool *absent, struct problem *p)
 	return e;
 }
 
-static void
-log_opened(struct db *db)
-{
-	if (!db->opened && db->opts.log != NULL)
-		log_debug(db->opts.log, "store-opened",
-		    F_STR("file", db->real));
-	db->opened = true;
-}
-
 enum err
 connect_ready(struct db *db, bool *absent, struct problem *p)
 {
@@ -114,10 +105,12 @@ connect_ready(struct db *db, bool *absent, struct problem *p)
 		e = sqlite_check(db->sqlite, p);
 	else
 		e = connect_file(db, absent, p);
-	if (e == ERR_OK)
-		log_opened(db);
-	else
+	if (e != ERR_OK)
 		connect_drop(db);
+	else if (!db->opened && db->opts.log != NULL)
+		log_debug(db->opts.log, "store-opened",
+		    F_STR("file", db->real));
+	db->opened = db->opened || e == ERR_OK;
 	return e;
 }
 

@@ -107,18 +107,11 @@ db_tidy(struct db *db)
 	committer_tidy(db);
 }
 
-static bool
-leave(struct tx *tx, struct db_work *w)
-{
-	(void)w;
-	return alive_leave(tx);
-}
-
 /* As well as it goes, at the first try: others can do it, too. */
 static void
 leave_store(struct db *db)
 {
-	struct db_work w = { .work = leave };
+	struct db_work w = { .work = alive_leave };
 	struct works one = STAILQ_HEAD_INITIALIZER(one);
 
 	db->opts.busy_ms = 0;

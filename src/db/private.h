@@ -46,10 +46,10 @@ struct alive {
 };
 
 void alive_free(struct alive *);
-/* Writes that this process rests, if it is so. */
-bool alive_rest(struct tx *);
-/* Removes the row of a process that rests. */
-bool alive_leave(struct tx *);
+/* Work: writes that this process rests, if it is so. */
+bool alive_rest(struct tx *, struct db_work *);
+/* Work: removes the row of a process that rests. */
+bool alive_leave(struct tx *, struct db_work *);
 
 /* ---- batch.c */
 

@@ -81,18 +81,6 @@ start_calls(struct http_client *c)
 	loop_ready(c->loop, &c->task);
 }
 
-/* The call may start others, or be gone afterwards. */
-static void
-tell(struct http_client *c)
-{
-	struct http_call *call;
-
-	while ((call = TAILQ_FIRST(&c->ended)) != NULL) {
-		TAILQ_REMOVE(&c->ended, call, link);
-		call->done(call);
-	}
-}
-
 /*
  * What has come is taken in before limits are looked at, so that an answer
  * wins over its own timeout; calls leave after others have made room.
@@ -101,6 +89,7 @@ static void
 run(struct task *task)
 {
 	struct http_client *c = OF(task, struct http_client, task);
+	struct http_call *call;
 
 	c->now_ms = c->clock->mono_ms(c->clock->ctx);
 	multi_act(c);
@@ -114,7 +103,11 @@ run(struct task *task)
 	multi_time(c);
 	reap(c);
 	multi_bound(c);
-	tell(c);
+	/* a call may start others, or be gone afterwards */
+	while ((call = TAILQ_FIRST(&c->ended)) != NULL) {
+		TAILQ_REMOVE(&c->ended, call, link);
+		call->done(call);
+	}
 }
 
 enum err

@@ -8,6 +8,7 @@
  */
 #include "http/transfer.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -50,12 +51,6 @@ cap_seconds(int64_t s)
 	return s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s;
 }
 
-static bool
-is_letter(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
 /*
  * Seconds, or a date.  Digits are taken by us, because curl_getdate() would
  * read some as a date; all three forms of an HTTP date begin with a letter.
@@ -72,7 +67,7 @@ retry_after(const char *v, const struct clock *clock)
 			s = cap_seconds(s * 10 + (*v - '0'));
 		return s;
 	}
-	date = is_letter(*v) ? curl_getdate(v, NULL) : -1;
+	date = isalpha((unsigned char)*v) ? curl_getdate(v, NULL) : -1;
 	if (date < 0)
 		return -1;
 	s = (int64_t)date - clock_wall(clock) / 1000;

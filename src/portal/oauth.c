@@ -166,14 +166,6 @@ oauth_calls_init(struct oauth_calls *all, const struct env *env, size_t max)
 }
 
 static void
-leave(struct oauth_call *c)
-{
-	c->all->in_flight++;
-	fault_point("refresh-before");
-	http_start(c->all->env->http, &c->http);
-}
-
-static void
 next_leaves(struct oauth_calls *all)
 {
 	struct oauth_call *c = TAILQ_FIRST(&all->waiting);
@@ -181,7 +173,9 @@ next_leaves(struct oauth_calls *all)
 	if (c == NULL || all->in_flight >= all->max)
 		return;
 	TAILQ_REMOVE(&all->waiting, c, link);
-	leave(c);
+	all->in_flight++;
+	fault_point("refresh-before");
+	http_start(all->env->http, &c->http);
 }
 
 static void

@@ -38,25 +38,17 @@ env_of(const struct rest_call *c)
 	return c->room->all->env;
 }
 
-/* A call that did not leave, or gave its place to others, tells nothing of
- * the portal; but a probe has to succeed. */
-static void
-tell_room(struct rest_call *c)
-{
-	bool nothing = c->http.end == HTTP_CUT || c->http.end ==
-	    HTTP_NOT_SENT;
-
-	if (c->called && (!nothing || c->probe))
-		room_was(c->room, c->v.down || nothing, c->probe,
-		    c->v.reason);
-}
-
 static void
 finish(struct rest_call *c)
 {
 	struct room *room = c->room;
+	bool nothing = c->http.end == HTTP_CUT ||
+	    c->http.end == HTTP_NOT_SENT;
 
-	tell_room(c);
+	/* a call that did not leave, or gave its place to others, tells
+	 * nothing of the portal; but a probe has to succeed */
+	if (c->called && (!nothing || c->probe))
+		room_was(room, c->v.down || nothing, c->probe, c->v.reason);
 	if (c->v.kind == VERDICT_OK)
 		room_limits(room, c->v.reset_at * 1000, false);
 	if (c->v.kind == VERDICT_OK && !c->stored)
@@ -238,13 +230,6 @@ store_home(struct rest_call *c, const char *home)
 	env_submit(m->env, &m->change.db);
 }
 
-/* Of an address that a peer gave only the host is told. */
-static const char *
-host_of(const char *endpoint, struct url *url)
-{
-	return url_parse(url, endpoint) == ERR_OK ? url->host : "";
-}
-
 /* The portal was renamed: its new endpoint, once.  False: not there. */
 static bool
 move(struct rest_call *c)
@@ -258,7 +243,8 @@ move(struct rest_call *c)
 	c->moved = true;
 	c->at = home;
 	log_warning(env_of(c)->log, "moved", F_STR("member_id",
-	    c->room->member_id), F_STR("host", host_of(home, &url)),
+	    c->room->member_id), F_STR("host",
+	    url_parse(&url, home) == ERR_OK ? url.host : ""),
 	    F_STR("advice", p != NULL ? "the stored endpoint is replaced" :
 	    "change app.client_endpoint if it is set"));
 	if (p != NULL) {

@@ -252,16 +252,6 @@ free_slots(struct room *r)
 	room_note_soon(r);
 }
 
-static void
-let_in(struct room *r, struct room_want *w)
-{
-	room_unwant(r, w);
-	r->calls++;
-	r->credits--;
-	r->made++;
-	w->go(w);
-}
-
 /* The next in turn; where it is down only who probes it. */
 static struct room_want *
 next_want(const struct room *r)
@@ -281,8 +271,13 @@ room_pump(struct task *t)
 	struct room_want *w;
 
 	r->users++;
-	while ((w = next_want(r)) != NULL && may_call(r, w))
-		let_in(r, w);
+	while ((w = next_want(r)) != NULL && may_call(r, w)) {
+		room_unwant(r, w);
+		r->calls++;
+		r->credits--;
+		r->made++;
+		w->go(w);
+	}
 	/* the next call is not to wait for a commit */
 	if (w != NULL && r->calls != 0 && !r->outage.down && r->credits < 1)
 		submit_ask(r, false);

@@ -46,15 +46,6 @@ next_try(const struct relay *r, const struct work *w, const struct failure *f)
 	return now + (ms < longest ? ms : longest);
 }
 
-static void
-refuse(const struct relay *r, const struct work *w, struct moving_one *m,
-    const char *reason)
-{
-	m->move = MOVE_REFUSED;
-	log_error(r->env.log, "refused", F_STR("key", w->key),
-	    F_STR("step", step_name(m->step)), F_STR("reason", reason));
-}
-
 /* The store tells ages: it is the one to give up (store/age.c). */
 void
 attempt_gave_up(const struct relay *r, const struct work *w,
@@ -76,7 +67,9 @@ attempt_failed(const struct relay *r, const struct work *w, enum step step,
 	m->tried = true;
 	(void)snprintf(reason, PROBLEM_TEXT_MAX, "%s", f->reason);
 	if (f->final) {
-		refuse(r, w, m, reason);
+		m->move = MOVE_REFUSED;
+		log_error(r->env.log, "refused", F_STR("key", w->key),
+		    F_STR("step", step_name(step)), F_STR("reason", reason));
 		return;
 	}
 	m->move = f->held ? MOVE_READY : MOVE_LATER;

@@ -63,15 +63,6 @@ await_drop_all(struct relay *r)
 			visit_drop(v);
 }
 
-/* How long until the next look, as this one has learnt something or not. */
-static void
-set_pace(struct relay *r, bool learnt)
-{
-	r->watch_ms = learnt ? SOON_MS : 2 * r->watch_ms;
-	if (r->watch_ms > WATCH_MS)
-		r->watch_ms = WATCH_MS;
-}
-
 /* What became of them: told, refused, or nothing yet. */
 static void
 on_watched(struct db_work *w)
@@ -93,7 +84,9 @@ on_watched(struct db_work *w)
 		    STATE_ACKNOWLEDGED, false);
 		visit_drop(v);
 	}
-	set_pace(r, r->awaits.n < before);
+	r->watch_ms = r->awaits.n < before ? SOON_MS : 2 * r->watch_ms;
+	if (r->watch_ms > WATCH_MS)
+		r->watch_ms = WATCH_MS;
 	if (r->awaits.n != 0)
 		arm(r);
 }

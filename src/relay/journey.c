@@ -129,26 +129,6 @@ journey_end(struct journey *j, enum state state, bool waits)
 	journey_free(j);
 }
 
-static bool
-find_line(struct journey *j)
-{
-	const struct work *w = j->work;
-
-	if (j->line == NULL)
-		j->line = line_enter(j->relay, w->member_id, w->connector,
-		    w->line);
-	return j->line != NULL;
-}
-
-static bool
-find_destination(struct journey *j)
-{
-	if (j->destination == NULL)
-		j->destination = destination_enter(j->relay,
-		    j->work->connector, j->work->line);
-	return j->destination != NULL;
-}
-
 static void submit(struct journey *);
 
 void
@@ -159,24 +139,21 @@ journey_came(struct journey *j)
 	j->comes = false;
 }
 
-/* It waits in the store, where a look finds it. */
-static void
-put_back(struct journey *j)
-{
-	struct journeys one = TAILQ_HEAD_INITIALIZER(one);
-
-	TAILQ_INSERT_TAIL(&one, j, link);
-	journeys_release(j->relay, &one);
-}
-
 void
 journey_go(struct journey *j)
 {
-	bool received = j->work->state == STATE_RECEIVED;
+	const struct work *w = j->work;
+	bool received = w->state == STATE_RECEIVED;
 
 	journey_enter(j, received ? STAGE_QUEUED : STAGE_WAITING);
+	if (j->line == NULL)
+		j->line = line_enter(j->relay, w->member_id, w->connector,
+		    w->line);
+	if (j->destination == NULL && received)
+		j->destination = destination_enter(j->relay, w->connector,
+		    w->line);
 	/* without memory it stays claimed until the process ends */
-	if (!find_line(j) || (received && !find_destination(j))) {
+	if (j->line == NULL || (received && j->destination == NULL)) {
 		journey_end(j, j->work->state, false);
 		return;
 	}
@@ -187,7 +164,7 @@ journey_go(struct journey *j)
 	}
 	if (j->relay->stopping ||
 	    (j->destination->outage.down && !j->probe)) {
-		put_back(j);
+		journey_release(j);
 		return;
 	}
 	line_coming(j->line, j->bulk);
@@ -207,12 +184,6 @@ journeys_go(struct relay *r, struct taking_up *up, bool probe)
 		journey_go(j);
 	}
 	free(up->work);
-}
-
-static bool
-wants_status(const struct work *w)
-{
-	return event_traits(event_kind_of(w->event))->status;
 }
 
 static enum err
@@ -257,7 +228,7 @@ prepare_move(struct journey *j)
 static void
 took(struct journey *j)
 {
-	if (!wants_status(j->work)) {
+	if (!event_traits(event_kind_of(j->work->event))->status) {
 		j->one.move = MOVE_DONE;
 		return;
 	}
@@ -287,16 +258,6 @@ did_not(struct journey *j, const struct receipt *receipt)
 	j->relay->failed++;
 }
 
-/* A probe has to succeed; what else tells nothing changes nothing. */
-static void
-tell_destination(struct journey *j, const struct receipt *receipt)
-{
-	bool down = receipt->untold ? j->probe ||
-	    j->destination->outage.down : receipt->down;
-
-	destination_done(j->destination, down, j->probe, receipt->reason);
-}
-
 static void
 on_handed_over(struct delivery *d)
 {
@@ -313,7 +274,10 @@ on_handed_over(struct delivery *d)
 	if (receipt->err == ERR_OK && j->ids == NULL)
 		receipt_fail(receipt, ERR_RETRY, "out of memory");
 	prepare_move(j);
-	tell_destination(j, receipt);
+	/* a probe has to succeed; what else tells nothing changes nothing */
+	destination_done(j->destination, receipt->untold ? j->probe ||
+	    j->destination->outage.down : receipt->down, j->probe,
+	    receipt->reason);
 	if (receipt->err == ERR_OK)
 		took(j);
 	else

@@ -54,7 +54,8 @@ void journey_end_in_store(struct journey *);
 /* It heads for its line no longer. */
 void journey_came(struct journey *);
 
-/* Back to the store, untried; many in one write. */
+/* Back to the store, untried, where a look finds it; many in one write. */
+void journey_release(struct journey *);
 void journeys_release(struct relay *, struct journeys *);
 
 #endif

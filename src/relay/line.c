@@ -77,22 +77,14 @@ line_can_tell(const struct line *l, const struct journey *j)
 	    room_token(l->room) != NULL;
 }
 
-/* In memory nobody would find it: who may probe looks in the store. */
-static bool
-must_wait_in_store(const struct line *l, const struct journey *j)
-{
-	return l->relay->stopping || (l->room->outage.down && !j->probe);
-}
-
 void
 line_queue(struct line *l, struct journey *j)
 {
 	j->parked = !line_can_tell(l, j) && !j->own_work;
-	if (j->parked || must_wait_in_store(l, j)) {
-		struct journeys one = TAILQ_HEAD_INITIALIZER(one);
-
-		TAILQ_INSERT_TAIL(&one, j, link);
-		journeys_release(l->relay, &one);
+	/* in memory nobody would find it: who may probe looks in the store */
+	if (j->parked || l->relay->stopping ||
+	    (l->room->outage.down && !j->probe)) {
+		journey_release(j);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&l->waiting, j, link);
@@ -259,20 +251,15 @@ reads_ahead(const struct line *l)
 	    !l->room->outage.down;
 }
 
-/* What waits in the store is of no use now: a look tells when it is. */
-static bool
-leaves_it_there(const struct line *l)
-{
-	return l->relay->closing || (l->room->outage.down && !l->probe);
-}
-
 static bool
 wants_to_call(struct line *l)
 {
 	const struct journey *first = TAILQ_FIRST(&l->waiting);
 
 	l->want.probe = l->probe || (first != NULL && first->probe);
-	if (!l->taking && leaves_it_there(l))
+	/* what waits there is of no use now: a look tells when it is */
+	if (!l->taking && (l->relay->closing ||
+	    (l->room->outage.down && !l->probe)))
 		l->stored = l->stored_since = l->parked = false;
 	if (l->relay->stopping || l->let_in)
 		return false;
@@ -310,18 +297,6 @@ go(struct room_want *w)
 	pump_soon(l);
 }
 
-/*
- * Others have the slots, or it is down.  Who waits here asks again soon; else
- * the next look tells.
- */
-static void
-give_way(struct line *l)
-{
-	put_back(l);
-	if (l->awaited == 0)
-		l->stored = l->stored_since = l->parked = false;
-}
-
 void
 lines_news(void *ctx, struct room *room, enum room_news what)
 {
@@ -333,10 +308,14 @@ lines_news(void *ctx, struct room *room, enum room_news what)
 
 		if (l->room != room)
 			continue;
+		/* others have the slots, or it is down: who waits here asks
+		 * again soon, else the next look tells */
 		if (what != ROOM_UP)
-			give_way(l);
-		else if (l->awaited != 0)
-			l->stored = true;
+			put_back(l);
+		if (l->awaited != 0)
+			l->stored = l->stored || what == ROOM_UP;
+		else if (what != ROOM_UP)
+			l->stored = l->stored_since = l->parked = false;
 		pump_soon(l);
 	}
 }

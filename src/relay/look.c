@@ -166,14 +166,6 @@ look_is_sure(const struct relay *r)
 	    fault_ms("IMCONNECTOR_HEARTBEAT_MS", LOST_MS) / 2;
 }
 
-/* It says of itself whose messages it takes up, before it has any. */
-static bool
-show_up(struct tx *tx, struct db_work *w)
-{
-	(void)w;
-	return db_me(tx) != 0;
-}
-
 static bool
 show_beat(struct tx *tx, struct db_work *w)
 {
@@ -192,11 +184,14 @@ on_beat(struct db_work *w)
 		look_sure(r);
 }
 
-/* While messages are in work here, others see that we live. */
+/*
+ * Says of itself whose messages it takes up, before it has any; and while
+ * some are in work here, that it lives.
+ */
 static void
 beat(struct relay *r)
 {
-	if (r->beating || r->journeys == 0)
+	if (r->beating)
 		return;
 	r->beating = true;
 	r->beat = (struct db_work){ .work = show_beat, .done = on_beat };
@@ -227,7 +222,8 @@ on_timer(struct timer *t)
 
 	if (r->looking || r->closing)
 		return;
-	beat(r);
+	if (r->journeys != 0)
+		beat(r);
 	r->looking = true;
 	r->peek = (struct peeking){ .db.done = on_peeked,
 	    .store = r->env.store, .probe_ms = probe_ms(r) };
@@ -238,9 +234,7 @@ on_timer(struct timer *t)
 void
 relay_start(struct relay *r)
 {
-	r->beating = true;
-	r->beat = (struct db_work){ .work = show_up, .done = on_beat };
-	env_submit(&r->env, &r->beat);
+	beat(r);
 	arm(r, 0);
 }
 

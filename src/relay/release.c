@@ -92,3 +92,12 @@ journeys_release(struct relay *r, struct journeys *all)
 	store_move(&v->moving);
 	env_submit(&r->env, &v->moving.db);
 }
+
+void
+journey_release(struct journey *j)
+{
+	struct journeys one = TAILQ_HEAD_INITIALIZER(one);
+
+	TAILQ_INSERT_TAIL(&one, j, link);
+	journeys_release(j->relay, &one);
+}

@@ -26,12 +26,6 @@ struct look {
 	bool found;
 };
 
-static struct look
-look_now(const struct tx *tx)
-{
-	return (struct look){ db_time(tx), db_time_mono(tx), true };
-}
-
 static bool
 last_look(struct tx *tx, struct look *out)
 {
@@ -102,7 +96,7 @@ write_news(struct tx *tx, const struct look *last, const struct look *now)
 static bool
 find_jumps(struct tx *tx, int64_t ms, int64_t *jumps)
 {
-	const struct look now = look_now(tx);
+	const struct look now = { db_time(tx), db_time_mono(tx), true };
 	int64_t passed = 0;
 	struct look last;
 	bool ok = last_look(tx, &last);

@@ -240,24 +240,20 @@ free_slots(struct tx *tx, const struct room_note *n)
 	    V_INT(db_me(tx)));
 }
 
+/*
+ * When its operating time begins anew; or that no token serves it, so that
+ * its messages wait for new ones, or for a newer event's own.
+ */
 static bool
-note_reset(struct tx *tx, const struct room_note *n)
+note_state(struct tx *tx, const struct room_note *n)
 {
-	return n->reset_ms == 0 || DB_RUN(tx, "INSERT INTO room(member_id,"
-	    " reset_ms) VALUES(?1, ?2) ON CONFLICT(member_id)"
-	    " DO UPDATE SET reset_ms = ?2", V_TEXT(n->member_id),
-	    V_INT(n->reset_ms));
-}
-
-/* No token serves it: its messages wait for new ones, or for a newer event's
- * own.  One fact about the portal. */
-static bool
-note_parked(struct tx *tx, const struct room_note *n)
-{
-	return n->parked == NULL || DB_RUN(tx, "INSERT INTO room(member_id,"
-	    " parked) VALUES(?1, ?2) ON CONFLICT(member_id)"
-	    " DO UPDATE SET parked = ?2", V_TEXT(n->member_id),
-	    V_TEXT(n->parked));
+	if (n->reset_ms == 0 && n->parked == NULL)
+		return true;
+	return DB_RUN(tx, "INSERT INTO room(member_id, reset_ms, parked)"
+	    " VALUES(?1, ?2, ?3) ON CONFLICT(member_id) DO UPDATE SET"
+	    " reset_ms = CASE ?2 WHEN 0 THEN reset_ms ELSE ?2 END,"
+	    " parked = coalesce(?3, parked)", V_TEXT(n->member_id),
+	    V_INT(n->reset_ms), V_TEXT(n->parked));
 }
 
 static bool
@@ -294,7 +290,7 @@ note_level(struct store *s, struct tx *tx, const struct room_note *n)
 bool
 room_note(struct store *s, struct tx *tx, const struct room_note *n)
 {
-	return free_slots(tx, n) && note_reset(tx, n) && note_parked(tx, n) &&
+	return free_slots(tx, n) && note_state(tx, n) &&
 	    note_level(s, tx, n);
 }
 

@@ -106,15 +106,6 @@ find_state(struct tx *tx, const struct known *k, struct arrival *a)
 }
 
 static void
-repeat_of_older(struct arrival *a, const struct older_row *o)
-{
-	a->id = o->id;
-	a->state = o->state;
-	a->received_us = o->received_us;
-	(void)snprintf(a->key, sizeof(a->key), "%s", o->key);
-}
-
-static void
 name_it(struct arrival *a, const struct identity *who, int64_t revision,
     bool update)
 {
@@ -186,16 +177,6 @@ insert(struct tx *tx, struct taking *t, const struct message *m,
 }
 
 static bool
-insert_bad(struct tx *tx, struct taking *t, const struct message *m,
-    struct arrival *a, const char *why)
-{
-	if (!insert(tx, t, m, a, TURN_BEHIND))
-		return false;
-	a->state = STATE_REFUSED;
-	return refuse_row(t->store, tx, a->id, 0, STEP_READ, why);
-}
-
-static bool
 store_one(struct tx *tx, struct taking *t, const struct older_new *n,
     bool *waits)
 {
@@ -208,7 +189,9 @@ store_one(struct tx *tx, struct taking *t, const struct older_new *n,
 	say_why(t, m, why, sizeof(why));
 	if (why[0] != '\0') {
 		*waits = false;
-		return insert_bad(tx, t, m, a, why);
+		a->state = STATE_REFUSED;
+		return insert(tx, t, m, a, TURN_BEHIND) &&
+		    refuse_row(t->store, tx, a->id, 0, STEP_READ, why);
 	}
 	a->state = STATE_RECEIVED;
 	if (chat_number(&a->chat_number, ev->member_id, ev->connector,
@@ -234,8 +217,12 @@ find_repeat(struct tx *tx, const struct older_new *n, bool update,
 	if (older.found && older.revision > k->revision) {
 		k->revision = older.revision;
 		a->fresh = update && !older.same_content;
-		if (!a->fresh)
-			repeat_of_older(a, &older);
+		if (a->fresh)
+			return true;
+		a->id = older.id;
+		a->state = older.state;
+		a->received_us = older.received_us;
+		memcpy(a->key, older.key, sizeof(a->key));
 		return true;
 	}
 	a->fresh = !k->found || (update && !k->same_content);

@@ -45,13 +45,6 @@ take(struct tx *tx, struct taking_up *t, int64_t id, bool was_ready)
 	return true;
 }
 
-static bool
-put_behind(struct tx *tx, const struct taking_up *t, int64_t id)
-{
-	return DB_RUN(tx, "UPDATE queue SET turn = " BEHIND " WHERE id = ?1",
-	    V_INT(id)) && place_remove(tx, t->place, 1);
-}
-
 /*
  * Of a chat the first goes.  A candidate that is not the first steps behind
  * it; and the first, if nobody else would look at it, goes in its stead.
@@ -67,7 +60,8 @@ take_received(struct tx *tx, struct taking_up *t, const struct ready *c)
 		return false;
 	if (!busy && first.id == c->id)
 		return take(tx, t, c->id, true);
-	if (!put_behind(tx, t, c->id))
+	if (!DB_RUN(tx, "UPDATE queue SET turn = " BEHIND " WHERE id = ?1",
+	    V_INT(c->id)) || !place_remove(tx, t->place, 1))
 		return false;
 	return busy || first.turn != TURN_BEHIND ||
 	    take(tx, t, first.id, false);

@@ -64,24 +64,6 @@ let_go(struct fcgi *f)
 	f->rq.ipcFd = -1;
 }
 
-/* libfcgi has closed what it read from. */
-static void
-forget_descriptor(struct intake *in)
-{
-	if (intake_is_fed(in))
-		in->in[0] = -1;
-	else
-		in->fd = -1;
-}
-
-/* libfcgi accepts a request whose connection broke within the parameters. */
-static bool
-is_whole(const FCGX_Request *rq)
-{
-	return FCGX_GetError(rq->in) == 0 &&
-	    FCGX_GetParam("REQUEST_METHOD", rq->envp) != NULL;
-}
-
 bool
 fcgi_begin(struct fcgi *f, struct intake *in)
 {
@@ -98,10 +80,13 @@ fcgi_begin(struct fcgi *f, struct intake *in)
 	f->rq.keepConnection = 1;
 	(void)FCGX_Detach(&f->rq);
 	if (FCGX_Accept_r(&f->rq) != 0) {
-		forget_descriptor(in);
+		/* it has closed what it read from */
+		*(intake_is_fed(in) ? &in->in[0] : &in->fd) = -1;
 		return false;
 	}
-	if (is_whole(&f->rq))
+	/* it accepts one whose connection broke within the parameters */
+	if (FCGX_GetError(f->rq.in) == 0 &&
+	    FCGX_GetParam("REQUEST_METHOD", f->rq.envp) != NULL)
 		return true;
 	let_go(f);
 	return false;

@@ -36,12 +36,6 @@ check_method(struct request *rq, struct problem *p)
 	    "only POST is answered here; Bitrix24 sends its events so");
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Whether a media type's parameters name no charset but UTF-8. */
 static bool
 is_utf8(const char *params)
@@ -76,7 +70,7 @@ codec_of(const char *type)
 	size_t n = strcspn(type, ";");
 	const char *params = type + n;
 
-	while (n != 0 && is_blank(type[n - 1]))
+	while (n != 0 && strchr(" \t", type[n - 1]) != NULL)
 		n--;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strlen(types[i].type) == n &&

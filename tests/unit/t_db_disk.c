@@ -29,7 +29,7 @@ static bool
 insert_large(struct tx *tx, struct db_work *work)
 {
 	return DB_RUN(tx, "INSERT INTO t VALUES(?1, ?2)",
-	    V_INT(JOB(work)->a), V_BYTES(large, sizeof(large)));
+	    V_INT(JOB(work)->a), V_STR(large, sizeof(large)));
 }
 
 static int
