@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+#include <string.h>
+
 #define DIGEST_SIZE 32		/* bytes of SHA-256 */
 #define DIGEST_TEXT_MAX 44	/* its base64url text without padding + NUL */
 
@@ -11,6 +13,14 @@ struct digest_part {
 	const void *p;
 	size_t n;
 };
+
+/* NULL: an empty one. */
+static inline struct digest_part
+digest_text_part(const char *s)
+{
+	return (struct digest_part){ s != NULL ? s : "",
+	    s != NULL ? strlen(s) : 0 };
+}
 
 /*
  * SHA-256 over the parts, each with its length in front, so that no two

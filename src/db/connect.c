@@ -78,9 +78,7 @@ connect_file(struct db *db, bool *absent, struct problem *p)
 	db->real = file_resolve(db->path, db->opts.create, absent, p);
 	if (db->real == NULL)
 		return p->err;
-	e = db->opts.create ? file_make(db->real, p) : ERR_OK;
-	if (e == ERR_OK)
-		e = take_lock(db, p);
+	e = take_lock(db, p);
 	if (e == ERR_OK)
 		e = connect_begin_write(db, p);
 	if (e != ERR_OK)

@@ -10,99 +10,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40		/* as many as the kernel follows */
-
-/* dirname() may change its argument. */
-static char *
-folder_of(const char *path)
+/*
+ * Makes it, and the folder above it, where there is none.  With our own mode:
+ * SQLite would let everybody read it, and its journals take the mode of the
+ * file.  A file that is there is not even opened: closing it would drop the
+ * locks that another connection of this process holds on it.
+ */
+static bool
+make(const char *path)
 {
-	char *copy = strdup(path);
-	char *folder = copy != NULL ? strdup(dirname(copy)) : NULL;
+	char *folder = strdup(path);	/* dirname() may change it */
+	struct stat st;
+	bool link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	int fd;
 
-	free(copy);
-	return folder;
-}
-
-static char *
-join(const char *folder, const char *name)
-{
-	char *path = NULL;
-
-	return asprintf(&path, "%s/%s", folder, name) >= 0 ? path : NULL;
-}
-
-/* One link further; NULL with errno 0 at the end of the chain. */
-static char *
-follow(const char *path)
-{
-	char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-	char *folder, *next;
-
-	if (n < 0) {
-		errno = errno == EINVAL || errno == ENOENT ? 0 : errno;
-		return NULL;
-	}
-	target[n] = '\0';
-	if (target[0] == '/')
-		return strdup(target);
-	folder = folder_of(path);
-	next = folder != NULL ? join(folder, target) : NULL;
-	free(folder);
-	return next;
-}
-
-/* The links of the last part, which realpath() cannot follow to nothing. */
-static char *
-follow_all(const char *path)
-{
-	char *at = strdup(path), *next;
-
-	for (int i = 0; at != NULL; i++) {
-		next = i < LINKS_MAX ? follow(at) : NULL;
-		if (next == NULL && i < LINKS_MAX && errno == 0)
-			return at;
-		if (i == LINKS_MAX)
-			errno = ELOOP;
-		free(at);
-		at = next;
-	}
-	return NULL;
-}
-
-static char *
-real_name(const char *path, bool create)
-{
-	char *folder = folder_of(path);
-	char *real = NULL, *name = NULL;
-
-	/* if it cannot be made, realpath() says so */
-	if (folder != NULL && create && access(folder, F_OK) != 0)
+	if (folder != NULL && access(dirname(folder), F_OK) != 0)
 		(void)mkdir(folder, 0750);
-	if (folder != NULL)
-		real = realpath(folder, NULL);
-	if (real != NULL)
-		name = join(real, strrchr(path, '/') + 1);
 	free(folder);
-	free(real);
-	return name;
+	/* a link to nothing is followed */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (link ? 0 : O_EXCL),
+	    0640);
+	return fd >= 0 ? close(fd) == 0 : errno == EEXIST;
 }
 
 /* Nothing is made beside what can be no store. */
 static bool
-may_be_store(const char *real)
+may_be_store(const char *real, bool writes)
 {
 	struct stat st;
 
 	if (stat(real, &st) != 0 || S_ISREG(st.st_mode))
-		return true;
+		return !writes || access(real, R_OK | W_OK) == 0;
 	errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 	return false;
 }
@@ -110,39 +53,17 @@ may_be_store(const char *real)
 char *
 file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 {
-	char *last = follow_all(path);
-	char *real = last != NULL ? real_name(last, create) : NULL;
+	char *real = realpath(path, NULL);
 
-	*absent = !create && (real != NULL ? access(real, F_OK) != 0 : true) &&
-	    errno == ENOENT;
-	free(last);
-	if (real != NULL && !*absent && may_be_store(real))
+	if (real == NULL && errno == ENOENT && create && make(path))
+		real = realpath(path, NULL);
+	*absent = real == NULL && !create && errno == ENOENT;
+	if (real != NULL && may_be_store(real, create))
 		return real;
 	(void)problem_set(p, ERR_DISK, -1, NULL,
 	    "cannot open the store %.120s: %s", path, strerror(errno));
 	free(real);
 	return NULL;
-}
-
-/*
- * With our own mode: SQLite would let everybody read it, and its journals
- * take the mode of the file.  A file that is there is not even opened:
- * closing it would drop the locks that another connection of this process
- * holds on it.
- */
-enum err
-file_make(const char *real, struct problem *p)
-{
-	bool ok = access(real, R_OK | W_OK) == 0;
-
-	if (!ok && errno == ENOENT) {
-		int fd = open(real, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0640);
-
-		ok = fd >= 0 ? close(fd) == 0 : errno == EEXIST;
-	}
-	return ok ? ERR_OK : problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot open the store %.120s: %s", real, strerror(errno));
 }
 
 struct file_id

@@ -9,14 +9,12 @@
 /* ---- file.c */
 
 /*
- * The file that this path leads to, whatever links are on the way, also if
- * it is not there yet; `create` makes the last folder above it.  To be freed;
- * NULL: *absent, or with a problem.
+ * The file that this path leads to, whatever links are on the way; `create`
+ * makes it, empty, and the last folder above it.  To be freed; NULL: *absent,
+ * or with a problem.
  */
 char *file_resolve(const char *path, bool create, bool *absent,
     struct problem *);
-/* Makes it, empty, unless it is there already. */
-enum err file_make(const char *real, struct problem *);
 
 /* Which file a name stands for; zeros: none. */
 struct file_id {

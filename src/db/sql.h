@@ -87,6 +87,8 @@ bool db_is_null(const struct rows *, int column);
 int64_t db_int(const struct rows *, int column);
 const char *db_text(const struct rows *, int column);	/* NULL if null */
 const void *db_bytes(const struct rows *, int column, size_t *n);
+/* The text, "" if null, cut to the size. */
+void db_copy(const struct rows *, int column, char *out, size_t size);
 
 /* Fails the transaction for want of memory; returns false. */
 bool db_no_memory(struct tx *);

@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +235,14 @@ db_text(const struct rows *r, int column)
 	if (s == NULL && !null)
 		(void)db_no_memory(r->tx);
 	return (const char *)s;
+}
+
+void
+db_copy(const struct rows *r, int column, char *out, size_t size)
+{
+	const char *s = db_text(r, column);
+
+	(void)snprintf(out, size, "%s", s != NULL ? s : "");
 }
 
 const void *

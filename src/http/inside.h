@@ -50,7 +50,6 @@ struct http_client {
 	long kept_max;			/* what curl was told last */
 	struct http_socks noted;	/* something happened there */
 	struct http_socks socks;	/* known, in use */
-	struct http_socks unused;
 };
 
 void places_init(struct places *, const struct http_opts *);

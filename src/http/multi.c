@@ -48,18 +48,13 @@ on_ready(struct watch *w, uint32_t events)
 static struct http_sock *
 sock_new(struct http_client *c, curl_socket_t fd)
 {
-	struct http_sock *s = TAILQ_FIRST(&c->unused);
+	struct http_sock *s = calloc(1, sizeof(*s));
 
-	if (s != NULL)
-		TAILQ_REMOVE(&c->unused, s, link);
-	else
-		s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return NULL;
 	s->client = c;
 	s->watch.ready = on_ready;
 	s->watch.fd = fd;
-	s->events = 0;
 	TAILQ_INSERT_TAIL(&c->socks, s, link);
 	return s;
 }
@@ -69,7 +64,7 @@ sock_end(struct http_client *c, struct http_sock *s)
 {
 	(void)loop_watch(c->loop, &s->watch, 0);
 	TAILQ_REMOVE(s->events != 0 ? &c->noted : &c->socks, s, link);
-	TAILQ_INSERT_HEAD(&c->unused, s, link);
+	free(s);
 }
 
 static bool
@@ -158,7 +153,6 @@ multi_init(struct http_client *c)
 
 	TAILQ_INIT(&c->noted);
 	TAILQ_INIT(&c->socks);
-	TAILQ_INIT(&c->unused);
 	c->curl.fire = on_curl_timer;
 	c->multi = curl_multi_init();
 	if (c->multi == NULL)
@@ -195,7 +189,6 @@ multi_end(struct http_client *c)
 	loop_disarm(c->loop, &c->curl);
 	socks_free(c, &c->noted);
 	socks_free(c, &c->socks);
-	socks_free(c, &c->unused);
 }
 
 /*

@@ -50,11 +50,8 @@ look_at_page(struct tx *tx, struct db_work *w)
 	    V_TEXT(f->at), V_TEXT(f->key), V_TEXT(f->base),
 	    V_INT(PAGE_ROWS));
 	while (!f->there && db_next(&r)) {
-		const char *base = db_text(&r, 1);
-
 		f->message_id = db_int(&r, 0);
-		(void)snprintf(f->at, sizeof(f->at), "%s",
-		    base != NULL ? base : "");
+		db_copy(&r, 1, f->at, sizeof(f->at));
 		f->there = db_int(&r, 2) != 0;
 		if (f->there && db_int(&r, 4) != 0)
 			f->id = db_int(&r, 3);

@@ -98,12 +98,6 @@ struct room_state {
 	char parked[PROBLEM_TEXT_MAX], reason[PROBLEM_TEXT_MAX];
 };
 
-static void
-copy_reason(char out[PROBLEM_TEXT_MAX], const char *s)
-{
-	(void)snprintf(out, PROBLEM_TEXT_MAX, "%s", s != NULL ? s : "");
-}
-
 static bool
 read_room(struct tx *tx, const char *member_id, struct room_state *s)
 {
@@ -116,8 +110,8 @@ read_room(struct tx *tx, const char *member_id, struct room_state *s)
 		s->down_ms = db_int(&r, 0);
 		s->probe_ms = db_int(&r, 1);
 		s->owner = db_int(&r, 2);
-		copy_reason(s->parked, db_text(&r, 3));
-		copy_reason(s->reason, db_text(&r, 4));
+		db_copy(&r, 3, s->parked, sizeof(s->parked));
+		db_copy(&r, 4, s->reason, sizeof(s->reason));
 	}
 	return db_end(&r);
 }

@@ -14,14 +14,7 @@
  */
 #include "store/older.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static void
-copy(char out[KEY_MAX], const char *s)
-{
-	(void)snprintf(out, KEY_MAX, "%s", s != NULL ? s : "");
-}
 
 bool
 older_find(struct tx *tx, const struct identity *who, struct older_row *o)
@@ -45,7 +38,7 @@ older_find(struct tx *tx, const struct identity *who, struct older_row *o)
 		o->revision = db_int(&r, 1);
 		o->received_us = db_int(&r, 2);
 		o->state = (enum state)db_int(&r, 3);
-		copy(o->key, db_text(&r, 4));
+		db_copy(&r, 4, o->key, sizeof(o->key));
 		o->same_content = content != NULL &&
 		    strcmp(content, who->content) == 0;
 	}

@@ -16,12 +16,6 @@
 
 #define SOON_MS 1000
 
-static struct digest_part
-text_part(const char *s)
-{
-	return (struct digest_part){ s, strlen(s) };
-}
-
 /* 62 bits of a digest: two names meet never, or only in their waiting. */
 static enum err
 number_of(int64_t *out, const struct digest_part *part, size_t n)
@@ -39,8 +33,8 @@ number_of(int64_t *out, const struct digest_part *part, size_t n)
 enum err
 place_of_channel(int64_t *out, const char *connector, const char *url)
 {
-	const struct digest_part part[] = { text_part("channel"),
-		text_part(connector), text_part(url) };
+	const struct digest_part part[] = { digest_text_part("channel"),
+		digest_text_part(connector), digest_text_part(url) };
 
 	return number_of(out, part, 3);
 }
@@ -50,8 +44,8 @@ place_of_line(int64_t *out, const char *kind, const char *member_id,
     const char *connector, int64_t line)
 {
 	char number[24];
-	const struct digest_part part[] = { text_part(kind),
-		text_part(member_id), text_part(connector),
+	const struct digest_part part[] = { digest_text_part(kind),
+		digest_text_part(member_id), digest_text_part(connector),
 		{ number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
 		line) } };
 
@@ -77,9 +71,9 @@ chat_number(int64_t *out, const char *member_id, const char *connector,
     int64_t line, const char *chat)
 {
 	char number[24];
-	const struct digest_part part[] = { text_part("chat"),
-		text_part(member_id), text_part(connector), text_part(chat),
-		{ number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
+	const struct digest_part part[] = { digest_text_part("chat"),
+		digest_text_part(member_id), digest_text_part(connector),
+		digest_text_part(chat), { number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
 		line) } };
 
 	return number_of(out, part, 5);

@@ -8,7 +8,6 @@
  */
 #include "store/private.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STEP_MAX 512
@@ -27,11 +26,8 @@ struct walk {
 static void
 copy_key(struct seen *to, const struct rows *r)
 {
-	const char *base = db_text(r, 1);
-
 	to->message_id = db_int(r, 0);
-	(void)snprintf(to->base, sizeof(to->base), "%s",
-	    base != NULL ? base : "");
+	db_copy(r, 1, to->base, sizeof(to->base));
 }
 
 static bool

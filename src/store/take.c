@@ -96,11 +96,8 @@ find_state(struct tx *tx, const struct known *k, struct arrival *a)
 	    " UNION ALL SELECT 4, key FROM refused WHERE id = ?1",
 	    V_INT(k->id));
 	if (db_next(&r)) {
-		const char *key = db_text(&r, 1);
-
 		a->state = (enum state)db_int(&r, 0);
-		(void)snprintf(a->key, sizeof(a->key), "%s",
-		    key != NULL ? key : "");
+		db_copy(&r, 1, a->key, sizeof(a->key));
 	}
 	return db_end(&r);
 }

@@ -6,7 +6,6 @@
  */
 #include "store/private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +49,6 @@ put_text(const struct rows *r, int column, char **at)
 struct work *
 work_of_row(const struct rows *r)
 {
-	const char *key = db_text(r, COLUMN_KEY);
 	size_t size = sizeof(struct work), n;
 	struct work *w;
 	char *at;
@@ -64,7 +62,7 @@ work_of_row(const struct rows *r)
 	memset(w, 0, sizeof(*w));
 	at = (char *)(w + 1);
 	read_numbers(r, w);
-	(void)snprintf(w->key, sizeof(w->key), "%s", key != NULL ? key : "");
+	db_copy(r, COLUMN_KEY, w->key, sizeof(w->key));
 	w->event = put_text(r, COLUMN_EVENT, &at);
 	w->member_id = put_text(r, COLUMN_MEMBER, &at);
 	w->domain = put_text(r, COLUMN_DOMAIN, &at);
