@@ -85,18 +85,6 @@ loop_unready(struct loop *l, struct task *t)
 }
 
 void
-loop_arm(struct loop *l, struct timer *t, int64_t at_ms)
-{
-	timers_arm(&l->timers, t, at_ms);
-}
-
-void
-loop_disarm(struct loop *l, struct timer *t)
-{
-	timers_disarm(&l->timers, t);
-}
-
-void
 loop_add_hook(struct loop *l, struct hook *h)
 {
 	TAILQ_INSERT_TAIL(&l->hooks, h, link);
@@ -142,12 +130,13 @@ loop_bury(struct loop *l, void *dead)
 static int
 sleep_ms(const struct loop *l, int64_t max_ms)
 {
-	int64_t at_ms, ms = max_ms;
+	const struct timer *first = l->timers.root;
+	int64_t ms = max_ms;
 
 	if (!TAILQ_EMPTY(&l->ready) || l->stopping)
 		return 0;
-	if (timers_next(&l->timers, &at_ms)) {
-		int64_t left = at_ms - l->clock->mono_ms(l->clock->ctx);
+	if (first != NULL) {
+		int64_t left = first->at_ms - l->clock->mono_ms(l->clock->ctx);
 
 		if (ms < 0 || left < ms)
 			ms = left > 0 ? left : 0;
@@ -165,8 +154,8 @@ fire_timers(struct loop *l)
 {
 	struct timer *t;
 
-	timers_expire(&l->timers, l->now_ms);
-	while ((t = timers_take(&l->timers)) != NULL)
+	timers_expire(l);
+	while ((t = timers_take(l)) != NULL)
 		if (t->wakes != NULL)
 			loop_ready(l, t->wakes);
 		else

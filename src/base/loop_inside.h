@@ -2,7 +2,6 @@
 #define BASE_LOOP_INSIDE_H
 
 #include "base/loop.h"
-#include "base/timers.h"
 
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -27,6 +26,15 @@ struct mailbox {
 	struct letters opening;
 	struct watch bell;
 	bool rung;
+};
+
+/* Timers: timers.c. */
+struct timers {
+	struct timer *root;	/* the heap: who fires first */
+	uint64_t serial;	/* of the next that is armed */
+	bool firing;		/* those before `end` that are due by now */
+	int64_t now_ms;
+	uint64_t end;
 };
 
 /* How long turns take: loop_time.c. */
@@ -75,6 +83,12 @@ void mail_open(struct loop *);
 
 /* Takes a letter back that may or may not have been posted.  In the loop. */
 void mail_take_back(struct loop *, struct letter *);
+
+/* All that are due in this turn may be taken now, one by one; what is armed
+ * meanwhile is not among them. */
+void timers_expire(struct loop *);
+/* The next of those, not armed any more; NULL: no more. */
+struct timer *timers_take(struct loop *);
 
 void time_begin(struct loop *);			/* sets now_ms, too */
 void time_lap(struct loop *, const char *name);	/* what just ended */

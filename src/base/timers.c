@@ -7,7 +7,7 @@
  * comparison or two, and giving one up that has nobody below it is a plain
  * unlinking; only who comes first costs a logarithm.
  */
-#include "base/timers.h"
+#include "base/loop_inside.h"
 
 static bool
 is_before(const struct timer *a, const struct timer *b)
@@ -82,9 +82,11 @@ heap_remove(struct timers *h, struct timer *t)
 }
 
 void
-timers_arm(struct timers *h, struct timer *t, int64_t at_ms)
+loop_arm(struct loop *l, struct timer *t, int64_t at_ms)
 {
-	timers_disarm(h, t);
+	struct timers *h = &l->timers;
+
+	loop_disarm(l, t);
 	/* behind all that fire in this turn */
 	t->at_ms = h->firing && at_ms < h->now_ms ? h->now_ms : at_ms;
 	t->serial = h->serial++;
@@ -93,38 +95,31 @@ timers_arm(struct timers *h, struct timer *t, int64_t at_ms)
 }
 
 void
-timers_disarm(struct timers *h, struct timer *t)
+loop_disarm(struct loop *l, struct timer *t)
 {
 	if (t->armed)
-		heap_remove(h, t);
+		heap_remove(&l->timers, t);
 	t->armed = false;
 	t->child = t->next = t->prev = NULL;
 }
 
 void
-timers_expire(struct timers *h, int64_t now_ms)
+timers_expire(struct loop *l)
 {
-	h->firing = true;
-	h->now_ms = now_ms;
-	h->end = h->serial;
+	l->timers.firing = true;
+	l->timers.now_ms = l->now_ms;
+	l->timers.end = l->timers.serial;
 }
 
 struct timer *
-timers_take(struct timers *h)
+timers_take(struct loop *l)
 {
+	struct timers *h = &l->timers;
 	struct timer *t = h->root;
 
 	h->firing = t != NULL && t->at_ms <= h->now_ms && t->serial < h->end;
 	if (!h->firing)
 		return NULL;
-	timers_disarm(h, t);
+	loop_disarm(l, t);
 	return t;
-}
-
-bool
-timers_next(const struct timers *h, int64_t *at_ms)
-{
-	if (h->root != NULL)
-		*at_ms = h->root->at_ms;
-	return h->root != NULL;
 }

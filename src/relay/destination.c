@@ -16,6 +16,8 @@
 #define HIGH_FACTOR 4		/* of in_flight: what may wait in memory */
 #define HIGH_MIN 1024
 #define TAKE_MAX 256		/* read back at once */
+#define STALE_MOST 1024		/* on their way: no more of a place that is */
+				/* gone until a look tells of it again */
 
 static size_t
 high_mark(const struct destination *d)
@@ -138,6 +140,10 @@ destination_queue(struct destination *d, struct journey *j)
 void
 destination_serve(struct destination *d, bool probe)
 {
+	/* whether one that is gone was down is of no interest any more */
+	if (d->stale && probe)
+		was(d, false, true, "");
+	probe = probe && !d->stale;
 	/* what waits here would stand in the way of the probe */
 	if (probe)
 		destination_found_down(d);
@@ -178,7 +184,8 @@ take_up(struct destination *d)
 
 	if (room > TAKE_MAX)
 		room = TAKE_MAX;
-	if (d->taking || room == 0 || d->relay->closing)
+	if (d->taking || room == 0 || d->relay->closing ||
+	    (d->stale && d->relay->journeys >= STALE_MOST))
 		return;
 	d->taking = true;
 	d->stored_since = false;
@@ -299,17 +306,13 @@ make(struct relay *r, const char *connector,
 
 static struct destination *
 enter(struct relay *r, const char *connector,
-    const struct config_channel *config)
+    const struct config_channel *config, int64_t number)
 {
-	struct table_node *n;
-	struct destination *d;
-	int64_t number;
-
-	if (place_of_channel(&number, connector, config->url) != ERR_OK)
-		return NULL;
-	n = table_find(&r->destinations, number, NULL);
-	d = n != NULL ? OF(n, struct destination, node) :
+	struct table_node *n = table_find(&r->destinations, number, NULL);
+	struct destination *d = n != NULL ?
+	    OF(n, struct destination, node) :
 	    make(r, connector, config, number);
+
 	if (d != NULL)
 		d->users++;
 	return d;
@@ -318,22 +321,31 @@ enter(struct relay *r, const char *connector,
 struct destination *
 destination_enter(struct relay *r, const char *connector, int64_t line)
 {
-	return enter(r, connector, config_channel_for(r->env.config,
-	    connector, line));
+	const struct config_channel *config = config_channel_for(
+	    r->env.config, connector, line);
+	int64_t number;
+
+	return place_of_channel(&number, connector, config->url) == ERR_OK ?
+	    enter(r, connector, config, number) : NULL;
 }
 
-/* The section whose channel that place is.  NULL: none any more. */
+/* By the section whose channel that place is, or of one that is gone. */
 struct destination *
 destination_of_place(struct relay *r, const struct look_place *p)
 {
 	const struct config *c = r->env.config;
+	struct destination *d;
 
 	for (size_t i = 0; i < c->channels; i++) {
 		int64_t number;
 
 		if (place_of_channel(&number, p->connector,
 		    c->channel[i].url) == ERR_OK && number == p->number)
-			return enter(r, p->connector, &c->channel[i]);
+			return enter(r, p->connector, &c->channel[i], number);
 	}
-	return NULL;
+	d = enter(r, p->connector, config_channel_for(c, p->connector, 0),
+	    p->number);
+	if (d != NULL)
+		d->stale = true;
+	return d;
 }

@@ -14,6 +14,8 @@ struct destination {
 	struct place place;
 	struct journeys queue;
 	size_t queued, in_flight, reserved, users;
+	bool stale;		/* no configuration names it any more: */
+				/* what waited for it goes to others */
 	struct outage outage;
 	bool stored;		/* more waits in the store; and */
 	bool stored_since;	/* since the last was taken from it */

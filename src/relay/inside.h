@@ -15,7 +15,6 @@ struct other;
 struct journey;
 struct destination;
 struct line;
-struct stale;
 
 struct relay {
 	struct env env;
@@ -27,7 +26,6 @@ struct relay {
 	struct table awaits;		/* by a message's number */
 	TAILQ_HEAD(, visit) visits;
 	TAILQ_HEAD(, other) others;	/* events without messages */
-	TAILQ_HEAD(, stale) stales;	/* stale.c */
 	size_t journeys;		/* on their way */
 	size_t writes;			/* of theirs, behind their end */
 	bool closing;			/* nothing more is taken up, and */
@@ -77,11 +75,5 @@ bool look_is_sure(const struct relay *);
 
 /* A token of this portal works: its places are served, whatever was. */
 void look_portal(struct relay *, const char *member_id);
-
-/* ---- stale.c: places of channels that the configuration has no more */
-
-/* Goes on until nothing is left there. */
-void stale_serve(struct relay *, const struct look_place *);
-void stales_free(struct relay *);
 
 #endif

@@ -39,10 +39,8 @@ serve_channel(struct relay *r, const struct look_place *p)
 {
 	struct destination *d = destination_of_place(r, p);
 
-	if (d == NULL) {
-		stale_serve(r, p);
+	if (d == NULL)
 		return;
-	}
 	destination_serve(d, p->probe);
 	destination_leave(d);
 }

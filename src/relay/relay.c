@@ -437,7 +437,6 @@ relay_new(struct relay **out, const struct env *env,
 	r->channels = channels;
 	TAILQ_INIT(&r->visits);
 	TAILQ_INIT(&r->others);
-	TAILQ_INIT(&r->stales);
 	e = rooms_new(&r->rooms, &r->env);
 	if (e == ERR_OK)
 		e = proofs_new(&r->proofs, &r->env);
@@ -459,7 +458,6 @@ relay_free(struct relay *r)
 	loop_disarm(r->env.loop, &r->look_timer);
 	loop_disarm(r->env.loop, &r->watch_timer);
 	await_drop_all(r);
-	stales_free(r);
 	table_free(&r->awaits);
 	destinations_free(r);
 	lines_free(r);

@@ -146,6 +146,13 @@ may_send(void *ctx, const char *stored_token, struct problem *p)
 	    p) == ERR_OK;
 }
 
+static void
+wait_for(struct visit *v, size_t i)
+{
+	v->waits[i] = true;
+	v->pending++;
+}
+
 /* Chats of which a message of this event is in work. */
 struct chat {
 	struct table_node node;
@@ -160,43 +167,16 @@ await_behind(struct visit *v, const struct table *chats, size_t i)
 	bool soon = a->ready ? !v->taking.down :
 	    table_find(chats, a->chat_number, NULL) != NULL;
 
-	if (!soon || await_add(v->relay, a->id, v, i, NULL) != ERR_OK)
-		return;
-	v->waits[i] = true;
-	v->pending++;
+	if (soon && await_add(v->relay, a->id, v, i, NULL) == ERR_OK)
+		wait_for(v, i);
 }
 
 static void
-wait_for(struct visit *v, size_t i)
+begin(struct visit *v)
 {
-	v->waits[i] = true;
-	v->pending++;
-}
-
-/* All messages of an event that has one. */
-static void
-begin_one(struct visit *v)
-{
-	struct journey *j;
-
-	if (v->arrival[0].ready && !v->taking.down &&
-	    await_add(v->relay, v->arrival[0].id, v, 0, NULL) == ERR_OK)
-		wait_for(v, 0);
-	if (!v->arrival[0].claimed)
-		return;
-	j = journey_of_visit(v, 0, &v->arrival[0], &v->event->message[0]);
-	if (j == NULL)
-		return;
-	wait_for(v, 0);
-	journey_go(j);
-}
-
-static void
-begin_several(struct visit *v)
-{
-	struct chat *chat = calloc(v->event->messages, sizeof(*chat));
-	struct table chats = { .n = 0 };
 	size_t n = v->event->messages;
+	struct chat *chat = n > 1 ? calloc(n, sizeof(*chat)) : NULL;
+	struct table chats = { .n = 0 };
 
 	for (size_t i = 0; i < n && chat != NULL; i++)
 		if (v->arrival[i].claimed || v->arrival[i].ready)
@@ -253,10 +233,7 @@ stored(struct visit *v)
 	}
 	visit_keep(v);
 	note_stored(v);
-	if (n == 1)
-		begin_one(v);
-	else
-		begin_several(v);
+	begin(v);
 	if (v->pending == 0 || v->late || v->relay->stopping)
 		visit_answer(v);
 	visit_drop(v);

@@ -73,8 +73,8 @@ chat_number(int64_t *out, const char *member_id, const char *connector,
 	char number[24];
 	const struct digest_part part[] = { digest_text_part("chat"),
 		digest_text_part(member_id), digest_text_part(connector),
-		digest_text_part(chat), { number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
-		line) } };
+		digest_text_part(chat), { number, (size_t)snprintf(number,
+		sizeof(number), "%" PRId64, line) } };
 
 	return number_of(out, part, 5);
 }
