@@ -32,9 +32,9 @@ struct db_value db_value_text(const char *);
  * transaction fails with it.
  */
 bool db_run(struct tx *, const char *sql, const struct db_value *, size_t n);
-#define DB_RUN(tx, sql, ...) db_run((tx), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+#define DB_VALUES(...) (const struct db_value[]){ __VA_ARGS__ }, \
+	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
+#define DB_RUN(tx, sql, ...) db_run((tx), (sql), DB_VALUES(__VA_ARGS__))
 
 /* Rows that the last db_run() changed. */
 int64_t db_changed(const struct tx *);
@@ -43,8 +43,7 @@ int64_t db_changed(const struct tx *);
 bool db_number(struct tx *, int64_t *out, const char *sql,
     const struct db_value *, size_t n);
 #define DB_NUMBER(tx, out, sql, ...) db_number((tx), (out), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+	DB_VALUES(__VA_ARGS__))
 
 /*
  * Inserts one row; *id is the number that the database gave it.  For what
@@ -79,8 +78,7 @@ struct rows {
 void db_rows(struct tx *, struct rows *, const char *sql,
     const struct db_value *, size_t n);
 #define DB_ROWS(tx, r, sql, ...) db_rows((tx), (r), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+	DB_VALUES(__VA_ARGS__))
 bool db_next(struct rows *);
 bool db_end(struct rows *);
 bool db_is_null(const struct rows *, int column);

@@ -177,16 +177,12 @@ element_begin(struct grammar *g, const struct rule *list, const char *key,
 
 /* A whole number from 1 on, or the element is useless. */
 static void
-need_id(struct grammar *g, const char *container, const char *key,
-    const char *name, int64_t *out)
+need_id(struct grammar *g, const char *key, const char *name, int64_t *out)
 {
-	const struct node *c = node_child(node_child(g->tree.root, container),
-	    key);
+	const struct node *c = node_child(node_child(g->tree.root, "im"), key);
 
-	if (g->message.bad != NULL)
-		return;
-	if (c == NULL || c->kind != NODE_TEXT ||
-	    !number_read(c->text, out) || *out < 1)
+	if (g->message.bad == NULL && (c == NULL || c->kind != NODE_TEXT ||
+	    !number_read(c->text, out) || *out < 1))
 		g->message.bad = name;
 }
 
@@ -264,8 +260,8 @@ element_end(struct grammar *g)
 	enum err e;
 
 	m->chat = "";
-	need_id(g, "im", "chat_id", "im.chat_id", &m->chat_id);
-	need_id(g, "im", "message_id", "im.message_id", &m->message_id);
+	need_id(g, "chat_id", "im.chat_id", &m->chat_id);
+	need_id(g, "message_id", "im.message_id", &m->message_id);
 	need_chat(g);
 	e = remember_closed(g);
 	if (e == ERR_OK && node_shows(g->tree.root)) {
@@ -296,17 +292,6 @@ refuse_identifier(struct grammar *g)
 	return ERR_OK;
 }
 
-/* Whatever comes where a text was, a container too, is a second value. */
-static enum err
-element_enter(struct grammar *g, const char *key, size_t n)
-{
-	enum err e = tree_enter(&g->tree, key, n);
-
-	if (e != ERR_OK || g->tree.at->kind != NODE_TEXT)
-		return e;
-	return refuse_identifier(g);
-}
-
 /* Steps along the envelope. */
 static enum err __attribute__((noinline))
 envelope_enter(struct grammar *g, const char *key, size_t n)
@@ -327,13 +312,18 @@ static enum err
 on_enter(void *ctx, const char *key, size_t n)
 {
 	struct grammar *g = ctx;
+	enum err e;
 
 	if (g->places++ == PLACES_MAX)
 		return fail(g, ERR_TOOBIG, NULL, "too many values");
 	g->depth++;	/* the readers bound it */
-	if (g->element_depth != 0)	/* the tree knows where */
-		return element_enter(g, key, n);
-	return envelope_enter(g, key, n);
+	if (g->element_depth == 0)
+		return envelope_enter(g, key, n);
+	/* the tree knows where; whatever comes where a text was, a container
+	 * too, is a second value */
+	e = tree_enter(&g->tree, key, n);
+	return e == ERR_OK && g->tree.at->kind == NODE_TEXT ?
+	    refuse_identifier(g) : e;
 }
 
 static enum err __attribute__((noinline))
@@ -358,26 +348,18 @@ keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
 }
 
 static enum err
-element_value(struct grammar *g, const char *s, size_t n)
-{
-	enum err e = ERR_OK;
-
-	if (g->tree.at->kind == NODE_TREE)
-		e = refuse_identifier(g);
-	return e == ERR_OK ? tree_value(&g->tree, s, n) : e;
-}
-
-static enum err
 on_value(void *ctx, const char *s, size_t n)
 {
 	struct grammar *g = ctx;
+	enum err e = ERR_OK;
 
-	if (g->element_depth != 0)
-		return element_value(g, s, n);
-	if (g->place[g->depth] == AT_TEXT ||
-	    (g->place[g->depth] == AT_DATA && n <= LINE_MAX_BYTES))
-		return keep_field(g, g->rule[g->depth], s, n);
-	return ERR_OK;
+	if (g->element_depth == 0)
+		return g->place[g->depth] == AT_TEXT ||
+		    (g->place[g->depth] == AT_DATA && n <= LINE_MAX_BYTES) ?
+		    keep_field(g, g->rule[g->depth], s, n) : ERR_OK;
+	if (g->tree.at->kind == NODE_TREE)
+		e = refuse_identifier(g);
+	return e == ERR_OK ? tree_value(&g->tree, s, n) : e;
 }
 
 static enum err

@@ -103,11 +103,7 @@ keep(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-void
-store_install_keep(struct install_keeping *k)
-{
-	k->db.work = keep;
-}
+STORE_WORK(store_install_keep, install_keeping, keep)
 
 static bool
 copy_row(const struct rows *r, struct arena *a, struct install *in)
@@ -177,11 +173,7 @@ due(struct tx *tx, struct db_work *w)
 	    V_INT(db_time_mono(tx) + LEASE_MS));
 }
 
-void
-store_install_due(struct install_due *d)
-{
-	d->db.work = due;
-}
+STORE_WORK(store_install_due, install_due, due)
 
 static bool
 end(struct tx *tx, struct db_work *w)
@@ -196,8 +188,4 @@ end(struct tx *tx, struct db_work *w)
 	    V_INT(db_time(tx) + e->wait_ms));
 }
 
-void
-store_install_end(struct install_end_work *e)
-{
-	e->db.work = end;
-}
+STORE_WORK(store_install_end, install_end_work, end)

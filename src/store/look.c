@@ -327,9 +327,4 @@ peek(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-void
-store_peek(struct peeking *p)
-{
-	p->db.work = peek;
-	p->db.reads = true;
-}
+STORE_READ(store_peek, peeking, peek)

@@ -318,9 +318,4 @@ watch(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-void
-store_watch(struct watching *v)
-{
-	v->db.work = watch;
-	v->db.reads = true;
-}
+STORE_READ(store_watch, watching, watch)

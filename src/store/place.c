@@ -231,8 +231,4 @@ change(struct tx *tx, struct db_work *w)
 	return c->down ? portal_down(tx, c) : portal_up(tx, c);
 }
 
-void
-store_place_change(struct place_change *c)
-{
-	c->db.work = change;
-}
+STORE_WORK(store_place_change, place_change, change)

@@ -99,12 +99,7 @@ read_work(struct tx *tx, struct db_work *w)
 	return portal_read(tx, r->member_id, r->arena, &r->portal, &r->found);
 }
 
-void
-store_portal_read(struct portal_reading *r)
-{
-	r->db.work = read_work;
-	r->db.reads = true;
-}
+STORE_READ(store_portal_read, portal_reading, read_work)
 
 /* New tokens: what waits for the want of them is looked at. */
 static bool
@@ -166,11 +161,7 @@ save(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-void
-store_portal_save(struct portal_saving *v)
-{
-	v->db.work = save;
-}
+STORE_WORK(store_portal_save, portal_saving, save)
 
 static bool
 forget(struct tx *tx, const char *member_id)
@@ -211,11 +202,7 @@ change(struct tx *tx, struct db_work *w)
 	return false;
 }
 
-void
-store_portal_change(struct portal_change *c)
-{
-	c->db.work = change;
-}
+STORE_WORK(store_portal_change, portal_change, change)
 
 static bool
 claim_refresh(struct tx *tx, const char *member_id)
@@ -254,11 +241,7 @@ ask_refresh(struct tx *tx, struct db_work *w)
 	return v->answer != REFRESH_YOURS || claim_refresh(tx, v->member_id);
 }
 
-void
-store_refresh_ask(struct refresh_asking *v)
-{
-	v->db.work = ask_refresh;
-}
+STORE_WORK(store_refresh_ask, refresh_asking, ask_refresh)
 
 /* A part of the list, in memory of its own. */
 struct page {

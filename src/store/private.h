@@ -64,6 +64,19 @@ struct store {
 	} off;				/* lines that are off */
 };
 
+/* What a header promises of a work: prepares one, to be submitted. */
+#define STORE_WORK(prepare, type, run) \
+	void prepare(struct type *v) \
+	{ \
+		v->db.work = (run); \
+	}
+#define STORE_READ(prepare, type, run) \
+	void prepare(struct type *v) \
+	{ \
+		v->db.work = (run); \
+		v->db.reads = true; \
+	}
+
 /* Adds to a count; written once, at the end of the transaction. */
 void tally_add(struct store *, struct tx *, enum tally, int64_t);
 /* One message less. */
@@ -126,7 +139,6 @@ bool chat_busy(struct tx *, int64_t chat, bool *busy);
 /* A message out of the queue, to where a person looks. */
 bool refuse_row(struct store *, struct tx *, int64_t id, enum state from,
     enum step, const char *reason);
-
 /* The same for one that waits, with the next of its chat. */
 bool refuse_waiting(struct store *, struct tx *, int64_t id, enum state from,
     const struct look_place *at, const char *reason);
@@ -137,7 +149,6 @@ bool room_down_ms(struct tx *, const char *member_id, int64_t *ms,
     bool *parked);
 
 #define PARKED_LOOK_MS 60000	/* nothing but its age changes there */
-
 /* A place that is due; its texts are the look's. */
 struct candidate {
 	struct look_place place;

@@ -18,9 +18,8 @@ struct seen {
 };
 
 struct walk {
-	struct seen at;			/* the last one that was looked at */
-	struct seen old[STEP_MAX];	/* of those, the ones that go */
-	int64_t n, looked;
+	struct seen at;		/* the last one that was looked at */
+	int64_t n, looked;	/* n: of those, the ones that go */
 };
 
 static void
@@ -62,6 +61,7 @@ static bool
 look(struct tx *tx, struct walk *w, int64_t rows, int64_t before)
 {
 	struct rows r;
+	bool ok = true;
 
 	/* CASE: with AND all of it would be looked up for each row */
 	DB_ROWS(tx, &r, "SELECT message_id, base, CASE WHEN since >= ?4"
@@ -71,13 +71,17 @@ look(struct tx *tx, struct walk *w, int64_t rows, int64_t before)
 	    " WHERE (message_id, base) > (?1, ?2)"
 	    " ORDER BY message_id, base LIMIT ?3", V_INT(w->at.message_id),
 	    V_TEXT(w->at.base), V_INT(rows), V_INT(before));
-	while (db_next(&r)) {
+	while (ok && db_next(&r)) {
 		copy_key(&w->at, &r);
 		w->looked++;
-		if (db_int(&r, 2) != 0)
-			w->old[w->n++] = w->at;
+		if (db_int(&r, 2) == 0)
+			continue;
+		w->n++;
+		ok = DB_RUN(tx, "DELETE FROM seen WHERE message_id = ?1"
+		    " AND base = ?2", V_INT(w->at.message_id),
+		    V_TEXT(w->at.base));
 	}
-	return db_end(&r);
+	return db_end(&r) && ok;
 }
 
 bool
@@ -94,10 +98,6 @@ purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone,
 	ok = ok && read_place(tx, &w);
 	from = w.at;
 	ok = ok && look(tx, &w, rows, before / 1000);
-	for (int64_t i = 0; ok && i < w.n; i++)
-		ok = DB_RUN(tx, "DELETE FROM seen WHERE message_id = ?1"
-		    " AND base = ?2", V_INT(w.old[i].message_id),
-		    V_TEXT(w.old[i].base));
 	if (w.n != 0)
 		tally_add(s, tx, TALLY_SEEN, -w.n);
 	if (gone != NULL)

@@ -221,11 +221,7 @@ ask(struct tx *tx, struct db_work *w)
 	return room_ask(a->store, tx, a->ask);
 }
 
-void
-store_ask(struct asking *a)
-{
-	a->db.work = ask;
-}
+STORE_WORK(store_ask, asking, ask)
 
 static bool
 free_slots(struct tx *tx, const struct room_note *n)
@@ -302,8 +298,4 @@ note(struct tx *tx, struct db_work *w)
 	return room_note(n->store, tx, &n->note);
 }
 
-void
-store_note_room(struct noting_room *n)
-{
-	n->db.work = note;
-}
+STORE_WORK(store_note_room, noting_room, note)

@@ -296,8 +296,4 @@ take(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-void
-store_take(struct taking *t)
-{
-	t->db.work = take;
-}
+STORE_WORK(store_take, taking, take)
