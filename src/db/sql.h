@@ -22,6 +22,7 @@ struct db_value {
 #define V_INT(i) ((struct db_value){ DB_INT, (int64_t)(i), NULL, 0 })
 /* A NULL text is a NULL. */
 #define V_TEXT(s) db_value_text(s)
+#define V_OR_EMPTY(s) V_TEXT((s) != NULL ? (s) : "")
 #define V_STR(s, len) ((struct db_value){ (s) != NULL ? DB_TEXT : DB_NULL, \
 	0, (s), (len) })
 struct db_value db_value_text(const char *);

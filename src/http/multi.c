@@ -67,35 +67,15 @@ sock_end(struct http_client *c, struct http_sock *s)
 	free(s);
 }
 
-static bool
-sock_watch(struct http_client *c, struct http_sock *s, int what)
-{
-	uint32_t events = 0;
-
-	if ((what & CURL_POLL_IN) != 0)
-		events |= EPOLLIN;
-	if ((what & CURL_POLL_OUT) != 0)
-		events |= EPOLLOUT;
-	return loop_watch(c->loop, &s->watch, events);
-}
-
-/* Nothing would ever happen to it again: better an end now than a timeout. */
-static void
-lose(struct http_client *c, CURL *easy)
-{
-	struct http_transfer *t = NULL;
-
-	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
-	if (t != NULL)
-		flight_end_soon(c, t, HTTP_BROKEN, "cannot watch a socket");
-}
-
 /* Always 0: anything else would end all of curl's transfers. */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *sock)
 {
 	struct http_client *c = ctx;
 	struct http_sock *s = sock;
+	struct http_transfer *t = NULL;
+	uint32_t events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0) |
+	    ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0);
 
 	if (what == CURL_POLL_REMOVE) {
 		if (s != NULL)
@@ -110,8 +90,12 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *sock)
 			s = NULL;
 		}
 	}
-	if (s == NULL || !sock_watch(c, s, what))
-		lose(c, easy);
+	if (s != NULL && loop_watch(c->loop, &s->watch, events))
+		return 0;
+	/* nothing would ever happen to it again: an end now, no timeout */
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	if (t != NULL)
+		flight_end_soon(c, t, HTTP_BROKEN, "cannot watch a socket");
 	return 0;
 }
 

@@ -31,15 +31,6 @@ pump_at(struct room *r, int64_t at_ms)
 		loop_arm(r->all->env->loop, &r->timer, at_ms);
 }
 
-/* A Unix time as the monotonic one of the loop. */
-static int64_t
-mono_of(const struct room *r, int64_t wall_ms)
-{
-	int64_t ms = wall_ms - clock_wall(r->all->env->clock);
-
-	return now_of(r) + (ms > 0 ? ms : 0);
-}
-
 static void
 news(struct room *r, enum room_news what)
 {
@@ -59,7 +50,12 @@ take_credits(struct room *r)
 		r->credit_until = r->asked_ms + CREDIT_MS;
 	r->slots += a->granted;
 	r->others_wait = a->others_wait;
-	r->ask_at = a->credit_ms != 0 ? mono_of(r, a->credit_ms) : 0;
+	r->ask_at = 0;
+	if (a->credit_ms != 0) {
+		int64_t ms = a->credit_ms - clock_wall(r->all->env->clock);
+
+		r->ask_at = now_of(r) + (ms > 0 ? ms : 0);
+	}
 }
 
 /* How the portal stands; what is being written now is newer than that. */

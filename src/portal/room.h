@@ -1,7 +1,6 @@
 #ifndef PORTAL_ROOM_H
 #define PORTAL_ROOM_H
 
-#include "portal/known.h"
 #include "portal/newest.h"
 #include "portal/oauth.h"
 #include "portal/outage.h"
@@ -42,7 +41,7 @@ struct rooms {
 	struct table table;
 	struct oauth_calls oauth;
 	struct newest newest;
-	struct known known;
+	struct known *known;	/* how some thousand portals did as peers */
 	void (*news)(void *ctx, struct room *, enum room_news);	/* or NULL */
 	void *ctx;
 };

@@ -10,6 +10,24 @@
 #include <string.h>
 
 #define OAUTH_CALLS 32		/* on their way to OAuth servers */
+#define KNOWN 8192		/* of 24 bytes */
+
+/*
+ * How a portal did as a peer when it was called last: rooms come and go with
+ * their messages.  Each has one place, and may have to leave it to another;
+ * who is forgotten is as new.
+ */
+struct known {
+	int64_t number;
+	int64_t took_ms;
+	enum http_peer_state state;
+};
+
+static struct known *
+known_of(const struct room *r)
+{
+	return &r->all->known[(uint64_t)r->node.number % KNOWN];
+}
 
 size_t
 rooms_busy(const struct rooms *all)
@@ -60,7 +78,10 @@ make(struct rooms *all, const char *member_id)
 		return NULL;
 	}
 	http_peer_init(&r->peer);
-	known_recall(&all->known, r->node.number, &r->peer);
+	if (known_of(r)->number == r->node.number) {
+		r->peer.state = known_of(r)->state;
+		r->peer.took_ms = known_of(r)->took_ms;
+	}
 	TAILQ_INIT(&r->wants);
 	TAILQ_INIT(&r->searches);
 	room_ask_init(&r->ask, r->member_id);
@@ -92,7 +113,9 @@ destroy(struct room *r)
 {
 	struct loop *loop = r->all->env->loop;
 
-	known_keep(&r->all->known, r->node.number, &r->peer);
+	if (r->peer.state != HTTP_PEER_NEW)
+		*known_of(r) = (struct known){ .number = r->node.number,
+		    .took_ms = r->peer.took_ms, .state = r->peer.state };
 	loop_unready(loop, &r->pump);
 	loop_disarm(loop, &r->timer);
 	loop_disarm(loop, &r->note_work.db.again);
@@ -123,7 +146,8 @@ rooms_new(struct rooms **out, const struct env *env)
 	all->env = env;
 	oauth_calls_init(&all->oauth, env, OAUTH_CALLS);
 	newest_init(&all->newest);
-	return known_init(&all->known);
+	all->known = calloc(KNOWN, sizeof(*all->known));
+	return all->known != NULL ? ERR_OK : ERR_NOMEM;
 }
 
 void
@@ -137,6 +161,6 @@ rooms_free(struct rooms *all)
 		destroy(OF(n, struct room, node));
 	table_free(&all->table);
 	newest_free(&all->newest);
-	known_free(&all->known);
+	free(all->known);
 	free(all);
 }

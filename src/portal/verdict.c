@@ -76,16 +76,6 @@ verdict_known_error(const char *s, size_t n)
 	return k != NULL ? k->error : NULL;
 }
 
-static void
-take_error(struct answer *a, const char *s, size_t n)
-{
-	if (n == 0)
-		return;
-	a->error = find_known(s, n);
-	if (a->error == NULL)
-		a->error = &unknown;
-}
-
 static bool
 is_false(const char *s, size_t n)
 {
@@ -106,8 +96,11 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	}
 	if (s == NULL)
 		return ERR_OK;
-	if (strcmp(path, "error") == 0)
-		take_error(a, s, n);
+	if (strcmp(path, "error") == 0 && n != 0) {
+		a->error = find_known(s, n);
+		if (a->error == NULL)
+			a->error = &unknown;
+	}
 	if (strcmp(path, "error_description") == 0 && n < 200)
 		a->oauth_lost = memmem(s, n, "not installed", 13) != NULL;
 	if (strcmp(path, "time.operating_reset_at") == 0 &&

@@ -8,37 +8,26 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-/* retry.first, doubled with each try up to retry.longest, in ms. */
-static int64_t
-backoff(const struct config *c, int64_t tries)
-{
-	int64_t longest = c->retry.longest * 1000;
-	int64_t ms = c->retry.first * 1000;
-
-	while (tries-- > 0 && ms < longest)
-		ms *= 2;
-	return ms < longest ? ms : longest;
-}
-
-/* A quarter more or less, so that what failed together comes apart. */
-static int64_t
-jitter(int64_t ms)
-{
-	uint16_t random = 0x8000;
-
-	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	return ms - ms / 4 + ms / 2 * random / UINT16_MAX;
-}
-
-/* Unix ms of the next try. */
+/*
+ * Unix ms of the next try: retry.first, doubled with each up to
+ * retry.longest, a quarter more or less, so that what failed together comes
+ * apart.
+ */
 static int64_t
 next_try(const struct relay *r, const struct work *w, const struct failure *f)
 {
 	const struct config *c = r->env.config;
 	int64_t now = clock_wall(r->env.clock);
 	int64_t longest = c->retry.longest * 1000;
-	int64_t ms = jitter(backoff(c, w->tries));
+	int64_t ms = c->retry.first * 1000;
+	uint16_t random = 0x8000;
 
+	for (int64_t i = 0; i < w->tries && ms < longest; i++)
+		ms *= 2;
+	if (ms > longest)
+		ms = longest;
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	ms = ms - ms / 4 + ms / 2 * random / UINT16_MAX;
 	if (f->wait_s >= 0 && f->wait_s * 1000 > ms)
 		ms = f->wait_s * 1000;
 	if (f->until_ms > now + ms)

@@ -63,17 +63,6 @@ may_go_on(const struct rest_call *rest)
 	return t->lives == t->relay->lives && look_is_sure(t->relay);
 }
 
-static void
-add(struct telling *t, struct journey *j)
-{
-	const struct work *w = j->work;
-
-	t->item[t->n] = (struct status_item){ .chat_id = w->chat_id,
-	    .message_id = w->message_id, .chat = w->chat, .ids = w->ids,
-	    .date = w->delivered_ms / 1000 };
-	t->journey[t->n++] = j;
-}
-
 /* What waits, in order, until the call is full; one that must go alone goes
  * alone. */
 static void
@@ -84,17 +73,20 @@ gather(struct telling *t)
 	struct journey *j;
 
 	while (t->n < max && (j = TAILQ_FIRST(&l->waiting)) != NULL) {
-		const struct status_item item = { .chat = j->work->chat,
-		    .ids = j->work->ids };
+		const struct work *w = j->work;
+		const struct status_item item = { .chat_id = w->chat_id,
+		    .message_id = w->message_id, .chat = w->chat,
+		    .ids = w->ids, .date = w->delivered_ms / 1000 };
 
 		bytes += status_size(&item);
-		if (t->n != 0 && (bytes > BYTES_MAX || j->work->alone))
+		if (t->n != 0 && (bytes > BYTES_MAX || w->alone))
 			break;
 		TAILQ_REMOVE(&l->waiting, j, link);
 		l->n--;
-		add(t, j);
+		t->item[t->n] = item;
+		t->journey[t->n++] = j;
 		journey_enter(j, STAGE_TELLING);
-		if (j->work->alone || j->probe)
+		if (w->alone || j->probe)
 			break;
 	}
 }

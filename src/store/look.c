@@ -10,10 +10,10 @@
 #include "store/private.h"
 #include "store/upgrade.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DUE_ROWS 200
+#define LOOK_MAX ((size_t)16 * 1024 * 1024)	/* bytes of a look */
 
 /* A message's own wait is over: it is ready at its place. */
 static bool
@@ -59,37 +59,29 @@ due(const struct store *s, struct tx *tx, int64_t probe_ms, bool *more)
 	return make_all_ready(tx, &r, more);
 }
 
-static char *
-dup(const char *s, bool *ok)
+static const char *
+keep(struct looking *l, const char *s, bool *ok)
 {
-	char *copy = s != NULL ? strdup(s) : NULL;
+	const char *copy = s != NULL ? arena_dup(&l->arena, s, strlen(s)) :
+	    NULL;
 
-	if (s != NULL && copy == NULL)
-		*ok = false;
+	*ok = *ok && (s == NULL || copy != NULL);
 	return copy;
-}
-
-static void
-free_place(struct look_place *p)
-{
-	free(p->member_id);
-	free(p->connector);
-	free(p->name);
 }
 
 static void
 forget(struct looking *l)
 {
-	while (l->n != 0)
-		free_place(&l->place[--l->n]);
-	free(l->place);
+	arena_free(&l->arena);
 	l->place = NULL;
+	l->n = 0;
 }
 
 #define PLACE_COLUMNS "SELECT number, kind, member_id, connector, line, name," \
 	" down_ms, owner, reason, ready FROM place WHERE "
 
 struct candidates {
+	struct looking *look;
 	struct candidate *of;
 	size_t n, max;
 };
@@ -97,6 +89,7 @@ struct candidates {
 static bool
 copy_candidates(struct rows *r, struct candidates *c)
 {
+	struct looking *l = c->look;
 	bool ok = true;
 
 	while (ok && c->n < c->max && db_next(r))
@@ -104,14 +97,14 @@ copy_candidates(struct rows *r, struct candidates *c)
 			.place = {
 				.number = db_int(r, 0),
 				.kind = (enum place_kind)db_int(r, 1),
-				.member_id = dup(db_text(r, 2), &ok),
-				.connector = dup(db_text(r, 3), &ok),
+				.member_id = keep(l, db_text(r, 2), &ok),
+				.connector = keep(l, db_text(r, 3), &ok),
 				.line = db_int(r, 4),
-				.name = dup(db_text(r, 5), &ok),
+				.name = keep(l, db_text(r, 5), &ok),
 			},
 			.down_ms = db_int(r, 6),
 			.owner = db_int(r, 7),
-			.reason = dup(db_text(r, 8), &ok),
+			.reason = keep(l, db_text(r, 8), &ok),
 			.ready = db_int(r, 9),
 		};
 	return db_end(r) && ok;
@@ -158,16 +151,12 @@ read_candidates(struct tx *tx, const struct looking *l, struct candidates *c)
 static bool
 look_at_all(struct looking *l, struct tx *tx, struct candidate *c)
 {
-	struct candidates all = { c, 0, l->max };
+	struct candidates all = { l, c, 0, l->max };
 	bool ok = read_candidates(tx, l, &all);
 
 	l->more = l->more || all.n == l->max;
 	for (size_t i = 0; ok && i < all.n; i++)
 		ok = look_at_place(l, tx, &c[i]);
-	for (size_t i = 0; i < all.n; i++) {
-		free_place(&c[i].place);
-		free(c[i].reason);
-	}
 	return ok;
 }
 
@@ -222,19 +211,19 @@ static bool
 look(struct tx *tx, struct db_work *w)
 {
 	struct looking *l = (struct looking *)w;
-	struct candidate *c = calloc(l->max, sizeof(*c));
+	struct candidate *c;
 	bool ok;
 
 	forget(l);
 	l->more = false;
-	l->place = calloc(l->max, sizeof(*l->place));
+	l->place = arena_alloc(&l->arena, l->max * sizeof(*l->place));
+	c = arena_alloc(&l->arena, l->max * sizeof(*c));
 	ok = c != NULL && l->place != NULL ? recover_step(l->store, tx,
 	    &l->more) && older_step(l->store, tx, &l->older) &&
 	    due(l->store, tx, l->probe_ms, &l->more) &&
 	    look_at_all(l, tx, c) && next_due(l->store, tx, l->probe_ms,
 	    &l->next_ms) :
 	    db_no_memory(tx);
-	free(c);
 	if (!ok)
 		forget(l);
 	return ok;
@@ -244,8 +233,7 @@ void
 store_look(struct looking *l)
 {
 	l->db.work = look;
-	l->place = NULL;
-	l->n = 0;
+	arena_init(&l->arena, LOOK_MAX);
 }
 
 static bool
@@ -267,8 +255,8 @@ copy_place(struct looking *l, const struct rows *r)
 		return true;
 	*p = (struct look_place){ .number = db_int(r, 0),
 	    .kind = (enum place_kind)db_int(r, 3),
-	    .member_id = dup(l->member_id, &ok),
-	    .connector = dup(db_text(r, 1), &ok), .line = db_int(r, 2) };
+	    .member_id = keep(l, l->member_id, &ok),
+	    .connector = keep(l, db_text(r, 1), &ok), .line = db_int(r, 2) };
 	l->n++;
 	return ok;
 }
@@ -281,7 +269,7 @@ look_portal(struct tx *tx, struct db_work *w)
 	struct rows r;
 
 	forget(l);
-	l->place = calloc(l->max, sizeof(*l->place));
+	l->place = arena_alloc(&l->arena, l->max * sizeof(*l->place));
 	if (l->place == NULL)
 		return db_no_memory(tx);
 	DB_ROWS(tx, &r, "SELECT number, connector, line, kind FROM place"
@@ -300,8 +288,7 @@ store_look_portal(struct looking *l, const char *member_id)
 	l->db.work = look_portal;
 	l->db.reads = true;
 	l->member_id = member_id;
-	l->place = NULL;
-	l->n = 0;
+	arena_init(&l->arena, LOOK_MAX);
 }
 
 void

@@ -173,10 +173,7 @@ look_at_place(struct looking *l, struct tx *tx, struct candidate *c)
 	    look_at_channel(l, tx, c, &serve) :
 	    look_at_tell(l, tx, c, &serve);
 
-	if (ok && serve) {
+	if (ok && serve)
 		l->place[l->n++] = c->place;
-		/* they are the list's now */
-		c->place.member_id = c->place.connector = c->place.name = NULL;
-	}
 	return ok;
 }

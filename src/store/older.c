@@ -219,15 +219,6 @@ read_ended(struct older_run *p, struct ended *e, int64_t *n, int64_t *at)
 	return db_end(&r);
 }
 
-static bool
-move_ended(struct older_run *p, const struct ended *e)
-{
-	if (e->mark)
-		return older_leave(p, e->id);
-	return e->state == STATE_REFUSED ? older_move_refused(p, e->id) :
-	    older_move_done(p, e->id);
-}
-
 /* What was not finished yet when it was passed goes when all can go. */
 static bool
 take_ended(struct older_run *p)
@@ -243,7 +234,10 @@ take_ended(struct older_run *p)
 		return true;
 	ok = read_ended(p, e, &n, &w->ended);
 	for (; ok && i < n && (i == 0 || !older_is_over(p)); i++)
-		ok = move_ended(p, &e[i]);
+		ok = e[i].mark ? older_leave(p, e[i].id) :
+		    e[i].state == STATE_REFUSED ?
+		    older_move_refused(p, e[i].id) :
+		    older_move_done(p, e[i].id);
 	if (i < n) {
 		w->passed = false;
 		w->ended = i != 0 ? e[i - 1].id : 0;

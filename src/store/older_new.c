@@ -97,12 +97,6 @@ older_make_way(struct store *s, struct tx *tx, const struct event *ev,
 	return chat_waits(tx, &c, waits);
 }
 
-static const char *
-or_empty(const char *s)
-{
-	return s != NULL ? s : "";
-}
-
 /* What is there under that name is a mark that nothing is known of here any
  * more. */
 static bool
@@ -119,10 +113,10 @@ put(struct tx *tx, const struct older_new *n, bool mark, int64_t *id)
 	    " ?19, ?20, ?21)", V_TEXT(n->arrival->key),
 	    V_TEXT(n->who->base), V_INT(n->revision), V_TEXT(n->who->content),
 	    V_INT(mark ? STATE_REFUSED : STATE_RECEIVED),
-	    mark ? V_INT(STEP_READ) : V_NULL, V_TEXT(or_empty(ev->name)),
+	    mark ? V_INT(STEP_READ) : V_NULL, V_OR_EMPTY(ev->name),
 	    V_TEXT(ev->member_id), V_TEXT(mark ? NULL : ev->domain),
-	    V_TEXT(or_empty(ev->connector)), V_INT(ev->line),
-	    V_TEXT(or_empty(m->chat)), V_INT(m->chat_id),
+	    V_OR_EMPTY(ev->connector), V_INT(ev->line),
+	    V_OR_EMPTY(m->chat), V_INT(m->chat_id),
 	    V_INT(m->message_id), V_INT(ev->ts),
 	    V_STR(mark ? NULL : m->body, m->body_len),
 	    V_TEXT(mark ? NULL : ev->client_endpoint),

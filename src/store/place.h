@@ -1,6 +1,7 @@
 #ifndef STORE_PLACE_H
 #define STORE_PLACE_H
 
+#include "base/arena.h"
 #include "store/store.h"
 #include "store/work.h"
 
@@ -59,10 +60,10 @@ void store_take_up(struct taking_up *);		/* prepares it */
 struct look_place {
 	int64_t number;
 	enum place_kind kind;
-	char *member_id;	/* NULL for a channel */
-	char *connector;
+	const char *member_id;	/* NULL for a channel */
+	const char *connector;
 	int64_t line;
-	char *name;
+	const char *name;
 	bool probe;		/* it is down, and ours to probe */
 };
 struct looking {
@@ -72,8 +73,9 @@ struct looking {
 	int64_t probe_ms;	/* how long a probe may take */
 	const char *member_id;	/* set by store_look_portal() */
 	/* out */
-	struct look_place *place;	/* freed by store_look_free() */
+	struct look_place *place;	/* all of it is in the arena, */
 	size_t n;
+	struct arena arena;	/* freed by store_look_free() */
 	int64_t next_ms;	/* when something is due: Unix ms, or 0 */
 	bool more;		/* the look was cut short: look again */
 	bool older;		/* an older store is being taken over: look */

@@ -153,13 +153,13 @@ bool room_down_ms(struct tx *, const char *member_id, int64_t *ms,
 struct candidate {
 	struct look_place place;
 	int64_t down_ms, owner, ready;
-	char *reason;
+	const char *reason;
 };
 
 /* A time that no wait gives: a clock was set back since it was written. */
 int64_t look_too_far_ms(const struct store *, const struct tx *,
     int64_t probe_ms);
-/* Puts it on the list if it is to be served now; then its texts are gone. */
+/* Puts it on the list if it is to be served now. */
 bool look_at_place(struct looking *, struct tx *, struct candidate *);
 
 /* What dead processes had claimed is free again: one step; *more. */

@@ -30,18 +30,6 @@ copy_key(struct seen *to, const struct rows *r)
 }
 
 static bool
-read_place(struct tx *tx, struct walk *w)
-{
-	struct rows r;
-
-	DB_ROWS(tx, &r, "SELECT n, t FROM tally WHERE name = 'purge'",
-	    V_NONE);
-	if (db_next(&r))
-		copy_key(&w->at, &r);
-	return db_end(&r);
-}
-
-static bool
 write_place(struct tx *tx, struct walk *w, const struct seen *from,
     int64_t rows)
 {
@@ -91,11 +79,18 @@ purge_step(struct store *s, struct tx *tx, int64_t rows, int64_t *gone,
 	int64_t before;
 	struct walk w = { .at.message_id = -1 };
 	struct seen from;
+	struct rows r;
 	bool ok = age_limit(s, tx, AGE_KEEP, &before);
 
 	if (rows > STEP_MAX)
 		rows = STEP_MAX;
-	ok = ok && read_place(tx, &w);
+	if (!ok)
+		return false;
+	DB_ROWS(tx, &r, "SELECT n, t FROM tally WHERE name = 'purge'",
+	    V_NONE);
+	if (db_next(&r))
+		copy_key(&w.at, &r);
+	ok = db_end(&r);
 	from = w.at;
 	ok = ok && look(tx, &w, rows, before / 1000);
 	if (w.n != 0)

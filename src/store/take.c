@@ -142,12 +142,6 @@ find_turn(struct tx *tx, const struct taking *t, const struct arrival *a,
 	return true;
 }
 
-static const char *
-or_empty(const char *s)
-{
-	return s != NULL ? s : "";
-}
-
 static bool
 insert(struct tx *tx, struct taking *t, const struct message *m,
     struct arrival *a, enum turn turn)
@@ -166,8 +160,8 @@ insert(struct tx *tx, struct taking *t, const struct message *m,
 	    V_INT(t->channel.number), V_INT(a->chat_number),
 	    V_INT(m->message_id), V_INT(m->chat_id), V_INT(ev->line),
 	    V_INT(a->received_us), V_INT(ev->ts), V_TEXT(a->key),
-	    V_TEXT(or_empty(ev->name)), V_TEXT(ev->member_id),
-	    V_TEXT(ev->domain), V_TEXT(or_empty(ev->connector)),
+	    V_OR_EMPTY(ev->name), V_TEXT(ev->member_id),
+	    V_TEXT(ev->domain), V_OR_EMPTY(ev->connector),
 	    V_TEXT(m->chat), V_TEXT(ev->client_endpoint),
 	    V_TEXT(ev->access_token), V_STR(m->body, m->body_len)) &&
 	    (turn != TURN_READY || place_add(tx, &t->channel, 1));
