@@ -2,6 +2,7 @@
 #define CODEC_DIGEST_H
 
 #include "base/err.h"
+#include "base/number.h"
 
 #include <string.h>
 
@@ -20,6 +21,13 @@ digest_text_part(const char *s)
 {
 	return (struct digest_part){ s != NULL ? s : "",
 	    s != NULL ? strlen(s) : 0 };
+}
+
+/* A whole number, in decimal; the room for it lives as long. */
+static inline struct digest_part
+digest_number_part(char room[NUMBER_TEXT_MAX], int64_t number)
+{
+	return (struct digest_part){ room, number_text(room, number) };
 }
 
 /*

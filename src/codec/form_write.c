@@ -5,8 +5,6 @@
  */
 #include "codec/form_write.h"
 
-#include <string.h>
-
 /* RFC 3986, section 2.3: what never needs an escape. */
 static bool
 is_unreserved(unsigned char c)

@@ -16,7 +16,6 @@
 #include <yajl/yajl_parse.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 struct json {
 	yajl_handle yajl;

@@ -14,7 +14,6 @@
 #include "event/render.h"
 #include "event/tree.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,10 +9,6 @@
 
 #include "codec/digest.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #define BASE_BYTES 20		/* 160 bits: 27 characters */
 
 enum err
@@ -21,7 +17,8 @@ identity_of(struct identity *out, const struct event *ev,
 {
 	unsigned char digest[DIGEST_SIZE];
 	enum event_identity by = event_traits(ev->kind)->identity;
-	char line[24], chat_id[24], message_id[24], ts[24];
+	char line[NUMBER_TEXT_MAX], chat_id[NUMBER_TEXT_MAX],
+	    message_id[NUMBER_TEXT_MAX], ts[NUMBER_TEXT_MAX];
 	struct digest_part part[8] = {
 		digest_text_part(ev->member_id), digest_text_part(ev->name),
 		digest_text_part(ev->connector),
@@ -29,19 +26,15 @@ identity_of(struct identity *out, const struct event *ev,
 	size_t n = 3;
 	enum err e;
 
-	(void)snprintf(line, sizeof(line), "%" PRId64, ev->line);
-	(void)snprintf(chat_id, sizeof(chat_id), "%" PRId64, m->chat_id);
-	(void)snprintf(message_id, sizeof(message_id), "%" PRId64,
-	    m->message_id);
-	part[n++] = digest_text_part(line);
-	(void)snprintf(ts, sizeof(ts), "%" PRId64, ev->ts);
+	part[n++] = digest_number_part(line, ev->line);
 	if (m->bad == NULL && by == ONE_BY_CONTENT)
-		part[n++] = digest_text_part(ts);
+		part[n++] = digest_number_part(ts, ev->ts);
 	if (m->bad != NULL || by == ONE_BY_CONTENT) {
 		part[n++] = (struct digest_part){ m->body, m->body_len };
 	} else {
-		part[n++] = digest_text_part(chat_id);
-		part[n++] = digest_text_part(message_id);
+		part[n++] = digest_number_part(chat_id, m->chat_id);
+		part[n++] = digest_number_part(message_id,
+		    m->message_id);
 		if (by == ONE_BY_OWN_ID)
 			part[n++] = digest_text_part(m->own_id);
 	}

@@ -1,7 +1,6 @@
 #ifndef EVENT_IDENTITY_H
 #define EVENT_IDENTITY_H
 
-#include "base/buf.h"
 #include "event/event.h"
 
 #define KEY_MAX 65	/* bytes with the NUL: [A-Za-z0-9_-]{1,64} */

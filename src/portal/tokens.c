@@ -206,14 +206,15 @@ refresh(struct renewal *n)
 static void
 on_none(struct renewal *n)
 {
+	const char *why = "the stored token was refused, and there is no "
+	    "refresh token";
+
 	if (!n->ask.found || n->ask.portal.access_token[0] == '\0')
-		end(n, TOKENS_NONE, "no tokens of this portal are stored");
+		why = "no tokens of this portal are stored";
 	else if (n->ask.portal.rejected != NULL)
-		end(n, TOKENS_NONE, "the refresh token was rejected: "
-		    "the application must be installed again");
-	else
-		end(n, TOKENS_NONE, "the stored token was refused, and there "
-		    "is no refresh token");
+		why = "the refresh token was rejected: the application must "
+		    "be installed again";
+	end(n, TOKENS_NONE, why);
 }
 
 static void

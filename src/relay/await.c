@@ -16,7 +16,6 @@
 
 #define SOON_MS 4
 #define WATCH_MS 100
-#define WATCH_MAX 1024	/* of them in one look; the others in the next */
 
 struct await {
 	struct table_node node;
@@ -140,14 +139,6 @@ on_timer(struct timer *t)
 
 	if (r->watching || r->awaits.n == 0)
 		return;
-	if (r->watch_id == NULL)
-		r->watch_id = calloc(WATCH_MAX, sizeof(*r->watch_id));
-	if (r->watch_state == NULL)
-		r->watch_state = calloc(WATCH_MAX, sizeof(*r->watch_state));
-	if (r->watch_id == NULL || r->watch_state == NULL) {
-		arm(r);
-		return;
-	}
 	r->watching = true;
 	r->watch = (struct watching){ .db.done = on_watched,
 	    .store = r->env.store, .id = r->watch_id, .n = list_ids(r),

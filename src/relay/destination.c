@@ -9,7 +9,6 @@
  */
 #include "relay/destination.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

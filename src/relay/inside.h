@@ -16,6 +16,8 @@ struct journey;
 struct destination;
 struct line;
 
+#define WATCH_MAX 1024	/* messages in one look; the others in the next */
+
 struct relay {
 	struct env env;
 	const struct channels *channels;
@@ -51,8 +53,8 @@ struct relay {
 	struct watching watch;
 	bool watching;
 	size_t watch_at;		/* where the next look begins */
-	int64_t *watch_id;
-	enum state *watch_state;
+	int64_t watch_id[WATCH_MAX];
+	enum state watch_state[WATCH_MAX];
 };
 
 /* ---- await.c: messages that are waited for, but not in work here */

@@ -16,7 +16,6 @@
 #include "relay/line.h"
 #include "relay/visit.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

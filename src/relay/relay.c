@@ -18,7 +18,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ARENA_MAX ((size_t)256 * 1024)
 
@@ -333,12 +332,9 @@ static struct other *
 other_new(struct relay *r, struct event *ev, struct sender *sender)
 {
 	struct other *o = calloc(1, sizeof(*o));
-	struct problem p = { .err = ERR_OK };
 
 	if (o == NULL) {
-		(void)problem_set(&p, ERR_DISK, -1, NULL, "out of memory");
-		sender->refuse(sender, &p);
-		sender->gone(sender);
+		sender_no_memory(sender);
 		return NULL;
 	}
 	o->relay = r;
@@ -463,7 +459,5 @@ relay_free(struct relay *r)
 	lines_free(r);
 	proofs_free(r->proofs);
 	rooms_free(r->rooms);
-	free(r->watch_id);
-	free(r->watch_state);
 	free(r);
 }

@@ -13,7 +13,6 @@
 #include "relay/journey.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void
 visit_keep(struct visit *v)
@@ -270,8 +269,8 @@ make_room(struct visit *v)
 	return v->arrival != NULL && v->state != NULL && v->waits != NULL;
 }
 
-static void
-no_memory(struct sender *sender)
+void
+sender_no_memory(struct sender *sender)
 {
 	struct problem p = { .err = ERR_OK };
 
@@ -287,13 +286,13 @@ visit_new(struct relay *r, struct event *ev, struct sender *sender)
 	struct visit *v = arena_alloc(&ev->arena, sizeof(*v));
 
 	if (v == NULL) {
-		no_memory(sender);
+		sender_no_memory(sender);
 		return NULL;
 	}
 	*v = (struct visit){ .relay = r, .event = ev, .sender = sender,
 	    .refs = 1, .timer.fire = on_timer };
 	if (!make_room(v)) {
-		no_memory(sender);
+		sender_no_memory(sender);
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&r->visits, v, link);

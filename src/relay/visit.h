@@ -27,6 +27,8 @@ struct visit {
 	TAILQ_ENTRY(visit) link;
 };
 
+/* Refuses whoever sent an event for which there is no memory. */
+void sender_no_memory(struct sender *);
 /* Stores its messages and sees them through. */
 void visit_begin(struct relay *, struct event *, struct sender *);
 /* Keeps an event that is no use, as refused; then refuses it. */

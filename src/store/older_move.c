@@ -9,8 +9,6 @@
  */
 #include "store/older.h"
 
-#include <string.h>
-
 #define CLAIM_ROWS 2000		/* of one chat, that are asked whose they are */
 
 bool

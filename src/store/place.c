@@ -10,10 +10,6 @@
 #include "codec/digest.h"
 #include "store/private.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #define SOON_MS 1000
 
 /* 62 bits of a digest: two names meet never, or only in their waiting. */
@@ -43,11 +39,10 @@ static enum err
 place_of_line(int64_t *out, const char *kind, const char *member_id,
     const char *connector, int64_t line)
 {
-	char number[24];
+	char number[NUMBER_TEXT_MAX];
 	const struct digest_part part[] = { digest_text_part(kind),
 		digest_text_part(member_id), digest_text_part(connector),
-		{ number, (size_t)snprintf(number, sizeof(number), "%" PRId64,
-		line) } };
+		digest_number_part(number, line) };
 
 	return number_of(out, part, 4);
 }
@@ -70,11 +65,10 @@ enum err
 chat_number(int64_t *out, const char *member_id, const char *connector,
     int64_t line, const char *chat)
 {
-	char number[24];
+	char number[NUMBER_TEXT_MAX];
 	const struct digest_part part[] = { digest_text_part("chat"),
 		digest_text_part(member_id), digest_text_part(connector),
-		digest_text_part(chat), { number, (size_t)snprintf(number,
-		sizeof(number), "%" PRId64, line) } };
+		digest_text_part(chat), digest_number_part(number, line) };
 
 	return number_of(out, part, 5);
 }

@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/log.h"
-#include "base/loop.h"
 #include "db/db.h"
 
 /*

@@ -11,7 +11,6 @@
 #include "event/grammar.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,7 +1,6 @@
 #ifndef WEB_WALK_H
 #define WEB_WALK_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
