@@ -43,20 +43,14 @@ static const char *const level_names[] = { "error", "warning", "info",
 static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 static void
-line_add(struct line *l, const char *s, size_t n)
+line_adds(struct line *l, const char *s)
 {
-	size_t room = LINE_MAX_BYTES - l->len;
+	size_t n = strlen(s), room = LINE_MAX_BYTES - l->len;
 
 	if (n > room)
 		n = room;
 	memcpy(l->p + l->len, s, n);
 	l->len += n;
-}
-
-static void
-line_adds(struct line *l, const char *s)
-{
-	line_add(l, s, strlen(s));
 }
 
 static bool

@@ -30,12 +30,6 @@
 #define CHUNK ((size_t)16 * 1024)
 #define DRAIN_CHUNKS 8		/* in one turn */
 
-static struct loop *
-loop_of(const struct connections *all)
-{
-	return all->env->loop;
-}
-
 static struct connection_list *
 list_of(struct connections *all, enum connection_stage stage)
 {
@@ -57,7 +51,8 @@ connection_enter(struct connection *c, enum connection_stage stage)
 static void
 arm(struct connection *c, int64_t ms)
 {
-	loop_arm(loop_of(c->all), &c->timer, loop_now(loop_of(c->all)) + ms);
+	loop_arm(c->all->env->loop, &c->timer,
+	    loop_now(c->all->env->loop) + ms);
 }
 
 /* The descriptor is closed, or about to be: the memory serves the next. */
@@ -66,9 +61,9 @@ connection_close(struct connection *c)
 {
 	struct connections *all = c->all;
 
-	(void)loop_watch(loop_of(all), &c->watch, 0);
-	loop_unready(loop_of(all), &c->task);
-	loop_disarm(loop_of(all), &c->timer);
+	(void)loop_watch(all->env->loop, &c->watch, 0);
+	loop_unready(all->env->loop, &c->task);
+	loop_disarm(all->env->loop, &c->timer);
 	intake_end(&c->intake);
 	if (c->intake.fd >= 0)
 		(void)close(c->intake.fd);
@@ -82,7 +77,7 @@ connection_close(struct connection *c)
 static bool
 watch(struct connection *c)
 {
-	return loop_watch(loop_of(c->all), &c->watch, EPOLLIN | EPOLLRDHUP |
+	return loop_watch(c->all->env->loop, &c->watch, EPOLLIN | EPOLLRDHUP |
 	    EPOLLET);
 }
 
@@ -96,7 +91,7 @@ connection_next(struct connection *c)
 		return;
 	}
 	if (c->stirred)
-		loop_ready(loop_of(c->all), &c->task);
+		loop_ready(c->all->env->loop, &c->task);
 	if (!c->all->stopping)
 		connections_idle(c->all);
 	else
@@ -114,7 +109,7 @@ connection_linger(struct connection *c)
 		return;
 	}
 	arm(c, LINGER_MS);
-	loop_ready(loop_of(c->all), &c->task);
+	loop_ready(c->all->env->loop, &c->task);
 }
 
 void
@@ -149,7 +144,7 @@ bound(struct connection *c)
 		return;
 	connection_enter(c, CONNECTION_WAITING);
 	c->bounded = true;
-	c->bounded_at = loop_now(loop_of(c->all));
+	c->bounded_at = loop_now(c->all->env->loop);
 	arm(c, c->all->silent_ms);
 }
 
@@ -211,7 +206,7 @@ drain(struct connection *c)
 	for (int i = 0; i < DRAIN_CHUNKS && n == (ssize_t)sizeof(p); i++)
 		n = recv(c->intake.fd, p, sizeof(p), MSG_DONTWAIT);
 	if (n > 0)
-		loop_ready(loop_of(c->all), &c->task);
+		loop_ready(c->all->env->loop, &c->task);
 	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		connection_close(c);
 }
@@ -242,7 +237,7 @@ connection_shut(struct connection *c)
 
 		if (s != INTAKE_NONE && s != INTAKE_HEAD &&
 		    s != INTAKE_BROKEN && s != INTAKE_OVER) {
-			loop_ready(loop_of(c->all), &c->task);
+			loop_ready(c->all->env->loop, &c->task);
 			return false;
 		}
 		(void)shutdown(c->intake.fd, SHUT_RD);
@@ -255,7 +250,7 @@ bool
 connection_is_fresh(const struct connection *c)
 {
 	return c->bounded &&
-	    c->bounded_at + SPEAK_MS > loop_now(loop_of(c->all));
+	    c->bounded_at + SPEAK_MS > loop_now(c->all->env->loop);
 }
 
 /*
@@ -266,7 +261,7 @@ connection_is_fresh(const struct connection *c)
 void
 connection_stop(struct connection *c)
 {
-	int64_t left = c->bounded_at + SPEAK_MS - loop_now(loop_of(c->all));
+	int64_t left = c->bounded_at + SPEAK_MS - loop_now(c->all->env->loop);
 
 	if (c->bounded && left > 0)
 		arm(c, left);
@@ -282,7 +277,7 @@ on_timer(struct timer *t)
 
 	if (c->stage == CONNECTION_COLLECTING) {
 		c->intake.over = true;
-		loop_ready(loop_of(c->all), &c->task);
+		loop_ready(c->all->env->loop, &c->task);
 	} else if (c->stage == CONNECTION_CLOSING) {
 		connection_close(c);
 	} else if (c->stage == CONNECTION_WAITING && connection_shut(c)) {

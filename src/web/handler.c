@@ -23,16 +23,10 @@ struct exchange {
 	struct sender sender;
 };
 
-static struct exchange *
-of_sender(struct sender *sender)
-{
-	return OF(sender, struct exchange, sender);
-}
-
 static void
 answer(struct sender *sender, const struct outcome *o)
 {
-	struct exchange *x = of_sender(sender);
+	struct exchange *x = OF(sender, struct exchange, sender);
 	int status = answer_outcome(x->request, o);
 
 	log_info(x->env->log, "answered", F_INT("status", status),
@@ -56,7 +50,7 @@ refuse_request(const struct env *env, struct request *request,
 static void
 refuse(struct sender *sender, const struct problem *p)
 {
-	const struct exchange *x = of_sender(sender);
+	const struct exchange *x = OF(sender, struct exchange, sender);
 
 	refuse_request(x->env, x->request, p);
 }
@@ -64,7 +58,7 @@ refuse(struct sender *sender, const struct problem *p)
 static void
 gone(struct sender *sender)
 {
-	struct exchange *x = of_sender(sender);
+	struct exchange *x = OF(sender, struct exchange, sender);
 
 	event_free(&x->event);
 	free(x);
