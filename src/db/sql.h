@@ -54,8 +54,7 @@ bool db_number(struct tx *, int64_t *out, const char *sql,
 bool db_insert(struct tx *, int64_t *id, const char *sql,
     const struct db_value *, size_t n);
 #define DB_INSERT(tx, id, sql, ...) db_insert((tx), (id), (sql), \
-	(const struct db_value[]){ __VA_ARGS__ }, \
-	sizeof((struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+	DB_VALUES(__VA_ARGS__))
 
 /*
  * Rows, one after the other:

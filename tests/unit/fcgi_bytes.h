@@ -6,6 +6,7 @@
 
 #include "unit.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
