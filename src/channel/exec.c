@@ -443,7 +443,7 @@ exec_halt(struct channel *channel)
 
 	/* those that a thread is just starting are left alone */
 	TAILQ_FOREACH(r, &x->running, link)
-		if (r->timer.place != 0)
+		if (r->timer.armed)
 			child_kill(&r->child, SIGTERM);
 }
 

@@ -88,6 +88,19 @@ const void *db_bytes(const struct rows *, int column, size_t *n);
 /* The text, "" if null, cut to the size. */
 void db_copy(const struct rows *, int column, char *out, size_t size);
 
+/* What a header promises of a work: prepares one, to be submitted. */
+#define DB_WORK(prepare, type, run) \
+	void prepare(struct type *v) \
+	{ \
+		v->db.work = (run); \
+	}
+#define DB_READ(prepare, type, run) \
+	void prepare(struct type *v) \
+	{ \
+		v->db.work = (run); \
+		v->db.reads = true; \
+	}
+
 /* Fails the transaction for want of memory; returns false. */
 bool db_no_memory(struct tx *);
 

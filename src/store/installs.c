@@ -103,7 +103,7 @@ keep(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-STORE_WORK(store_install_keep, install_keeping, keep)
+DB_WORK(store_install_keep, install_keeping, keep)
 
 static bool
 copy_row(const struct rows *r, struct arena *a, struct install *in)
@@ -173,7 +173,7 @@ due(struct tx *tx, struct db_work *w)
 	    V_INT(db_time_mono(tx) + LEASE_MS));
 }
 
-STORE_WORK(store_install_due, install_due, due)
+DB_WORK(store_install_due, install_due, due)
 
 static bool
 end(struct tx *tx, struct db_work *w)
@@ -188,4 +188,4 @@ end(struct tx *tx, struct db_work *w)
 	    V_INT(db_time(tx) + e->wait_ms));
 }
 
-STORE_WORK(store_install_end, install_end_work, end)
+DB_WORK(store_install_end, install_end_work, end)

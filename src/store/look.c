@@ -314,4 +314,4 @@ peek(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-STORE_READ(store_peek, peeking, peek)
+DB_READ(store_peek, peeking, peek)

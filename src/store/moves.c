@@ -318,4 +318,4 @@ watch(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-STORE_READ(store_watch, watching, watch)
+DB_READ(store_watch, watching, watch)

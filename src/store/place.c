@@ -225,4 +225,4 @@ change(struct tx *tx, struct db_work *w)
 	return c->down ? portal_down(tx, c) : portal_up(tx, c);
 }
 
-STORE_WORK(store_place_change, place_change, change)
+DB_WORK(store_place_change, place_change, change)

@@ -99,7 +99,7 @@ read_work(struct tx *tx, struct db_work *w)
 	return portal_read(tx, r->member_id, r->arena, &r->portal, &r->found);
 }
 
-STORE_READ(store_portal_read, portal_reading, read_work)
+DB_READ(store_portal_read, portal_reading, read_work)
 
 /* New tokens: what waits for the want of them is looked at. */
 static bool
@@ -161,7 +161,7 @@ save(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-STORE_WORK(store_portal_save, portal_saving, save)
+DB_WORK(store_portal_save, portal_saving, save)
 
 static bool
 forget(struct tx *tx, const char *member_id)
@@ -202,7 +202,7 @@ change(struct tx *tx, struct db_work *w)
 	return false;
 }
 
-STORE_WORK(store_portal_change, portal_change, change)
+DB_WORK(store_portal_change, portal_change, change)
 
 static bool
 claim_refresh(struct tx *tx, const char *member_id)
@@ -241,7 +241,7 @@ ask_refresh(struct tx *tx, struct db_work *w)
 	return v->answer != REFRESH_YOURS || claim_refresh(tx, v->member_id);
 }
 
-STORE_WORK(store_refresh_ask, refresh_asking, ask_refresh)
+DB_WORK(store_refresh_ask, refresh_asking, ask_refresh)
 
 /* A part of the list, in memory of its own. */
 struct page {

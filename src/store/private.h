@@ -64,19 +64,6 @@ struct store {
 	} off;				/* lines that are off */
 };
 
-/* What a header promises of a work: prepares one, to be submitted. */
-#define STORE_WORK(prepare, type, run) \
-	void prepare(struct type *v) \
-	{ \
-		v->db.work = (run); \
-	}
-#define STORE_READ(prepare, type, run) \
-	void prepare(struct type *v) \
-	{ \
-		v->db.work = (run); \
-		v->db.reads = true; \
-	}
-
 /* Adds to a count; written once, at the end of the transaction. */
 void tally_add(struct store *, struct tx *, enum tally, int64_t);
 /* One message less. */

@@ -221,7 +221,7 @@ ask(struct tx *tx, struct db_work *w)
 	return room_ask(a->store, tx, a->ask);
 }
 
-STORE_WORK(store_ask, asking, ask)
+DB_WORK(store_ask, asking, ask)
 
 static bool
 free_slots(struct tx *tx, const struct room_note *n)
@@ -298,4 +298,4 @@ note(struct tx *tx, struct db_work *w)
 	return room_note(n->store, tx, &n->note);
 }
 
-STORE_WORK(store_note_room, noting_room, note)
+DB_WORK(store_note_room, noting_room, note)

@@ -290,4 +290,4 @@ take(struct tx *tx, struct db_work *w)
 	return ok;
 }
 
-STORE_WORK(store_take, taking, take)
+DB_WORK(store_take, taking, take)
