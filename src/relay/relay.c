@@ -388,7 +388,8 @@ relay_env(const struct relay *r)
 int64_t
 relay_descriptors(const struct relay *r)
 {
-	return channels_descriptors(r->channels);
+	return http_descriptors(r->env.http) +
+	    channels_descriptors(r->channels);
 }
 
 size_t

@@ -59,7 +59,7 @@ void relay_start(struct relay *);
  * within the time that the caller gives the loop. */
 void relay_stop(struct relay *);
 
-/* The descriptors that its channels may take (channel/channel.h). */
+/* The most descriptors that its calls and channels hold. */
 int64_t relay_descriptors(const struct relay *);
 
 /* Messages, proofs and writes that are on their way. */

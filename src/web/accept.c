@@ -121,9 +121,7 @@ server_new(struct relay *r, struct pool *readers)
 			.relay = r,
 			.readers = readers,
 			.accepting = &s->accepting,
-			.most = listen_most(
-			    http_descriptors(relay_env(r)->http) +
-			    c->server.workers * READER_FDS +
+			.most = listen_most(c->server.workers * READER_FDS +
 			    relay_descriptors(r)),
 		},
 		.listening = { .wakes = &s->accepting, .fd = LISTEN_FD },
