@@ -81,7 +81,8 @@ inherit_limits(struct config *c)
 }
 
 enum err
-config_load(struct config **out, const char *path, struct problem *p)
+config_load_all(struct config **out, const char *path,
+    struct config_sink *sink, struct problem *p)
 {
 	struct config *c = calloc(1, sizeof(*c));
 	enum err e;
@@ -89,19 +90,26 @@ config_load(struct config **out, const char *path, struct problem *p)
 	*out = NULL;
 	if (c == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
-	e = set_defaults(c);
+	c->path = strdup(config_path(path));
+	e = c->path != NULL ? set_defaults(c) : ERR_NOMEM;
 	if (e != ERR_OK)
 		(void)problem_set(p, e, -1, NULL, "no defaults: %s",
 		    err_name(e));
 	else
-		e = config_read(c, config_path(path), p);
-	if (e != ERR_OK) {
+		e = config_read(c, config_path(path), sink, p);
+	if (e == ERR_OK || (e == ERR_CONFIG && sink != NULL)) {
+		inherit_limits(c);
+		*out = c;
+	} else {
 		config_free(c);
-		return e;
 	}
-	inherit_limits(c);
-	*out = c;
-	return ERR_OK;
+	return e;
+}
+
+enum err
+config_load(struct config **out, const char *path, struct problem *p)
+{
+	return config_load_all(out, path, NULL, p);
 }
 
 const struct config_channel *
@@ -143,5 +151,6 @@ config_free(struct config *c)
 	for (size_t i = 0; i < c->channels; i++)
 		free_channel(&c->channel[i]);
 	free(c->channel);
+	free(c->path);
 	free(c);
 }

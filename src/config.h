@@ -11,6 +11,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
+#define CONFIG_OPTIONS 32	/* rows of the table in config_options.c */
 
 /* Words separated by blanks in the file.  Never NULL inside. */
 struct config_list {
@@ -25,6 +26,8 @@ struct config_channel {
 	char *url;
 	int64_t timeout;	/* seconds */
 	int64_t in_flight;	/* hand-overs at the same time */
+	int section;		/* the line that begins it; 0: none does */
+	int given[CONFIG_OPTIONS];	/* the line of each option; 0: none */
 };
 
 /*
@@ -70,6 +73,8 @@ struct config {
 	struct log log;
 	struct config_channel *channel;		/* [0] is the default */
 	size_t channels;
+	char *path;			/* of the file; "": there is none */
+	int given[CONFIG_OPTIONS];	/* the line of each option; 0: none */
 };
 
 /*
@@ -88,6 +93,34 @@ const char *config_path(const char *path);
  */
 enum err config_load(struct config **out, const char *path,
     struct problem *);
+
+/* Who wants to hear of every wrong line, not of the first one only. */
+struct config_sink {
+	void (*wrong)(struct config_sink *, int line, const char *reason);
+};
+
+/*
+ * The same, but a wrong line does not end the reading: each is told, with
+ * line 0 for the file as a whole, and *out is there with ERR_CONFIG, too,
+ * and all that could be read in it (a channel's url may be NULL then).
+ */
+enum err config_load_all(struct config **out, const char *path,
+    struct config_sink *, struct problem *);
+
+/* The line that sets an option of a section, of a channel; 0: none does. */
+int config_line(const struct config *, const char *section,
+    const char *name);
+int config_channel_line(const struct config_channel *, const char *name);
+
+/* Records "FILE:LINE: reason", or without line 0.  ERR_CONFIG. */
+enum err config_wrong(const struct config *, int line, struct problem *,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Texts that were written as other programs want them: in quotes, or with a
+ * "# note" behind, so that these are now part of the text.
+ */
+void config_each_odd(const struct config *, struct config_sink *);
 
 /*
  * Where messages of this connector (compared without case) and line go:

@@ -8,6 +8,8 @@
  */
 #include "config_private.h"
 
+#include "base/near.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,11 +122,19 @@ static enum err
 set_word(const struct option *o, int *where, const char *text, struct why *w)
 {
 	char must[64];
+	struct near near = { 0 };
 	int i = word_at(o->words, text, strlen(text));
 
 	if (i >= 0) {
 		*where = i;
 		return ERR_OK;
+	}
+	near_try_words(&near, text, o->words);
+	if (near.word != NULL) {
+		(void)snprintf(w->text, sizeof(w->text), "\"%s\": did you "
+		    "mean %.*s?", config_show(text, strlen(text)).text,
+		    (int)near.n, near.word);
+		return ERR_CONFIG;
 	}
 	(void)snprintf(must, sizeof(must), "one of: %s", o->words);
 	return refuse(w, must, text, strlen(text));
