@@ -29,14 +29,19 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 {
 	struct config_channel *grown = realloc(c->channel,
 	    (c->channels + 1) * sizeof(*grown));
+	struct config_lines *lines = realloc(c->channel_lines,
+	    (c->channels + 1) * sizeof(*lines));
 	char *name = strndup(connector, n);
 
 	if (grown != NULL)
 		c->channel = grown;
-	if (grown == NULL || name == NULL) {
+	if (lines != NULL)
+		c->channel_lines = lines;
+	if (grown == NULL || lines == NULL || name == NULL) {
 		free(name);
 		return ERR_NOMEM;
 	}
+	lines[c->channels] = (struct config_lines){ 0 };
 	grown[c->channels++] = (struct config_channel){ .connector = name };
 	return ERR_OK;
 }
@@ -151,6 +156,7 @@ config_free(struct config *c)
 	for (size_t i = 0; i < c->channels; i++)
 		free_channel(&c->channel[i]);
 	free(c->channel);
+	free(c->channel_lines);
 	free(c->path);
 	free(c);
 }

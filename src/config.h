@@ -26,8 +26,12 @@ struct config_channel {
 	char *url;
 	int64_t timeout;	/* seconds */
 	int64_t in_flight;	/* hand-overs at the same time */
-	int section;		/* the line that begins it; 0: none does */
-	int given[CONFIG_OPTIONS];	/* the line of each option; 0: none */
+};
+
+/* Where it stands in the file; 0: nowhere. */
+struct config_lines {
+	int section;
+	int of[CONFIG_OPTIONS];
 };
 
 /*
@@ -73,8 +77,10 @@ struct config {
 	struct log log;
 	struct config_channel *channel;		/* [0] is the default */
 	size_t channels;
+	/* what is there to be named in messages */
 	char *path;			/* of the file; "": there is none */
-	int given[CONFIG_OPTIONS];	/* the line of each option; 0: none */
+	struct config_lines lines;
+	struct config_lines *channel_lines;	/* of each channel */
 };
 
 /*
@@ -107,10 +113,12 @@ struct config_sink {
 enum err config_load_all(struct config **out, const char *path,
     struct config_sink *, struct problem *);
 
-/* The line that sets an option of a section, of a channel; 0: none does. */
+/* The line that sets an option of a section, or of a channel (whose section
+ * itself is meant by a NULL); 0: none does. */
 int config_line(const struct config *, const char *section,
     const char *name);
-int config_channel_line(const struct config_channel *, const char *name);
+int config_channel_line(const struct config *, const struct config_channel *,
+    const char *name);
 
 /* Records "FILE:LINE: reason", or without line 0.  ERR_CONFIG. */
 enum err config_wrong(const struct config *, int line, struct problem *,

@@ -37,7 +37,7 @@ config_each_odd(const struct config *c, struct config_sink *sink)
 		const char *odd;
 		char reason[200];
 
-		if (!is_free_text(o) || c->given[i] == 0)
+		if (!is_free_text(o) || c->lines.of[i] == 0)
 			continue;
 		odd = config_odd(*text);
 		if (odd == NULL)
@@ -47,6 +47,6 @@ config_each_odd(const struct config *c, struct config_sink *sink)
 		    strcmp(odd, CONFIG_QUOTES) == 0 ? "take the quotes away" :
 		    "a note begins with \" ;\", or stands on a line of its "
 		    "own");
-		sink->wrong(sink, c->given[i], reason);
+		sink->wrong(sink, c->lines.of[i], reason);
 	}
 }

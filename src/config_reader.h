@@ -12,7 +12,7 @@ struct config_reader {
 	const char *path;
 	struct config *c;
 	struct problem *p;
-	struct config_sink *sink;	/* NULL: the first error ends it */
+	struct config_sink *sink;	/* or NULL */
 	enum err e;			/* it ends the reading */
 	bool wrong;			/* some line is */
 	bool skip;			/* the section is: none of its options */

@@ -58,6 +58,8 @@ config_wrong(const struct config *c, int line, struct problem *p,
 	va_start(ap, fmt);
 	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
+	if (c->path == NULL)		/* it was made by hand */
+		return problem_set(p, ERR_CONFIG, -1, NULL, "%s", reason);
 	return say_wrong(c->path[0] != '\0' ? c->path : CONFIG_DEFAULT_PATH,
 	    line, reason, p);
 }
@@ -75,10 +77,9 @@ config_end_section(struct config_reader *r)
 {
 	const struct config_channel *ch = &r->c->channel[r->channel];
 
-	if (r->channel != 0 && ch->url == NULL && ch->given[
-	    config_option_find("channel", "url") - config_options] == 0)
-		return config_complain(r, ch->section, "[%s] needs url",
-		    r->shown.text);
+	if (r->channel != 0 && config_channel_line(r->c, ch, "url") == 0)
+		return config_complain(r, config_channel_line(r->c, ch, NULL),
+		    "[%s] needs url", r->shown.text);
 	return ERR_OK;
 }
 
@@ -115,7 +116,7 @@ begin_connector(struct config_reader *r, const char *spec)
 		return config_no_memory(r);
 	r->channel = c->channels - 1;
 	c->channel[r->channel].line = line;
-	c->channel[r->channel].section = r->line;
+	c->channel_lines[r->channel].section = r->line;
 	r->section = "channel";
 	r->skip = false;
 	return ERR_OK;
@@ -276,12 +277,14 @@ config_take_option(struct config_reader *r, const char *name,
 	bool more = r->indented && r->last != NULL;
 	const struct option *o = more ? r->last :
 	    config_option_find(r->section, name);
+	struct config_lines *lines;
 	int *given;
 
 	if (o == NULL)
 		return unknown_option(r, name);
-	given = (config_option_is_channel(o) ? r->c->channel[r->channel].given :
-	    r->c->given) + (o - config_options);
+	lines = config_option_is_channel(o) ?
+	    &r->c->channel_lines[r->channel] : &r->c->lines;
+	given = &lines->of[o - config_options];
 	if (more && !config_option_is_list(o))
 		return config_complain(r, r->line,
 		    "the line is indented, but [%s] %s is no list "
@@ -298,13 +301,20 @@ config_take_option(struct config_reader *r, const char *name,
 int
 config_line(const struct config *c, const char *section, const char *name)
 {
-	return c->given[config_option_find(section, name) - config_options];
+	return c->lines.of[config_option_find(section, name) - config_options];
 }
 
 int
-config_channel_line(const struct config_channel *ch, const char *name)
+config_channel_line(const struct config *c, const struct config_channel *ch,
+    const char *name)
 {
-	return ch->given[config_option_find("channel", name) - config_options];
+	const struct config_lines *lines;
+
+	if (c->channel_lines == NULL)
+		return 0;		/* it was made by hand */
+	lines = &c->channel_lines[ch - c->channel];
+	return name == NULL ? lines->section :
+	    lines->of[config_option_find("channel", name) - config_options];
 }
 
 enum err

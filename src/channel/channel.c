@@ -87,22 +87,27 @@ section_name(const struct config_channel *c, char *out, size_t size)
 }
 
 static enum err
-open_one(struct channel **out, const struct config_channel *c,
-    const struct channel_env *env, struct problem *p)
+open_one(struct channel **out, const struct config *config,
+    const struct config_channel *c, const struct channel_env *env,
+    struct problem *p)
 {
 	const struct channel_kind *kind = kind_of(c->url);
 	struct problem why = { 0 };
 	char section[128];
+	int line = config_channel_line(config, c, "url");
 	enum err e = ERR_CONFIG;
 
 	section_name(c, section, sizeof(section));
 	if (kind == NULL)
-		return problem_set(p, e, -1, NULL, "%s url: this is no "
-		    "spool:, http://, https:// or null: URL", section);
+		return config_wrong(config, line, p,
+		    "%s url: this is no spool:, http://, https:// or null: "
+		    "URL", section);
 	e = kind->open(out, c, env, &why);
+	if (e == ERR_CONFIG)
+		return config_wrong(config, line, p,
+		    "%s url: %s", section, why.text);
 	if (e != ERR_OK)
-		return problem_set(p, e, -1, NULL, "%s url: %s", section,
-		    why.text);
+		return problem_set(p, e, -1, NULL, "%s", why.text);
 	(*out)->env = env;
 	return ERR_OK;
 }
@@ -124,8 +129,8 @@ channels_open(struct channels **out, const struct config *config,
 	s->config = config;
 	s->env = *env;
 	while (e == ERR_OK && s->n < config->channels) {
-		e = open_one(&s->channel[s->n], &config->channel[s->n], &s->env,
-		    p);
+		e = open_one(&s->channel[s->n], config,
+		    &config->channel[s->n], &s->env, p);
 		if (e == ERR_OK)
 			s->n++;
 	}

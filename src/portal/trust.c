@@ -42,7 +42,8 @@ trust_check(const struct config *c, struct problem *p)
 	if (c->app.client_endpoint[0] == '\0' ||
 	    trust_endpoint(c, NULL, NULL, &why) != NULL)
 		return ERR_OK;
-	return problem_set(p, ERR_CONFIG, -1, NULL, "[app] %s", why);
+	return config_wrong(c, config_line(c, "app", "client_endpoint"), p,
+	    "[app] %s", why);
 }
 
 bool

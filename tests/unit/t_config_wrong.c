@@ -44,8 +44,8 @@ static const struct {
 	{ "[server]\nurl = 1\n", ":2: [server] has no option url" },
 	{ "[app]\nrate = 1\n", ":2: [app] has no option rate: it belongs to "
 	    "[portal]" },
-	{ "[log]\nlevel = debgu\n", ":2: [log] level \"debgu\": did you mean "
-	    "debug?" },
+	{ "[log]\nlevel = debgu\n", ":2: [log] level must be one of: error "
+	    "warning info debug, not \"debgu\": did you mean debug?" },
 	{ "[server]\nworkers = 4 # four\n", ":2: [server] workers must be a "
 	    "number from 1 to 4096, not \"4 # four\"; a note begins with "
 	    "\" ;\"" },
@@ -118,7 +118,8 @@ static const struct {
 	{ "[log]\nlevel = loud\n", ":2: [log] level must be one of: "
 	    "error warning info debug, not \"loud\"" },
 	{ "[log]\nlevel = err\n", ":2: [log] level must be one of: "
-	    "error warning info debug, not \"err\"" },
+	    "error warning info debug, not \"err\": did "
+	    "you mean error?" },
 	{ "[log]\nto =\n", ":2: [log] to must be one of: stderr syslog, "
 	    "not \"\"" },
 	{ "[app]\nca_file = ca.pem\n",
@@ -146,7 +147,8 @@ static const struct {
 	/* URLs */
 	{ "[channel]\nurl =\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = spool\n", ":2: [channel] url " CHANNEL_URLS },
-	{ "[channel]\nurl = spool:\n", ":2: [channel] url " CHANNEL_URLS },
+	{ "[channel]\nurl = spool:\n", ":2: [channel] url needs an "
+	    "absolute path, as in spool:/var/spool/imconnector" },
 	{ "[channel]\nurl = spo:/x\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = exec:/x\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = http:x\n", ":2: [channel] url " CHANNEL_URLS },
