@@ -15,7 +15,7 @@ struct config_reader {
 	struct config_sink *sink;	/* or NULL */
 	enum err e;			/* it ends the reading */
 	bool wrong;			/* some line is */
-	bool skip;			/* the section is: none of its options */
+	bool skip;			/* the section is, with all in it */
 	int line;
 	bool indented;			/* the line begins with a blank */
 	bool waits;			/* its option has not come yet */
