@@ -139,7 +139,7 @@ static void
 advise(struct hindrance *h, const char *path, const struct names *n,
     bool ours, const char *mode)
 {
-	if (!ours)
+	if (!ours && strcmp(n->owner, "root") != 0)
 		(void)snprintf(h->run, sizeof(h->run),
 		    "sudo -u %s imconnectorctl ...", n->owner);
 	else if (mode != NULL)
@@ -164,7 +164,8 @@ explain_denied(struct hindrance *h, const char *path, enum path_use use,
 	take_names(&n, at);
 	(void)snprintf(h->why, sizeof(h->why), "%s cannot %s %s (%s); it "
 	    "belongs to %s%s", n.user, closed != NULL ? "enter" : verbs[use],
-	    closed != NULL ? closed : "it", error, n.owner, n.mode);
+	    closed != NULL || use == PATH_FOLDER ? at : "it", error, n.owner,
+	    n.mode);
 	advise(h, at, &n, ours, closed != NULL ? "g+x" : use == PATH_READ ?
 	    "g+r" : NULL);
 	free(closed);

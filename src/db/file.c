@@ -7,6 +7,8 @@
  */
 #include "db/lock.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -107,6 +109,36 @@ may_be_store(const char *real)
 	return false;
 }
 
+/* Whether a folder is this user's, or nobody's yet: then what is in it may be
+ * given to this user. */
+static bool
+is_ours(const char *folder)
+{
+	struct stat st;
+
+	if (stat(folder, &st) != 0)
+		return errno == ENOENT;
+	return st.st_uid == geteuid() || st.st_uid == 0;
+}
+
+enum err
+file_refused(struct problem *p, const char *what, const char *path,
+    int error)
+{
+	char *folder = folder_of(path);
+	bool no_file = access(path, F_OK) != 0 && errno == ENOENT;
+	const char *at = no_file && folder != NULL ? folder : path;
+	struct hindrance h;
+
+	path_hindered(&h, at, at == folder ? PATH_FOLDER : PATH_WRITE, error,
+	    folder == NULL || is_ours(folder));
+	(void)problem_set(p, ERR_DISK, -1, NULL, "cannot open %s %.120s: "
+	    "%s%s%s", what, path, h.why, h.run[0] != '\0' ? ". Run: " : "",
+	    h.run);
+	free(folder);
+	return p->err;
+}
+
 char *
 file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 {
@@ -118,8 +150,7 @@ file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 	free(last);
 	if (real != NULL && !*absent && may_be_store(real))
 		return real;
-	(void)problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot open the store %.120s: %s", path, strerror(errno));
+	(void)file_refused(p, "the store", path, errno);
 	free(real);
 	return NULL;
 }
@@ -141,8 +172,45 @@ file_make(const char *real, struct problem *p)
 
 		ok = fd >= 0 ? close(fd) == 0 : errno == EEXIST;
 	}
-	return ok ? ERR_OK : problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot open the store %.120s: %s", real, strerror(errno));
+	return ok ? ERR_OK : file_refused(p, "the store", real, errno);
+}
+
+static enum err
+check_one(const char *real, const char *more, struct problem *p)
+{
+	char *path = NULL;
+	enum err e = ERR_OK;
+	int error;
+
+	if (asprintf(&path, "%s%s", real, more) < 0)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	error = path_usable(path, PATH_WRITE);
+	if (error == EACCES)
+		e = file_refused(p, "the store", path, error);
+	free(path);
+	return e;
+}
+
+enum err
+file_check(const char *real, struct problem *p)
+{
+	static const char *const more[] = { "", "-wal", "-shm" };
+	char *folder = folder_of(real);
+	struct hindrance h;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < sizeof(more) / sizeof(more[0]);
+	    i++)
+		e = check_one(real, more[i], p);
+	if (e == ERR_OK && folder != NULL &&
+	    path_usable(folder, PATH_FOLDER) == EACCES) {
+		path_hindered(&h, folder, PATH_FOLDER, EACCES,
+		    is_ours(folder));
+		e = problem_set(p, ERR_DISK, -1, NULL, "cannot open the "
+		    "store %.120s: %s. Run: %s", real, h.why, h.run);
+	}
+	free(folder);
+	return e;
 }
 
 struct file_id
