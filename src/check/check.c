@@ -62,6 +62,21 @@ check_end(struct check *k)
 	k->n = 0;
 }
 
+void
+check_log(const struct check *k, const struct log *log)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		const struct finding *f = &k->of[i];
+
+		LOG_AT(log, f->error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+		    "configuration", F_STR("file", k->file),
+		    F_INT(f->line != 0 ? "line" : "", f->line),
+		    F_STR("what", f->what),
+		    F_OPT("reason", f->why[0] != '\0' ? f->why : NULL),
+		    F_OPT("run", f->run[0] != '\0' ? f->run : NULL));
+	}
+}
+
 enum err
 check_text(const struct check *k, const struct finding *f, struct buf *b)
 {

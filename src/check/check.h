@@ -45,6 +45,9 @@ void check_hosts(struct check *, const struct config *, int64_t ms);
 void check_add(struct check *, bool error, int line, const char *what,
     const char *why, const char *run);
 
+/* A line for each, level=error or level=warning. */
+void check_log(const struct check *, const struct log *);
+
 /* "FILE:LINE: what: why. Run: run", without newline.  As buf_add(). */
 enum err check_text(const struct check *, const struct finding *,
     struct buf *);

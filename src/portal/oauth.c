@@ -132,7 +132,7 @@ judge(const struct http_call *call, struct arena *arena, struct oauth *out)
 	out->expires_in = 3600;
 	if (call->end != HTTP_ANSWERED) {
 		(void)snprintf(out->reason, sizeof(out->reason),
-		    "OAuth server: %.140s", call->reason);
+		    "OAuth server: %s", call->reason);
 		return;
 	}
 	json = call->answer.len != 0 && flat_read(call->answer.p,

@@ -14,7 +14,7 @@ enum oauth_end {
 	OAUTH_AGAIN		/* it may work later */
 };
 
-#define OAUTH_REASON_MAX 160
+#define OAUTH_REASON_MAX 384
 
 /* What the OAuth server says; texts live in the call's arena. */
 struct oauth {

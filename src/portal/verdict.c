@@ -174,7 +174,7 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	    call->end == HTTP_NO_CONNECTION;
 	if (call->end != HTTP_ANSWERED) {
 		(void)snprintf(v->reason, sizeof(v->reason),
-		    "Bitrix24: %.140s", call->reason);
+		    "Bitrix24: %s", call->reason);
 		return;
 	}
 	json = call->answer.len != 0 && flat_read(call->answer.p,
