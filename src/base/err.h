@@ -37,6 +37,7 @@ struct problem {
 	int64_t at;			/* byte offset in the body, or -1 */
 	char field[PROBLEM_FIELD_MAX];	/* a field's name, or "" */
 	char text[PROBLEM_TEXT_MAX];	/* for people; no secret, no input */
+	const char *note;		/* for the log alone; static, or NULL */
 };
 
 /*

@@ -39,6 +39,12 @@ may_have_secret(const struct config *c, const char *endpoint, struct url *url)
 }
 
 bool
+oauth_has_client(const struct config *c)
+{
+	return c->app.client_id[0] != '\0' && c->app.client_secret[0] != '\0';
+}
+
+bool
 oauth_is_trusted(const struct config *c, const char *server_endpoint)
 {
 	struct url url;

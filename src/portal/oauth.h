@@ -28,6 +28,13 @@ struct oauth {
 	int64_t expires_in;		/* seconds */
 };
 
+/* Whether the configuration has what every call to such a server needs. */
+bool oauth_has_client(const struct config *);
+
+/* What a log says where it has not. */
+#define OAUTH_NO_CLIENT "set client_id and client_secret in [app], and " \
+	"install the application in Bitrix24"
+
 /*
  * Whether our client_secret may go to the host and port of that
  * server_endpoint (app.oauth_servers; https unless app.insecure_http).
