@@ -91,12 +91,11 @@ path_usable(const char *path, enum path_use use)
 	    R_OK | W_OK | X_OK;
 	struct stat st;
 
-	if (faccessat(AT_FDCWD, path, how, AT_EACCESS) != 0 ||
-	    stat(path, &st) != 0)
+	if (stat(path, &st) != 0)
 		return errno;
 	if ((use == PATH_FOLDER) != (S_ISDIR(st.st_mode) != 0))
 		return use == PATH_FOLDER ? ENOTDIR : EISDIR;
-	return 0;
+	return faccessat(AT_FDCWD, path, how, AT_EACCESS) != 0 ? errno : 0;
 }
 
 /* The topmost folder on the way that we may not enter, or NULL. */

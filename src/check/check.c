@@ -20,16 +20,31 @@ finding_free(struct finding *f)
 	free(f->run);
 }
 
+/* A line that is wrong as a text says nothing of the world. */
+static bool
+is_wrong_line(const struct check *k, int line)
+{
+	for (size_t i = 0; i < k->n && line != 0; i++)
+		if (k->of[i].line == line && k->of[i].error &&
+		    k->of[i].why[0] == '\0')
+			return true;
+	return false;
+}
+
 void
 check_add(struct check *k, bool error, int line, const char *what,
     const char *why, const char *run)
 {
-	struct finding *grown = k->n < FINDINGS_MAX ? realloc(k->of,
+	struct finding *grown;
+	struct finding f;
+
+	if (is_wrong_line(k, line))
+		return;
+	grown = k->n < FINDINGS_MAX ? realloc(k->of,
 	    (k->n + 1) * sizeof(*grown)) : NULL;
-	struct finding f = { .error = error, .line = line,
+	f = (struct finding) { .error = error, .line = line,
 	    .what = strdup(what), .why = strdup(why),
 	    .run = strdup(run != NULL ? run : "") };
-
 	k->errors += error;
 	if (grown != NULL)
 		k->of = grown;

@@ -37,7 +37,8 @@ check_token(struct check *k, const struct config *c)
 		    "that of the example", "every event gets 403. Put in the "
 		    "token from the application's page in Bitrix24", NULL);
 	else if (!is_set(token) && !is_set(c->app.client_id) &&
-	    !k->token_known)
+	    !k->token_known &&
+	    config_line(c, "app", "application_token_file") == 0)
 		check_add(k, false, 0, "[app] no application_token is known",
 		    "every event gets 403. Set application_token, or "
 		    "client_id and client_secret and install the application",
@@ -48,12 +49,13 @@ static void
 check_pair(struct check *k, const struct config *c)
 {
 	bool id = is_set(c->app.client_id);
+	int file = config_line(c, "app", "client_secret_file");
 	int line = config_line(c, "app", "client_secret");
 
-	if (id == is_set(c->app.client_secret))
+	/* a file that cannot be read is a finding of its own */
+	if (id == is_set(c->app.client_secret) || (id && file != 0))
 		return;
-	if (line == 0)
-		line = config_line(c, "app", "client_secret_file");
+	line = line != 0 ? line : file;
 	check_add(k, true, id ? config_line(c, "app", "client_id") : line,
 	    id ? "[app] client_id has no effect without client_secret" :
 	    "[app] client_secret has no effect without client_id",

@@ -105,7 +105,7 @@ warn_of_root(struct check *k)
 }
 
 /* Wrong lines, or that the handler's user cannot read the file at all: then
- * `first` has to do. */
+ * `first` has to do.  NULL: there is nothing to be checked. */
 static struct config *
 second_look(struct check *k, const char *path, struct config *first)
 {
@@ -122,6 +122,10 @@ second_look(struct check *k, const char *path, struct config *first)
 	if (config_load_all(&c, path, &k->sink, &p) != ERR_OK &&
 	    k->errors == 0)
 		add_problem(k, &p);
+	if (k->errors != 0 && k->of[0].line == 0) {
+		config_free(c);		/* nothing of it was read */
+		c = NULL;
+	}
 	return c;
 }
 
@@ -135,12 +139,12 @@ check_all(struct ctl *ctl, struct check *k, struct config *first)
 
 	if (c == NULL)
 		return;
-	check_paths(k, c);
 	if (k->errors == 0 && setup_make(&ctl->s, &opts, &p) != ERR_OK)
 		add_problem(k, &p);
 	if (k->errors == 0)
 		ask_store(k, &ctl->s);
 	check_options(k, c);
+	check_paths(k, c);
 	check_hosts(k, c, HOSTS_MS);
 	warn_of_root(k);
 	config_free(c);
