@@ -104,8 +104,9 @@ name_file(struct why *w, const char *path)
 	if (error != EACCES)
 		return;
 	path_hindered(&h, path, PATH_READ, error, true);
-	(void)snprintf(w->text, sizeof(w->text), "%.100s: %.160s. Run: %.120s",
-	    path, h.why, h.run);
+	(void)snprintf(w->text, sizeof(w->text), "%.90s: ", path);
+	n = strlen(w->text);
+	path_say(&h, w->text + n, sizeof(w->text) - n);
 }
 
 enum err

@@ -38,7 +38,7 @@ extern const struct option config_options[CONFIG_OPTIONS];
 
 /* Why a value or a file is refused, for a line "FILE:LINE: [section] ...". */
 struct why {
-	char text[400];
+	char text[320];
 	bool missing;		/* there is no such file */
 };
 

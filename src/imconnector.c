@@ -35,7 +35,7 @@ static const char help[] =
 "\n"
 "  --config FILE  the configuration; else $IMCONNECTOR_CONFIG, else\n"
 "                 /etc/imconnector/imconnector.conf, else the defaults\n"
-"  --help         this text\n"
+"  -h, --help     this text\n"
 "  --version      the version\n"
 "\n"
 "imconnectorctl check tells what a configuration means.\n";
@@ -52,7 +52,7 @@ read_arguments(int argc, char **argv, const char **config)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'c') {
 			*config = optarg;
 		} else if (c == 'h' || c == 'v') {

@@ -26,7 +26,7 @@ enum err {
 };
 
 #define PROBLEM_FIELD_MAX 160	/* bytes, with the NUL; longer ones are cut */
-#define PROBLEM_TEXT_MAX 512
+#define PROBLEM_TEXT_MAX 384
 
 /*
  * What went wrong, and where.  Starts as {0}; the first report stays, later

@@ -208,3 +208,15 @@ path_hindered(struct hindrance *h, const char *path, enum path_use use,
 	else
 		(void)snprintf(h->why, sizeof(h->why), "%s", why);
 }
+
+void
+path_say(const struct hindrance *h, char *out, size_t size)
+{
+	static const char run[] = ". Run: ";
+	size_t n = strlen(h->why) + sizeof(run) - 1 + strlen(h->run);
+
+	if (h->run[0] != '\0' && n < size)
+		(void)snprintf(out, size, "%s%s%s", h->why, run, h->run);
+	else
+		(void)snprintf(out, size, "%s", h->why);
+}

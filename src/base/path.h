@@ -26,6 +26,10 @@ struct hindrance {
 void path_hindered(struct hindrance *, const char *path, enum path_use,
     int error, bool ours);
 
+/* "why. Run: command" into `size` bytes; where that does not fit, without the
+ * command: half of one is none. */
+void path_say(const struct hindrance *, char *out, size_t size);
+
 /* 0, or the errno that an attempt would give.  Opens and makes nothing. */
 int path_usable(const char *path, enum path_use);
 

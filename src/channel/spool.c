@@ -28,7 +28,6 @@
 #define FOLDER_MODE 0750
 #define FILE_MODE 0640
 #define NAME_BYTES 160
-#define RUN_SHOWN 110	/* bytes of a command, in a reason */
 
 struct spool {
 	struct channel channel;
@@ -190,7 +189,7 @@ static void
 say_why(struct writing *w, int error)
 {
 	static const char *const below[] = { "", "/tmp", "/new" };
-	size_t n = sizeof(below) / sizeof(below[0]);
+	size_t at, n = sizeof(below) / sizeof(below[0]);
 	struct hindrance h;
 	char path[PATH_MAX];
 
@@ -202,11 +201,9 @@ say_why(struct writing *w, int error)
 			break;
 	}
 	path_hindered(&h, path, PATH_FOLDER, error, true);
-	if (strlen(h.run) > RUN_SHOWN)
-		h.run[0] = '\0';	/* half a command is none */
-	(void)snprintf(w->why, sizeof(w->why), "spool: %.80s: %.160s%s%.*s",
-	    path, h.why, h.run[0] != '\0' ? ". Run: " : "", RUN_SHOWN,
-	    h.run);
+	(void)snprintf(w->why, sizeof(w->why), "spool: %.90s: ", path);
+	at = strlen(w->why);
+	path_say(&h, w->why + at, sizeof(w->why) - at);
 }
 
 static void

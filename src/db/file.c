@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define WHY_SHOWN 256		/* bytes, with the command that mends it */
 #define LINKS_MAX 40		/* as many as the kernel follows */
 
 /* dirname() may change its argument. */
@@ -121,6 +122,21 @@ is_ours(const char *folder)
 	return st.st_uid == geteuid() || st.st_uid == 0;
 }
 
+/* `at` is what is in the way of `path`: itself, or its folder. */
+static enum err
+refused_at(struct problem *p, const char *what, const char *path,
+    const char *at, int error, bool ours)
+{
+	struct hindrance h;
+	char why[WHY_SHOWN];
+
+	path_hindered(&h, at, at == path ? PATH_WRITE : PATH_FOLDER, error,
+	    ours);
+	path_say(&h, why, sizeof(why));
+	return problem_set(p, ERR_DISK, -1, NULL, "cannot open %s %.100s: %s",
+	    what, path, why);
+}
+
 enum err
 file_refused(struct problem *p, const char *what, const char *path,
     int error)
@@ -128,15 +144,11 @@ file_refused(struct problem *p, const char *what, const char *path,
 	char *folder = folder_of(path);
 	bool no_file = access(path, F_OK) != 0 && errno == ENOENT;
 	const char *at = no_file && folder != NULL ? folder : path;
-	struct hindrance h;
-
-	path_hindered(&h, at, at == folder ? PATH_FOLDER : PATH_WRITE, error,
+	enum err e = refused_at(p, what, path, at, error,
 	    folder == NULL || is_ours(folder));
-	(void)problem_set(p, ERR_DISK, -1, NULL, "cannot open %s %.120s: "
-	    "%s%s%s", what, path, h.why, h.run[0] != '\0' ? ". Run: " : "",
-	    h.run);
+
 	free(folder);
-	return p->err;
+	return e;
 }
 
 char *
@@ -196,19 +208,15 @@ file_check(const char *real, struct problem *p)
 {
 	static const char *const more[] = { "", "-wal", "-shm" };
 	char *folder = folder_of(real);
-	struct hindrance h;
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; e == ERR_OK && i < sizeof(more) / sizeof(more[0]);
 	    i++)
 		e = check_one(real, more[i], p);
 	if (e == ERR_OK && folder != NULL &&
-	    path_usable(folder, PATH_FOLDER) == EACCES) {
-		path_hindered(&h, folder, PATH_FOLDER, EACCES,
+	    path_usable(folder, PATH_FOLDER) == EACCES)
+		e = refused_at(p, "the store", real, folder, EACCES,
 		    is_ours(folder));
-		e = problem_set(p, ERR_DISK, -1, NULL, "cannot open the "
-		    "store %.120s: %s. Run: %s", real, h.why, h.run);
-	}
 	free(folder);
 	return e;
 }

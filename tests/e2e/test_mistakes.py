@@ -29,7 +29,8 @@ from standin import Receiver
 USAGE, NO_INPUT, IO_ERROR, CONFIG = 64, 66, 74, 78
 NOBODY = "nonexistent.invalid"
 TOKEN_LINE = "[app]\napplication_token = abc\n"
-PLACES = "[store]\nurl = sqlite:VAR/queue.db\n[channel]\nurl = spool:VAR/spool\n"
+PLACES = ("[store]\nurl = sqlite:VAR/queue.db\n"
+          "[channel]\nurl = spool:VAR/spool\n")
 DENIED = "(Permission denied)"
 NO_ADDRESS = ("it has no address now (WHY). Look at the name, and at "
               "/etc/resolv.conf")
@@ -325,7 +326,8 @@ DENIALS = {         # the same, of what belongs to root
         TOKEN_LINE + "client_id = x\nclient_secret_file = ETC/secret\n"
         "oauth_servers = localhost\n",
         ("CONF:8: [app] client_secret_file ETC/secret: USER cannot read it " +
-         belongs("0600") + ". Run: " + CHGRP.format("ETC/secret"),), prepare=roots("ETC/secret", 0o600)),
+         belongs("0600") + ". Run: " + CHGRP.format("ETC/secret"),),
+        prepare=roots("ETC/secret", 0o600)),
     "configuration-denied": Mistake(
         TOKEN_LINE, ("CONF: the configuration: USER cannot read it " +
                      belongs("0600") + ". Run: " + CHGRP.format("CONF"),),
