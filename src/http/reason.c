@@ -101,6 +101,14 @@ proof_of(const struct http_transfer *t, char *out, size_t size)
 	    described, today);
 }
 
+static void
+add(char out[HTTP_REASON_MAX], const char *s)
+{
+	size_t n = strlen(out);
+
+	(void)snprintf(out + n, HTTP_REASON_MAX - n, "%s", s);
+}
+
 void
 reason_write(const struct http_transfer *t, CURLcode code,
     char out[HTTP_REASON_MAX])
@@ -116,7 +124,15 @@ reason_write(const struct http_transfer *t, CURLcode code,
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		proof_of(t, proof, sizeof(proof));
 	todo = todo_of(code, words);
-	(void)snprintf(out, HTTP_REASON_MAX, "%.90s%s%s%s%s%s", host,
-	    host[0] != '\0' ? ": " : "", words, proof, todo != NULL ? "; " :
-	    "", todo != NULL ? todo : "");
+	out[0] = '\0';
+	if (host[0] != '\0') {
+		add(out, host);
+		add(out, ": ");
+	}
+	add(out, words);
+	add(out, proof);
+	if (todo != NULL) {
+		add(out, "; ");
+		add(out, todo);
+	}
 }
