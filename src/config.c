@@ -24,6 +24,21 @@ config_path(const char *path)
 	return env != NULL && env[0] != '\0' ? env : CONFIG_DEFAULT_PATH;
 }
 
+/* A secret belongs to the URL beside it: none comes from [channel]. */
+static enum err
+no_secrets(struct config_channel *ch)
+{
+	struct why why;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++)
+		if (config_option_is_channel(&config_options[i]) &&
+		    config_options[i].type == OPT_SECRET)
+			e = config_option_set(&config_options[i], ch, "",
+			    false, &why);
+	return e;
+}
+
 enum err
 config_add_channel(struct config *c, const char *connector, size_t n)
 {
@@ -42,8 +57,9 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 		return ERR_NOMEM;
 	}
 	lines[c->channels] = (struct config_lines){ 0 };
-	grown[c->channels++] = (struct config_channel){ .connector = name };
-	return ERR_OK;
+	grown[c->channels++] = (struct config_channel){ .connector = name,
+	    .events = -1 };
+	return no_secrets(&grown[c->channels - 1]);
 }
 
 /* The rows of [channel] are kept in the channel, all others in the root. */
@@ -82,6 +98,8 @@ inherit_limits(struct config *c)
 			ch->timeout = top->timeout;
 		if (ch->in_flight == 0)
 			ch->in_flight = top->in_flight;
+		if (ch->events < 0)
+			ch->events = top->events;
 	}
 }
 

@@ -11,12 +11,20 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
-#define CONFIG_OPTIONS 32	/* rows of the table in config_options.c */
+#define CONFIG_OPTIONS 37	/* rows of the table in config_options.c */
 
 /* Words separated by blanks in the file.  Never NULL inside. */
 struct config_list {
 	char **item;
 	size_t n;
+};
+
+/* Events beside messages that a channel can ask for: bits of `events`. */
+enum config_events {
+	CONFIG_DIALOGSTART = 1 << 0,
+	CONFIG_DIALOGFINISH = 1 << 1,
+	CONFIG_STATUSDELETE = 1 << 2,
+	CONFIG_LINEDELETE = 1 << 3
 };
 
 /* Where the messages of one connector, or of one of its lines, go. */
@@ -26,6 +34,9 @@ struct config_channel {
 	char *url;
 	int64_t timeout;	/* seconds */
 	int64_t in_flight;	/* hand-overs at the same time */
+	char *secret;		/* signs them; secret; and beside it, while */
+	char *secret_previous;	/* it is being changed, that of before */
+	int64_t events;		/* enum config_events */
 };
 
 /* Where it stands in the file; 0: nowhere. */

@@ -28,16 +28,18 @@ is_free_text(const struct option *o)
 	    o->type == OPT_PATH || o->type == OPT_PROXY;
 }
 
-void
-config_each_odd(const struct config *c, struct config_sink *sink)
+/* The options of one section, kept in `base`. */
+static void
+each_of(const void *base, const struct config_lines *lines,
+    struct config_sink *sink)
 {
 	for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
 		const struct option *o = &config_options[i];
-		char *const *text = (const void *)((const char *)c + o->at);
+		char *const *text = (const void *)((const char *)base + o->at);
 		const char *odd;
 		char reason[200];
 
-		if (!is_free_text(o) || c->lines.of[i] == 0)
+		if (!is_free_text(o) || lines->of[i] == 0)
 			continue;
 		odd = config_odd(*text);
 		if (odd == NULL)
@@ -47,6 +49,14 @@ config_each_odd(const struct config *c, struct config_sink *sink)
 		    strcmp(odd, CONFIG_QUOTES) == 0 ? "take the quotes away" :
 		    "a note begins with \" ;\", or stands on a line of its "
 		    "own");
-		sink->wrong(sink, c->lines.of[i], reason);
+		sink->wrong(sink, lines->of[i], reason);
 	}
+}
+
+void
+config_each_odd(const struct config *c, struct config_sink *sink)
+{
+	each_of(c, &c->lines, sink);
+	for (size_t i = 0; i < c->channels; i++)
+		each_of(&c->channel[i], &c->channel_lines[i], sink);
 }

@@ -31,6 +31,11 @@ _Static_assert(LOG_TO_STDERR == 0 && LOG_TO_SYSLOG == 1, "TARGETS");
 _Static_assert(sizeof(enum log_level) == sizeof(int) &&
     sizeof(enum log_target) == sizeof(int), "OPT_WORD keeps an int");
 
+/* Their places are the bits of enum config_events. */
+#define EVENTS "dialogstart dialogfinish statusdelete linedelete"
+_Static_assert(CONFIG_DIALOGSTART == 1 << 0 && CONFIG_DIALOGFINISH == 1 << 1 &&
+    CONFIG_STATUSDELETE == 1 << 2 && CONFIG_LINEDELETE == 1 << 3, "EVENTS");
+
 /* Rows of a section stand together: the printer goes straight down. */
 const struct option config_options[] = {
 	{ "app", "application_token", OPT_SECRET,
@@ -69,11 +74,21 @@ const struct option config_options[] = {
 	    NULL },
 
 	{ "channel", "url", OPT_URL, CHANNEL_AT(url), 1, 0,
-	    "spool:/var/spool/imconnector", "spool http https null" },
+	    "spool:/var/spool/imconnector", "spool http https exec null" },
 	{ "channel", "timeout", OPT_INT, CHANNEL_AT(timeout), 1, 3600, "30",
 	    NULL },
 	{ "channel", "in_flight", OPT_INT,
 	    CHANNEL_AT(in_flight), 1, 4096, "32", NULL },
+	{ "channel", "secret", OPT_SECRET,
+	    CHANNEL_AT(secret), 0, 0, "", NULL },
+	{ "channel", "secret_file", OPT_SECRET_FILE,
+	    CHANNEL_AT(secret), 0, 0, NULL, NULL },
+	{ "channel", "secret_previous", OPT_SECRET,
+	    CHANNEL_AT(secret_previous), 0, 0, "", NULL },
+	{ "channel", "secret_previous_file", OPT_SECRET_FILE,
+	    CHANNEL_AT(secret_previous), 0, 0, NULL, NULL },
+	{ "channel", "events", OPT_EVENTS, CHANNEL_AT(events), 0, 0, "",
+	    EVENTS },
 
 	{ "retry", "first", OPT_INT, AT(retry.first), 1, 3600, "2", NULL },
 	{ "retry", "longest", OPT_INT, AT(retry.longest), 1, 86400, "600",
@@ -101,7 +116,7 @@ bool
 config_option_is_list(const struct option *o)
 {
 	return o->type == OPT_HOSTS || o->type == OPT_SERVERS ||
-	    o->type == OPT_NAMES;
+	    o->type == OPT_NAMES || o->type == OPT_EVENTS;
 }
 
 bool

@@ -70,6 +70,23 @@ print_word(struct buf *b, const struct option *o, int i)
 	return buf_addf(b, "%s = %.*s\n", o->name, (int)strcspn(s, " "), s);
 }
 
+static enum err
+print_events(struct buf *b, const struct option *o, int64_t bits)
+{
+	const char *s = o->words;
+	enum err e = buf_addf(b, "%s =", o->name);
+
+	for (; e == ERR_OK && bits != 0; bits >>= 1) {
+		size_t n = strcspn(s, " ");
+
+		if ((bits & 1) != 0)
+			e = buf_addf(b, " %.*s", (int)n, s);
+		s += n;
+		s += strspn(s, " ");
+	}
+	return e == ERR_OK ? buf_addc(b, '\n') : e;
+}
+
 /*
  * The user and password of a URL: *at, so many bytes with the "@".  A proxy
  * may be without a scheme, has no path, and any byte in its password.
@@ -121,6 +138,8 @@ print_option(const struct option *o, const void *base, struct buf *b)
 		    *(const bool *)at ? "yes" : "no");
 	case OPT_WORD:
 		return print_word(b, o, *(const int *)at);
+	case OPT_EVENTS:
+		return print_events(b, o, *(const int64_t *)at);
 	case OPT_HOSTS:
 	case OPT_SERVERS:
 	case OPT_NAMES:

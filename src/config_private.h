@@ -17,6 +17,7 @@ enum option_type {
 	OPT_HOSTS,	/* list of hosts and "*.zone" */
 	OPT_SERVERS,	/* the same, each perhaps with a ":PORT" behind it */
 	OPT_NAMES,	/* list of connector names */
+	OPT_EVENTS,	/* list of `words`, kept as bits in an int64_t */
 	OPT_SECRET,
 	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */
 };
@@ -71,7 +72,7 @@ struct shown {
 };
 struct shown config_show(const char *, size_t n);
 
-/* Adds a zeroed channel with this connector's name.  ERR_NOMEM. */
+/* Adds a channel with this connector's name and nothing given.  ERR_NOMEM. */
 enum err config_add_channel(struct config *, const char *connector, size_t n);
 
 /* Opens a regular file of at most `max` bytes.  ERR_CONFIG with *why. */

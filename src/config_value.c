@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -298,6 +299,72 @@ add_items(const struct option *o, struct config_list *l, const char *text,
 	return e;
 }
 
+/* An event goes by its whole name or by what is its own of it. */
+static size_t
+prefix_of(const char *s, size_t n)
+{
+	static const char prefix[] = "onimconnector";
+	const size_t skip = sizeof(prefix) - 1;
+
+	return n > skip && strncasecmp(s, prefix, skip) == 0 ? skip : 0;
+}
+
+/* Without regard to case, as events are. */
+static bool
+add_event(const char *words, const char *s, size_t n, int64_t *bits)
+{
+	for (int64_t bit = 1; *words != '\0'; bit <<= 1) {
+		size_t len = strcspn(words, " ");
+
+		if (len == n && strncasecmp(words, s, n) == 0) {
+			*bits |= bit;
+			return true;
+		}
+		words += len;
+		words += strspn(words, " ");
+	}
+	return false;
+}
+
+static enum err
+no_event(const struct option *o, const char *s, size_t n, struct why *w)
+{
+	struct shown wrote = config_show(s, n);
+	struct near near = { 0 };
+	char must[96];
+
+	near_try_words(&near, wrote.text + prefix_of(wrote.text,
+	    strlen(wrote.text)), o->words);
+	if (near.word != NULL) {
+		(void)snprintf(w->text, sizeof(w->text),
+		    "\"%s\": did you mean %.*s?", wrote.text, (int)near.n,
+		    near.word);
+		return ERR_CONFIG;
+	}
+	(void)snprintf(must, sizeof(must), "of: %s", o->words);
+	return refuse(w, must, s, n);
+}
+
+static enum err
+set_events(const struct option *o, int64_t *bits, const char *text, bool more,
+    struct why *w)
+{
+	size_t n, skip;
+
+	if (!more)
+		*bits = 0;
+	for (; ; text += n) {
+		text += strspn(text, " \t");
+		if (*text == '\0' || *text == ';')
+			return ERR_OK;
+		n = strcspn(text, " \t");
+		skip = prefix_of(text, n);
+		if (!add_event(o->words, text + skip, n - skip, bits))
+			return no_event(o, text,
+			    more ? until_value(text, n) : n, w);
+	}
+}
+
 static void
 free_items(struct config_list *l)
 {
@@ -313,6 +380,8 @@ config_option_set(const struct option *o, void *base, const char *text,
 {
 	void *where = place(o, base);
 
+	if (o->type == OPT_EVENTS)
+		return set_events(o, where, text, more, w);
 	if (config_option_is_list(o)) {
 		if (!more)
 			free_items(where);

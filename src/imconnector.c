@@ -204,6 +204,8 @@ run_fastcgi(const char *config)
 		say_wrong_lines(config);
 	/* what still works uses these, and what exit() would take from under
 	 * it, too; the queue survives any end */
+	if (busy)
+		channels_halt(s.channels);
 	if (busy || !setup_free(&s))
 		_exit(exit_code(e));
 	return exit_code(e);

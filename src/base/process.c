@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -49,6 +50,9 @@ process_begin(void)
 {
 	const char *core = getenv("IMCONNECTOR_CORE");
 
+	/* ignored, as a parent may have left it, it would take children away
+	 * before anybody has asked how they ended */
+	(void)signal(SIGCHLD, SIG_DFL);
 	return open_standard() &&
 	    ((core != NULL && strcmp(core, "1") == 0) || forbid_core());
 }

@@ -22,7 +22,8 @@ struct channels {
 };
 
 static const struct channel_kind *const kinds[] = {
-	&channel_spool, &channel_http, &channel_https, &channel_null,
+	&channel_spool, &channel_http, &channel_https, &channel_exec,
+	&channel_null,
 };
 
 void
@@ -86,6 +87,15 @@ section_name(const struct config_channel *c, char *out, size_t size)
 		    c->connector, c->line);
 }
 
+static int
+secret_line(const struct config *config, const struct config_channel *c)
+{
+	int line = config_channel_line(config, c, "secret");
+
+	return line != 0 ? line : config_channel_line(config, c,
+	    "secret_file");
+}
+
 static enum err
 open_one(struct channel **out, const struct config *config,
     const struct config_channel *c, const struct channel_env *env,
@@ -94,18 +104,25 @@ open_one(struct channel **out, const struct config *config,
 	const struct channel_kind *kind = kind_of(c->url);
 	struct problem why = { 0 };
 	char section[128];
-	int line = config_channel_line(config, c, "url");
+	int url = config_channel_line(config, c, "url");
 	enum err e = ERR_CONFIG;
 
 	section_name(c, section, sizeof(section));
 	if (kind == NULL)
-		return config_wrong(config, line, p,
-		    "%s url: this is no spool:, http://, https:// or null: "
-		    "URL", section);
+		return config_wrong(config, url, p,
+		    "%s url: this is no spool:, http://, https://, exec: or "
+		    "null: URL", section);
+	if (c->secret != NULL && c->secret[0] != '\0' && !kind->signs)
+		return config_wrong(config, secret_line(config, c), p,
+		    "%s secret: only http:// and https:// are signed",
+		    section);
 	e = kind->open(out, c, env, &why);
+	if (e == ERR_CONFIG && why.field[0] != '\0')
+		return config_wrong(config, secret_line(config, c), p,
+		    "%s %s: %s", section, why.field, why.text);
 	if (e == ERR_CONFIG)
-		return config_wrong(config, line, p,
-		    "%s url: %s", section, why.text);
+		return config_wrong(config, url, p, "%s url: %s", section,
+		    why.text);
 	if (e != ERR_OK)
 		return problem_set(p, e, -1, NULL, "%s", why.text);
 	(*out)->env = env;
@@ -170,6 +187,25 @@ delivery_end(struct channel *channel, struct delivery *d)
 	d->task.run = run_done;
 	d->task.name = "delivered";
 	loop_ready(channel->env->loop, &d->task);
+}
+
+int64_t
+channels_descriptors(const struct channels *s)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->channel[i]->kind->descriptors *
+		    s->config->channel[i].in_flight;
+	return n;
+}
+
+void
+channels_halt(struct channels *s)
+{
+	for (size_t i = 0; s != NULL && i < s->n; i++)
+		if (s->channel[i]->kind->halt != NULL)
+			s->channel[i]->kind->halt(s->channel[i]);
 }
 
 void

@@ -30,6 +30,8 @@ struct parcel {
 	int64_t received_us;	/* Unix time; the same on every attempt */
 	const char *object;	/* JSON (event/object.h) */
 	size_t object_len;
+	const char *event, *connector;	/* what it also says inside */
+	int64_t line;
 };
 
 #define RECEIPT_IDS_MAX (64 * 1024)
@@ -69,17 +71,24 @@ struct delivery {
 	struct task task;	/* the channel's own */
 };
 
-/* One kind of channel.  All members are set. */
+/* One kind of channel. */
 struct channel_kind {
 	const char *scheme;	/* "spool:" */
+	int64_t descriptors;	/* that a hand-over has open all the time, if */
+				/* nothing else counts them */
+	bool signs;		/* uses the secret */
 	/*
 	 * Checks the URL and makes a channel of it; touches neither disk nor
-	 * network.  ERR_CONFIG with the reason, ERR_NOMEM.
+	 * network.  ERR_CONFIG with the reason and, if it is not
+	 * the URL, the option's name as the field; ERR_NOMEM.
 	 */
 	enum err (*open)(struct channel **, const struct config_channel *,
 	    const struct channel_env *, struct problem *);
 	/* Hands one message over; any number may be on their way. */
 	void (*send)(struct channel *, struct delivery *);
+	/* Tells what is on its way that nobody waits any more; or NULL. */
+	void (*halt)(struct channel *);
+	/* What is still on its way is dropped: its done() is not called. */
 	void (*close)(struct channel *);
 };
 
@@ -96,7 +105,7 @@ void channel_send(struct channel *, struct delivery *);
 void delivery_end(struct channel *, struct delivery *);
 
 extern const struct channel_kind channel_spool, channel_http, channel_https,
-    channel_null;
+    channel_exec, channel_null;
 
 /* All channels of a configuration. */
 struct channels;
@@ -112,7 +121,13 @@ enum err channels_open(struct channels **, const struct config *,
 struct channel *channels_of(const struct channels *,
     const struct config_channel *);
 
-void channels_close(struct channels *);	/* NULL is fine; nothing is on its */
-					/* way */
+/* The descriptors that their hand-overs may take together. */
+int64_t channels_descriptors(const struct channels *);
+
+/* The program ends, although something is on its way: programs that work for
+ * a channel are told.  Frees nothing. */
+void channels_halt(struct channels *);
+
+void channels_close(struct channels *);	/* NULL is fine */
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * The http channel: each message is POSTed to the administrator's URL.
  *
- * Owns only a reference to its configuration; the connections are the
- * client's.  2xx means that the receiver took the message; 400, 410, 413,
- * 415 and 422 that it never will; anything else is tried again.
+ * Owns only what it signs with; the connections are the client's.  2xx means
+ * that the receiver took the message; 400, 410, 413, 415 and 422 that it
+ * never will; anything else is tried again.
  */
 #include "channel/channel.h"
 
+#include "channel/sign.h"
 #include "codec/flat.h"
 #include "http/url.h"
 
@@ -22,6 +23,7 @@ struct http_channel {
 	struct channel channel;
 	const struct config_channel *config;
 	struct http_peer peer;
+	struct signer *signer;	/* NULL: nothing is signed */
 };
 
 /* One message on its way. */
@@ -29,8 +31,9 @@ struct sending {
 	struct http_call call;
 	struct delivery *delivery;
 	struct channel *channel;
-	const char *headers[3];
+	const char *headers[5];
 	char id[128];
+	struct signature signature;
 };
 
 /* The administrator names the URL, so plain http is his own business. */
@@ -42,6 +45,7 @@ http_open(struct channel **out, const struct config_channel *c,
 {
 	struct http_channel *h;
 	struct url url;
+	enum err e;
 
 	if (url_parse(&url, c->url) != ERR_OK)
 		return problem_set(p, ERR_CONFIG, -1, NULL,
@@ -54,8 +58,12 @@ http_open(struct channel **out, const struct config_channel *c,
 	http_peer_init(&h->peer);
 	h->peer.bounded = true;		/* by in_flight */
 	(void)env;
-	*out = &h->channel;
-	return ERR_OK;
+	e = signer_new(&h->signer, c->secret, c->secret_previous, p);
+	if (e == ERR_OK)
+		*out = &h->channel;
+	else
+		free(h);
+	return e;
 }
 
 /* {"id":..} and {"ids":[..]}; the list wins. */
@@ -172,14 +180,28 @@ on_done(struct http_call *call)
 	d->done(d);
 }
 
-static void
+/* False: it could not be signed. */
+static bool
+prepare_headers(const struct http_channel *h, struct sending *v,
+    const struct parcel *p)
+{
+	int64_t now_s = clock_wall(h->channel.env->clock) / 1000;
+
+	(void)snprintf(v->id, sizeof(v->id), "webhook-id: %s", p->key);
+	v->headers[0] = "Content-Type: application/json";
+	v->headers[1] = v->id;
+	if (h->signer == NULL)
+		return true;
+	v->headers[2] = v->signature.timestamp;
+	v->headers[3] = v->signature.header;
+	return signer_sign(h->signer, p, now_s, &v->signature) == ERR_OK;
+}
+
+static bool
 prepare(struct http_channel *h, struct sending *v, struct delivery *d)
 {
 	v->delivery = d;
 	v->channel = &h->channel;
-	(void)snprintf(v->id, sizeof(v->id), "webhook-id: %s", d->parcel.key);
-	v->headers[0] = "Content-Type: application/json";
-	v->headers[1] = v->id;
 	v->call = (struct http_call){
 		.done = on_done,
 		.peer = &h->peer,
@@ -191,6 +213,7 @@ prepare(struct http_channel *h, struct sending *v, struct delivery *d)
 		.timeout_ms = h->config->timeout * 1000,
 		.answer_max = ANSWER_MAX,
 	};
+	return prepare_headers(h, v, &d->parcel);
 }
 
 static void
@@ -198,23 +221,25 @@ http_send(struct channel *channel, struct delivery *d)
 {
 	struct sending *v = calloc(1, sizeof(*v));
 
-	if (v == NULL) {
+	if (v == NULL || !prepare((struct http_channel *)channel, v, d)) {
+		free(v);
 		receipt_fail(&d->receipt, ERR_RETRY, "out of memory");
 		delivery_end(channel, d);
 		return;
 	}
-	prepare((struct http_channel *)channel, v, d);
 	http_start(channel->env->http, &v->call);
 }
 
 static void
 http_close(struct channel *channel)
 {
+	signer_free(((struct http_channel *)channel)->signer);
 	free(channel);
 }
 
 const struct channel_kind channel_http = {
 	.scheme = "http://",
+	.signs = true,
 	.open = http_open,
 	.send = http_send,
 	.close = http_close,
@@ -222,6 +247,7 @@ const struct channel_kind channel_http = {
 
 const struct channel_kind channel_https = {
 	.scheme = "https://",
+	.signs = true,
 	.open = http_open,
 	.send = http_send,
 	.close = http_close,

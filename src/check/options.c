@@ -105,7 +105,8 @@ check_connectors(struct check *k, const struct config *c)
 static bool
 has_timeout(const struct config_channel *ch)
 {
-	return ch->url != NULL && strncmp(ch->url, "http", 4) == 0;
+	return ch->url != NULL && (strncmp(ch->url, "http", 4) == 0 ||
+	    strncmp(ch->url, "exec:", 5) == 0);
 }
 
 /* Of the default channel others may have it. */
@@ -133,8 +134,8 @@ check_timeouts(struct check *k, const struct config *c)
 		(void)snprintf(what, sizeof(what), "[%s%s] timeout has no "
 		    "effect", i == 0 ? "channel" : "connector ",
 		    ch->connector);
-		check_add(k, true, line, what, "only http:// and https:// "
-		    "channels have one. Take the line away", NULL);
+		check_add(k, true, line, what, "only http://, https:// "
+		    "and exec: have one. Take the line away", NULL);
 	}
 }
 

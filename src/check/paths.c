@@ -164,6 +164,25 @@ check_spool(struct check *k, const struct config *c,
 	free(new);
 }
 
+/* A program that each message is given to. */
+static void
+check_exec(struct check *k, const struct config *c,
+    const struct config_channel *ch)
+{
+	const char *path = strchr(ch->url, ':') + 1;
+	struct hindrance h;
+	char *what = NULL;
+
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+		return;
+	path_hindered(&h, path, PATH_READ, errno, true);
+	if (asprintf(&what, "program %s", path) < 0)
+		return;
+	check_add(k, true, config_channel_line(c, ch, "url"), what, h.why,
+	    NULL);
+	free(what);
+}
+
 static void
 check_ca(struct check *k, const struct config *c)
 {
@@ -171,14 +190,15 @@ check_ca(struct check *k, const struct config *c)
 	    "ca_file" };
 	const char *path = c->app.ca_file;
 	int error = path[0] != '\0' ? path_usable(path, PATH_READ) : 0;
-	char why[160], *what = NULL;
+	char why[160], *what;
 
 	if (error != 0)
 		complain(&s, path, PATH_READ, error);
-	else if (path[0] != '\0' &&
-	    !certificate_file_ok(path, why, sizeof(why)) &&
-	    asprintf(&what, "ca_file %s", path) >= 0)
-		check_add(k, true, s.line, what, why, NULL);
+	if (error != 0 || path[0] == '\0' ||
+	    certificate_file_ok(path, why, sizeof(why)) ||
+	    asprintf(&what, "ca_file %s", path) < 0)
+		return;
+	check_add(k, true, s.line, what, why, NULL);
 	free(what);
 }
 
@@ -186,9 +206,13 @@ void
 check_paths(struct check *k, const struct config *c)
 {
 	check_store(k, c);
-	for (size_t i = 0; i < c->channels; i++)
-		if (c->channel[i].url != NULL &&
-		    strncmp(c->channel[i].url, "spool:", 6) == 0)
+	for (size_t i = 0; i < c->channels; i++) {
+		const char *url = c->channel[i].url;
+
+		if (url != NULL && strncmp(url, "spool:", 6) == 0)
 			check_spool(k, c, &c->channel[i]);
+		if (url != NULL && strncmp(url, "exec:", 5) == 0)
+			check_exec(k, c, &c->channel[i]);
+	}
 	check_ca(k, c);
 }

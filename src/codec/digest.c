@@ -1,15 +1,18 @@
 /*
  * Hashes and the comparison of secrets.  The home of libcrypto.
  *
- * Called for a message's key and for the application token.  Owns only what
- * the library has for SHA-256, until the end.  A failure of the library is
- * reported, never guessed over.
+ * Called for a message's key, the application token and signatures.  Owns
+ * only what the library has for SHA-256 and HMAC, until the end.  A failure
+ * of the library is reported, never guessed over.
  */
 #include "codec/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -72,6 +75,69 @@ digest_text(char out[DIGEST_TEXT_MAX], const unsigned char *digest, size_t n)
 	if (have != 0)
 		*out++ = alphabet[bits << (6 - have) & 63];
 	*out = '\0';
+}
+
+/* Looked up once, as above. */
+static EVP_MAC *
+hmac(void)
+{
+	static _Atomic(EVP_MAC *) known;
+	EVP_MAC *mac = atomic_load(&known), *others = NULL;
+
+	if (mac != NULL)
+		return mac;
+	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (mac == NULL || atomic_compare_exchange_strong(&known, &others,
+	    mac))
+		return mac;
+	EVP_MAC_free(mac);
+	return others;
+}
+
+enum err
+digest_sign(unsigned char out[DIGEST_SIZE], const void *key, size_t key_len,
+    const struct digest_part *part, size_t n)
+{
+	char name[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name,
+		    0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC *kind = hmac();
+	EVP_MAC_CTX *mac = kind != NULL ? EVP_MAC_CTX_new(kind) : NULL;
+	bool ok = mac != NULL && EVP_MAC_init(mac, key, key_len, params) == 1;
+	size_t got = 0;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = EVP_MAC_update(mac, part[i].p, part[i].n) == 1;
+	ok = ok && EVP_MAC_final(mac, out, &got, DIGEST_SIZE) == 1 &&
+	    got == DIGEST_SIZE;
+	EVP_MAC_CTX_free(mac);
+	return ok ? ERR_OK : ERR_NOMEM;
+}
+
+void
+digest_base64(char out[DIGEST_BASE64_MAX],
+    const unsigned char digest[DIGEST_SIZE])
+{
+	(void)EVP_EncodeBlock((unsigned char *)out, digest, DIGEST_SIZE);
+}
+
+/* The library would forgive blanks, and count the padding as zeros. */
+long
+digest_from_base64(unsigned char *out, const char *text)
+{
+	size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/");
+	size_t padding = strspn(text + n, "=");
+	int got;
+
+	if (text[n + padding] != '\0' || padding > 2 || n + padding > INT_MAX)
+		return -1;
+	got = EVP_DecodeBlock(out, (const unsigned char *)text,
+	    (int)(n + padding));
+	return got < 0 ? -1 : got - (long)padding;
 }
 
 bool

@@ -30,6 +30,25 @@ enum err digest_parts(unsigned char out[DIGEST_SIZE],
 void digest_text(char out[DIGEST_TEXT_MAX], const unsigned char *, size_t n);
 
 /*
+ * HMAC-SHA-256 over the parts, one behind the other.  ERR_NOMEM if the library
+ * fails; the key has at least one byte.
+ */
+enum err digest_sign(unsigned char out[DIGEST_SIZE], const void *key,
+    size_t key_len, const struct digest_part *, size_t n);
+
+/* A whole digest as base64 text (RFC 4648, section 4) with padding. */
+#define DIGEST_BASE64_MAX 45	/* bytes with the NUL */
+void digest_base64(char out[DIGEST_BASE64_MAX],
+    const unsigned char digest[DIGEST_SIZE]);
+
+/*
+ * Reads such text of any length.  Returns how many bytes it stands for, and
+ * puts them to `out`, which has room for 3 bytes for each 4 of the text; -1
+ * if it is no such text.
+ */
+long digest_from_base64(unsigned char *out, const char *text);
+
+/*
  * Whether two secrets are equal, in a time that tells nothing about either.
  * An empty `want` equals nothing.  False too if the library fails.
  */

@@ -115,6 +115,7 @@ report_stats(struct store *s, bool json, struct problem *p)
 		{ "refresh_rejected", st.rejected },
 		{ "installs_waiting", st.installs },
 		{ "destinations_down", st.down },
+		{ "lines_off", st.lines_off },
 	};
 	const char *lead = "{";
 

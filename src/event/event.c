@@ -55,41 +55,27 @@ event_keep(void *ctx, const struct message *from)
 	m->chat = arena_dup(a, from->chat, strlen(from->chat));
 	m->own_id = arena_dup(a, from->own_id, strlen(from->own_id));
 	m->body = arena_dup(a, from->body, from->body_len);
-	if (m->chat == NULL || m->own_id == NULL || m->body == NULL)
+	if (from->whole == from->body)
+		m->whole = m->body;
+	else if (from->whole != NULL)
+		m->whole = arena_dup(a, from->whole, from->whole_len);
+	if (m->chat == NULL || m->own_id == NULL || m->body == NULL ||
+	    (m->whole == NULL && from->whole != NULL))
 		return ERR_TOOBIG;
 	ev->messages++;
 	return ERR_OK;
-}
-
-static enum event_kind
-kind_of(const char *name)
-{
-	static const struct {
-		const char *name;
-		enum event_kind kind;
-	} kinds[] = {
-		{ "ONIMCONNECTORMESSAGEADD", EVENT_ADD },
-		{ "ONIMCONNECTORMESSAGEUPDATE", EVENT_UPDATE },
-		{ "ONIMCONNECTORMESSAGEDELETE", EVENT_DELETE },
-		{ "ONAPPINSTALL", EVENT_INSTALL },
-		{ "ONAPPUNINSTALL", EVENT_UNINSTALL },
-	};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return kinds[i].kind;
-	return EVENT_OTHER;
 }
 
 /* Deletes of old portals say DATA; any other DATA is not a list of messages. */
 static void
 choose_list(struct event *ev)
 {
-	bool of_data = ev->kind == EVENT_DELETE;
+	enum event_shape shape = event_traits(ev->kind)->shape;
+	bool of_data = shape >= SHAPE_MESSAGES_OR_DATA;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ev->messages; i++)
-		if (!ev->message[i].of_data)
+		if (!ev->message[i].of_data && shape == SHAPE_MESSAGES_OR_DATA)
 			of_data = false;
 	for (size_t i = 0; i < ev->messages; i++)
 		if (ev->message[i].of_data == of_data)
@@ -114,40 +100,102 @@ unusable(struct problem *p, const char *field, const char *why)
 	return problem_set(p, ERR_UNUSABLE, -1, field, "%s %s", field, why);
 }
 
+/* A dialog travels whole, as names of its own mean other things. */
 static enum err
-check_envelope(struct event *ev, struct problem *p)
+wrap_dialog(struct event *ev, struct message *m)
+{
+	static const char name[] = "\"data\":";
+	const size_t n = sizeof(name) - 1;
+	char *body = arena_alloc(&ev->arena, n + m->whole_len + 1);
+
+	if (body == NULL)
+		return ERR_TOOBIG;
+	memcpy(body, name, n);
+	memcpy(body + n, m->whole, m->whole_len);
+	body[n + m->whole_len] = '\0';
+	m->body = body;
+	m->body_len = n + m->whole_len;
+	m->chat_id = m->message_id = 0;
+	m->own_id = "";
+	m->bad = NULL;
+	return ERR_OK;
+}
+
+/* What stands for an event that has no messages. */
+static enum err
+make_messages(struct event *ev)
+{
+	const struct message one = { .chat = "", .own_id = "", .body = "" };
+	enum event_shape shape = event_traits(ev->kind)->shape;
+	enum err e = ERR_OK;
+
+	if (shape == SHAPE_DIALOGS) {
+		for (size_t i = 0; e == ERR_OK && i < ev->messages; i++)
+			e = wrap_dialog(ev, &ev->message[i]);
+		return e;
+	}
+	if (shape != SHAPE_CONNECTOR && shape != SHAPE_LINE)
+		return ERR_OK;
+	ev->connector = shape == SHAPE_CONNECTOR ? ev->small_connector : NULL;
+	ev->line_text = shape == SHAPE_CONNECTOR ? ev->small_line_text :
+	    ev->data_text;
+	ev->messages = 0;
+	return event_keep(ev, &one);
+}
+
+/* What the parts of an envelope are called, by shapes. */
+static const struct {
+	const char *connector, *line, *list;
+} names[] = {
+	[SHAPE_MESSAGES] = { "data.CONNECTOR", "data.LINE", "data.MESSAGES" },
+	[SHAPE_MESSAGES_OR_DATA] = { "data.CONNECTOR", "data.LINE",
+	    "data.MESSAGES" },
+	[SHAPE_DIALOGS] = { "data.CONNECTOR", "data.LINE", "data.DATA" },
+	[SHAPE_CONNECTOR] = { "data.connector", "data.line", NULL },
+	[SHAPE_LINE] = { NULL, "data", NULL },
+};
+
+static enum err
+check_envelope(struct event *ev, enum event_shape shape, struct problem *p)
 {
 	if (ev->member_id == NULL || ev->member_id[0] == '\0')
 		return unusable(p, "auth.member_id", "is missing");
-	if (ev->connector == NULL || ev->connector[0] == '\0')
-		return unusable(p, "data.CONNECTOR", "is missing");
+	if (shape != SHAPE_LINE && (ev->connector == NULL ||
+	    ev->connector[0] == '\0'))
+		return unusable(p, names[shape].connector, "is missing");
 	if (ev->line_text == NULL)
-		return unusable(p, "data.LINE", "is missing");
+		return unusable(p, names[shape].line, "is missing");
 	if (!number_read(ev->line_text, &ev->line) || ev->line < 1)
-		return unusable(p, "data.LINE",
+		return unusable(p, names[shape].line,
 		    "must be a number from 1 to 9223372036854775807");
 	if (ev->messages == 0)
-		return unusable(p, "data.MESSAGES", "is missing");
+		return unusable(p, names[shape].list, "is missing");
 	return ERR_OK;
 }
 
 enum err
 event_check(struct event *ev, struct problem *p)
 {
+	enum event_shape shape;
+
 	if (ev->name == NULL || ev->name[0] == '\0')
 		return unusable(p, "event", "is missing");
 	for (char *c = ev->name; *c != '\0'; c++)
 		*c = (char)toupper((unsigned char)*c);
-	ev->kind = kind_of(ev->name);
+	ev->kind = event_kind_of(ev->name);
 	if (!number_read(ev->ts_text, &ev->ts) || ev->ts < 0)
 		ev->ts = -1;
-	if (ev->kind < EVENT_ADD || ev->kind > EVENT_DELETE)
+	shape = event_traits(ev->kind)->shape;
+	if (shape == SHAPE_NONE)
 		return ERR_OK;
 	choose_list(ev);
+	if (make_messages(ev) != ERR_OK)
+		return problem_set(p, ERR_TOOBIG, -1, NULL,
+		    "the event is too large");
 	if (ev->messages > 1)
 		qsort(ev->message, ev->messages, sizeof(*ev->message),
 		    compare);
-	return check_envelope(ev, p);
+	return check_envelope(ev, shape, p);
 }
 
 void

@@ -3,21 +3,13 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "event/kind.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define EVENT_MESSAGES_MAX 16384	/* elements in one event */
-
-enum event_kind {
-	EVENT_OTHER,
-	EVENT_ADD,
-	EVENT_UPDATE,
-	EVENT_DELETE,
-	EVENT_INSTALL,
-	EVENT_UNINSTALL
-};
 
 /* One element of data.MESSAGES (old portals: data.DATA), complete. */
 struct message {
@@ -30,6 +22,8 @@ struct message {
 	const char *own_id;	/* message.id as JSON, or "" */
 	const char *body;	/* the object's inner part (event/render.h), */
 	size_t body_len;	/* or of a bad element its whole JSON */
+	const char *whole;	/* of one in data.DATA its whole JSON */
+	size_t whole_len;
 	const char *bad;	/* NULL, or the field that makes it useless */
 };
 
@@ -43,6 +37,9 @@ struct event {
 	char *ts_text;
 	char *connector;	/* data.CONNECTOR */
 	char *line_text;	/* data.LINE */
+	char *small_connector;	/* data.connector */
+	char *small_line_text;	/* data.line */
+	char *data_text;	/* data, where it is a short text itself */
 	char *application_token;
 	char *access_token;
 	char *member_id;
@@ -74,7 +71,10 @@ enum err event_keep(void *ctx, const struct message *);
  * Looks at what is authentic: which event it is, and whether its envelope
  * can be used.  Of MESSAGES and DATA it keeps the right one.  An event of
  * kind without messages is always OK.  ERR_UNUSABLE names the field.  Messages
- * are put in the order in which they must be handed over.
+ * are put in the order in which they must be handed over.  What is no message
+ * becomes one: a dialog, with its whole JSON as "data"; the end of a line,
+ * with nothing inside (its connector is left open where it has none).
+ * ERR_TOOBIG.
  */
 enum err event_check(struct event *, struct problem *);
 

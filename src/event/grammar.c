@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define FIELD_MAX_BYTES 4096	/* of a field of the envelope */
+#define LINE_MAX_BYTES 20	/* of a line's number as text */
 #define PLACES_MAX (1 << 18)	/* keys and items in one event */
 
 enum place {
@@ -50,11 +51,15 @@ struct rule {
 static const struct rule rules[] = {
 	{ AT_ROOT, KEY("event"), AT_TEXT, FIELD(name), true, "event" },
 	{ AT_ROOT, KEY("ts"), AT_TEXT, FIELD(ts_text), false, "ts" },
-	{ AT_ROOT, KEY("data"), AT_DATA, 0, false, "data" },
+	{ AT_ROOT, KEY("data"), AT_DATA, FIELD(data_text), false, "data" },
 	{ AT_ROOT, KEY("auth"), AT_AUTH, 0, false, "auth" },
 	{ AT_DATA, KEY("CONNECTOR"), AT_TEXT, FIELD(connector), true,
 	    "data.CONNECTOR" },
 	{ AT_DATA, KEY("LINE"), AT_TEXT, FIELD(line_text), true, "data.LINE" },
+	{ AT_DATA, KEY("connector"), AT_TEXT, FIELD(small_connector), true,
+	    "data.connector" },
+	{ AT_DATA, KEY("line"), AT_TEXT, FIELD(small_line_text), true,
+	    "data.line" },
 	{ AT_DATA, KEY("MESSAGES"), AT_LIST, 0, false, "data.MESSAGES" },
 	{ AT_DATA, KEY("DATA"), AT_LIST, 0, false, "data.DATA" },
 	AUTH(application_token), AUTH(access_token), AUTH(member_id),
@@ -90,6 +95,7 @@ struct grammar {
 	uint32_t seen;		/* rules that had their value */
 	struct tree tree;
 	struct buf body;
+	struct buf whole;
 	struct buf own_id;
 	struct message message;	/* the element at hand */
 	struct closed {
@@ -205,16 +211,26 @@ render(struct grammar *g)
 	enum err e = ERR_OK;
 
 	buf_reset(&g->body);
+	buf_reset(&g->whole);
 	buf_reset(&g->own_id);
 	if (id != NULL && node_shows(id))
 		e = render_node(&g->own_id, id);
 	if (e == ERR_OK)
 		e = m->bad == NULL ? render_element(&g->body, g->tree.root) :
 		    render_node(&g->body, g->tree.root);
+	if (e == ERR_OK && m->of_data && m->bad == NULL)
+		e = render_node(&g->whole, g->tree.root);
 	m->own_id = g->own_id.len != 0 ? buf_str(&g->own_id) : "";
 	m->body = buf_str(&g->body);
 	m->body_len = g->body.len;
-	if (e == ERR_OK && (m->own_id == NULL || m->body == NULL))
+	m->whole = m->of_data ? m->body : NULL;
+	m->whole_len = m->of_data ? m->body_len : 0;
+	if (m->of_data && m->bad == NULL) {
+		m->whole = buf_str(&g->whole);
+		m->whole_len = g->whole.len;
+	}
+	if (e == ERR_OK && (m->own_id == NULL || m->body == NULL ||
+	    (m->of_data && m->whole == NULL)))
 		e = ERR_NOMEM;
 	return e;
 }
@@ -358,7 +374,8 @@ on_value(void *ctx, const char *s, size_t n)
 
 	if (g->element_depth != 0)
 		return element_value(g, s, n);
-	if (g->place[g->depth] == AT_TEXT)
+	if (g->place[g->depth] == AT_TEXT ||
+	    (g->place[g->depth] == AT_DATA && n <= LINE_MAX_BYTES))
 		return keep_field(g, g->rule[g->depth], s, n);
 	return ERR_OK;
 }
@@ -396,6 +413,7 @@ grammar_new(struct grammar **out, struct event *ev, size_t element_max,
 	/* nodes beside the texts; rendering adds quotes and names */
 	tree_init(&g->tree, element_max + (1 << 20), problem);
 	buf_init(&g->body, 4 * element_max + (1 << 16));
+	buf_init(&g->whole, 4 * element_max + (1 << 16));
 	buf_init(&g->own_id, 4 * element_max + (1 << 16));
 	return ERR_OK;
 }
@@ -413,6 +431,7 @@ grammar_free(struct grammar *g)
 		return;
 	tree_free(&g->tree);
 	buf_free(&g->body);
+	buf_free(&g->whole);
 	buf_free(&g->own_id);
 	free(g->closed);
 	free(g);

@@ -27,7 +27,8 @@ identity_of(struct identity *out, const struct event *ev,
     const struct message *m)
 {
 	unsigned char digest[DIGEST_SIZE];
-	char line[24], chat_id[24], message_id[24];
+	enum event_identity by = event_traits(ev->kind)->identity;
+	char line[24], chat_id[24], message_id[24], ts[24];
 	struct digest_part part[8] = {
 		text_part(ev->member_id), text_part(ev->name),
 		text_part(ev->connector),
@@ -40,12 +41,15 @@ identity_of(struct identity *out, const struct event *ev,
 	(void)snprintf(message_id, sizeof(message_id), "%" PRId64,
 	    m->message_id);
 	part[n++] = text_part(line);
-	if (m->bad != NULL) {
+	(void)snprintf(ts, sizeof(ts), "%" PRId64, ev->ts);
+	if (m->bad == NULL && by == ONE_BY_CONTENT)
+		part[n++] = text_part(ts);
+	if (m->bad != NULL || by == ONE_BY_CONTENT) {
 		part[n++] = (struct digest_part){ m->body, m->body_len };
 	} else {
 		part[n++] = text_part(chat_id);
 		part[n++] = text_part(message_id);
-		if (ev->kind == EVENT_DELETE)
+		if (by == ONE_BY_OWN_ID)
 			part[n++] = text_part(m->own_id);
 	}
 	e = digest_parts(digest, part, n);

@@ -11,7 +11,8 @@
  *
  * `base` stands for member_id, event, connector, line, im.chat_id and
  * im.message_id, for a Delete also message.id; of a bad element for its
- * whole JSON instead of the ids.  It is the key of an Add and a Delete; the
+ * whole JSON instead of the ids, of what is no message for its content and
+ * its time.  It is the key of an Add and a Delete; the
  * n-th revision of an Update appends "-n".  `content` tells revisions of an
  * Update apart.  Both are base64url text.
  */

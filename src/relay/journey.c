@@ -200,7 +200,7 @@ journey_go(struct journey *j)
 static bool
 wants_status(const struct work *w)
 {
-	return strcmp(w->event, "ONIMCONNECTORMESSAGEDELETE") != 0;
+	return event_traits(event_kind_of(w->event))->status;
 }
 
 static enum err
@@ -329,7 +329,7 @@ journey_hand_over(struct journey *j)
 		return;
 	}
 	j->delivery.parcel = (struct parcel){ w->key, w->received_us,
-	    j->object.p, j->object.len };
+	    j->object.p, j->object.len, w->event, w->connector, w->line };
 	fault_point("hand-over-before");
 	channel_send(destination_channel(j->destination), &j->delivery);
 }

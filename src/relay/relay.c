@@ -8,9 +8,11 @@
 
 #include "portal/trust.h"
 #include "relay/destination.h"
+#include "relay/fan.h"
 #include "relay/inside.h"
 #include "relay/line.h"
 #include "relay/visit.h"
+#include "store/off.h"
 #include "store/portals.h"
 
 #include <inttypes.h>
@@ -22,6 +24,20 @@
 
 #define ARENA_MAX ((size_t)256 * 1024)
 
+/* Messages are everybody's. */
+static bool
+is_asked(const struct relay *r, const struct event *ev)
+{
+	const struct event_traits *t = event_traits(ev->kind);
+
+	if (t->asked == 0)
+		return true;
+	if (t->shape == SHAPE_LINE)
+		return fan_is_asked(r, ev);
+	return (config_channel_for(r->env.config, ev->connector != NULL ?
+	    ev->connector : "", ev->line)->events & t->asked) != 0;
+}
+
 static const char *
 no_business(const struct relay *r, const struct event *ev)
 {
@@ -32,6 +48,8 @@ no_business(const struct relay *r, const struct event *ev)
 	if (ev->connector != NULL && ev->connector[0] != '\0' &&
 	    !trust_connector(r->env.config, ev->connector))
 		return "the connector is none of app.connectors";
+	if (!is_asked(r, ev))
+		return "no channel asks for this event";
 	return NULL;
 }
 
@@ -64,6 +82,7 @@ struct other {
 	struct portal_reading reading;
 	struct portal_change change;
 	struct install_take install;
+	struct line_off off;
 	struct outcome outcome;
 	bool answered;
 	struct timer timer;
@@ -164,13 +183,64 @@ keep_refused(struct other *o)
 	visit_refuse(r, ev, sender, &p);
 }
 
+static void
+on_marked(struct db_work *w)
+{
+	struct other *o = (struct other *)((char *)w - offsetof(struct other,
+	    off));
+	const char *why = no_business(o->relay, o->event);
+	struct relay *r = o->relay;
+	struct event *ev = o->event;
+	struct sender *sender = o->sender;
+
+	if (w->end != ERR_OK) {
+		refuse(o, &w->problem);
+		return;
+	}
+	log_warning(r->env.log, "line-off", F_STR("member_id", ev->member_id),
+	    F_OPT("connector", ev->connector), F_INT("line", ev->line),
+	    F_STR("name", ev->name));
+	if (why != NULL) {
+		ignore(o, why);
+		return;
+	}
+	other_end(o);
+	if (event_traits(ev->kind)->shape == SHAPE_LINE)
+		fan_begin(r, ev, sender);
+	else
+		visit_begin(r, ev, sender);
+}
+
+/* Nothing comes from its line any more, whoever asks for that or not. */
+static void
+mark_line(struct other *o)
+{
+	const struct event *ev = o->event;
+
+	o->off = (struct line_off){ .db.done = on_marked,
+	    .store = o->relay->env.store, .member_id = ev->member_id,
+	    .connector = ev->connector, .line = ev->line, .event = ev->name };
+	store_line_off(&o->off);
+	env_submit(&o->relay->env, &o->off.db);
+}
+
+static bool
+is_ours(const struct relay *r, const struct event *ev)
+{
+	return ev->connector == NULL ||
+	    trust_connector(r->env.config, ev->connector);
+}
+
 /* Its sender may be believed. */
 static void
 go_on(struct other *o)
 {
 	const char *why = no_business(o->relay, o->event);
 
-	if (why != NULL)
+	if (event_traits(o->event->kind)->ends_line &&
+	    o->unusable.err == ERR_OK && is_ours(o->relay, o->event))
+		mark_line(o);
+	else if (why != NULL)
 		ignore(o, why);
 	else if (o->event->kind == EVENT_UNINSTALL)
 		uninstall(o);
@@ -286,6 +356,15 @@ other_new(struct relay *r, struct event *ev, struct sender *sender)
 	return o;
 }
 
+/* Its messages are all that it is about. */
+static bool
+goes_straight(const struct event *ev)
+{
+	const struct event_traits *t = event_traits(ev->kind);
+
+	return t->shape != SHAPE_NONE && !t->ends_line;
+}
+
 void
 relay_take(struct relay *r, struct event *ev, struct sender *sender)
 {
@@ -293,8 +372,7 @@ relay_take(struct relay *r, struct event *ev, struct sender *sender)
 	enum err e = event_check(ev, &unusable);
 	struct other *o;
 
-	if (e == ERR_OK && ev->kind != EVENT_INSTALL &&
-	    ev->kind != EVENT_UNINSTALL && no_business(r, ev) == NULL) {
+	if (e == ERR_OK && goes_straight(ev) && no_business(r, ev) == NULL) {
 		e = all_bad(ev, &unusable);
 		if (e == ERR_OK) {
 			visit_begin(r, ev, sender);
@@ -315,6 +393,12 @@ const struct env *
 relay_env(const struct relay *r)
 {
 	return &r->env;
+}
+
+int64_t
+relay_descriptors(const struct relay *r)
+{
+	return channels_descriptors(r->channels);
 }
 
 size_t

@@ -63,6 +63,9 @@ void relay_start(struct relay *);
  * within the time that the caller gives the loop. */
 void relay_stop(struct relay *);
 
+/* The descriptors that its channels may take (channel/channel.h). */
+int64_t relay_descriptors(const struct relay *);
+
 /* Messages, proofs and writes that are on their way. */
 size_t relay_busy(const struct relay *);
 

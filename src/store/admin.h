@@ -80,6 +80,7 @@ struct stats {
 	int64_t uncovered;	/* no living process takes them up */
 	int64_t oldest_ms;	/* of those that wait; 0: none */
 	int64_t portals, rejected, installs, down;
+	int64_t lines_off;
 };
 
 enum err store_stats(struct store *, struct stats *, struct problem *);

@@ -58,6 +58,10 @@ struct store {
 	/* the committer's */
 	struct age_known age[AGE__MAX];
 	struct older_way older;
+	struct {
+		bool read;
+		int64_t read_ms, n;	/* when, and how many there were */
+	} off;				/* lines that are off */
 };
 
 /* Adds to a count; written once, at the end of the transaction. */
@@ -68,6 +72,10 @@ void tally_gone(struct store *, struct tx *, enum tally, bool older);
 bool note_older(struct store *, struct tx *, int64_t id);
 bool tally_write(struct store *, struct tx *);
 bool tally_read(struct tx *, enum tally, int64_t *);
+
+/* Lines that are off: how many; and of an event's line, that it is not. */
+bool off_count(struct tx *, int64_t *n);
+bool off_clear(struct store *, struct tx *, const struct event *);
 
 /* What was stamped before then (Unix ms) is of that age by now.  May write:
  * in work that only reads, by the committer's last look. */

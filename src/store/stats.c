@@ -74,6 +74,7 @@ stats(struct tx *tx, struct db_work *w)
 	    DB_NUMBER(tx, &out->portals, "SELECT count(*) FROM portal",
 	    V_NONE) && DB_NUMBER(tx, &out->rejected, "SELECT count(*)"
 	    " FROM portal WHERE rejected IS NOT NULL", V_NONE) &&
+	    off_count(tx, &out->lines_off) &&
 	    DB_NUMBER(tx, &out->installs, "SELECT count(*) FROM install",
 	    V_NONE);
 }

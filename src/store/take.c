@@ -250,7 +250,7 @@ take_one(struct tx *tx, struct taking *t, size_t i)
 {
 	const struct message *m = &t->event->message[i];
 	struct arrival *a = &t->arrival[i];
-	bool update = t->event->kind == EVENT_UPDATE;
+	bool update = event_traits(t->event->kind)->revises;
 	struct identity who;
 	struct older_new n = { t->event, m, &who, 0, a };
 	struct known k;
@@ -302,7 +302,8 @@ take(struct tx *tx, struct db_work *w)
 	bool ok = ask_sender(tx, t);
 
 	if (ok && !t->denied)
-		ok = place_down_ms(tx, t->channel.number, &down_ms);
+		ok = place_down_ms(tx, t->channel.number, &down_ms) &&
+		    (t->reason != NULL || off_clear(t->store, tx, t->event));
 	t->down = down_ms != 0;
 	t->claimed = 0;
 	for (size_t i = 0; ok && !t->denied && i < t->event->messages; i++)

@@ -159,7 +159,8 @@ server_new(struct relay *r, struct pool *readers)
 			.readers = readers,
 			.room = {
 				.most = listen_most(c->server.calls +
-				    c->server.workers * READER_FDS),
+				    c->server.workers * READER_FDS +
+				    relay_descriptors(r)),
 				.has_room = has_room,
 				.ctx = s,
 			},

@@ -2,14 +2,19 @@
 and which channel serves which connector and line.
 """
 
+import base64
+import email.utils
+import hmac
 import json
+import re
+import time
 
 import pytest
 
 import events
 from events import JSON, as_form, as_json, event, message
 from site_folder import wait_until
-from standin import Receiver
+from standin import Answer, Receiver
 
 
 def post(server, portal, *messages, **more):
@@ -42,6 +47,75 @@ def test_http_gets_the_object(start, front, portal, channel):
     for secret in (events.ACCESS, events.TOKEN):
         assert secret.encode() not in got.body
         assert secret not in json.dumps(got.headers)
+
+
+def signed(call, key):
+    """The signature that Standard Webhooks wants of a post."""
+    content = b".".join([call.headers["webhook-id"].encode(),
+                         call.headers["webhook-timestamp"].encode(),
+                         call.body])
+    return "v1," + base64.b64encode(hmac.digest(key, content,
+                                                "sha256")).decode()
+
+
+def test_http_is_signed(start, front, portal, channel):
+    """With the secret, and that of before while it is being changed."""
+    old, new = b"old key, 24 bytes long..", b"a plain secret"
+    server = start(front, channel={
+        "url": channel.url, "secret": new.decode(), "secret_previous":
+        "whsec_" + base64.b64encode(old).decode()})
+    began = int(time.time())
+    assert post(server, portal).status == 200
+    got, = channel.calls
+    assert began <= int(got.headers["webhook-timestamp"]) <= time.time()
+    assert got.headers["webhook-signature"] == \
+        f"{signed(got, new)} {signed(got, old)}"
+    # secrets are in no log and on no page
+    shown = server.site.ctl("check")
+    assert "; secret is set" in shown.stdout
+    for text in (shown.stdout, shown.stderr, server.log()):
+        assert new.decode() not in text and "whsec_" not in text
+
+
+def test_http_repeat_is_signed_anew(start, portal, channel):
+    """The same id, and a time that is of now."""
+    server = start("fcgi", channel={"url": channel.url, "secret": "x"},
+                   retry={"first": 1, "longest": 1})
+    channel.script(Answer(503, headers={"Retry-After": "2"}))
+    assert post(server, portal).status == 202
+    first, second = channel.wait_for_calls(2)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.headers["webhook-timestamp"] < \
+        second.headers["webhook-timestamp"]
+    assert second.headers["webhook-signature"] == signed(second, b"x")
+
+
+@pytest.mark.parametrize("asked,least,most", [
+    ("120", 100, 120), ("86400", 599, 600), (300, 200, 300), (-300, 0, 3),
+    ("soon", 0, 3)])
+def test_http_says_when(start, portal, channel, asked, least, most):
+    """Retry-After: seconds or a date, up to retry.longest."""
+    if isinstance(asked, int):
+        asked = email.utils.formatdate(time.time() + asked, usegmt=True)
+    channel.always(Answer(429, headers={"Retry-After": asked}))
+    server = start("cgi", channel={"url": channel.url},
+                   retry={"first": 2, "longest": 600})
+    assert post(server, portal).status == 202
+    waits = wait_until(lambda: re.findall(
+        r"event=postponed .*seconds=(\d+)", server.log()))
+    assert least <= int(waits[0]) <= most
+    assert server.site.states() == {86497: "received"}
+
+
+def test_secret_in_a_file(start, portal, channel):
+    server = start("fcgi", channel={"url": channel.url}, prepare=lambda site: (
+        (site.folder / "etc" / "secret").write_text("from a file\n"),
+        site.write_config({**site.config, "channel": {
+            "url": channel.url,
+            "secret_file": site.folder / "etc" / "secret"}})))
+    assert post(server, portal).status == 200
+    got, = channel.calls
+    assert got.headers["webhook-signature"] == signed(got, b"from a file")
 
 
 IDS = {         # the channel's answer -> the ids that Bitrix24 is told

@@ -36,7 +36,7 @@ NO_ADDRESS = ("it has no address now (WHY). Look at the name, and at "
               "/etc/resolv.conf")
 BOTH = ("no installation can be proven and no token be refreshed. Set both, "
         "from the application's page in Bitrix24")
-TIMEOUT = ("timeout has no effect: only http:// and https:// channels have "
+TIMEOUT = ("timeout has no effect: only http://, https:// and exec: have "
            "one. Take the line away")
 SECTION = "a section must be [NAME] and nothing else on its line"
 LINE = "the line must be [section] or option = value"
@@ -132,7 +132,7 @@ MISTAKES = {
     "url-with-a-note": Mistake(
         TOKEN_LINE + "[connector a]\nurl = https://localhost/ # ours\n",
         ('CONF:8: [connector a] url must be a whole URL, its scheme one of: '
-         'spool http https null; a note begins with " ;"',)),
+         'spool http https exec null; a note begins with " ;"',)),
     # words
     "section-near": Mistake(
         TOKEN_LINE + "[sever]\nworkers = 4\n",
@@ -303,6 +303,19 @@ MISTAKES = {
         ("CONF:8: spool VAR/a/b: USER cannot create it (No such file or "
          "directory); VAR belongs to USER, mode 0755. Run: install -d -o "
          "USER -g GROUP -m 0750 VAR/a/b",)),
+    "program-missing": Mistake(
+        TOKEN_LINE + "[connector a]\nurl = exec:ETC/deliver\n",
+        ("CONF:8: program ETC/deliver: No such file or directory",)),
+    "secret-of-a-spool": Mistake(
+        TOKEN_LINE + "[connector a]\nurl = spool:VAR/a\n"
+        "secret = geheimgeheimgeheimgeheimgeheim\n",
+        ("CONF:9: [connector a] secret: only http:// and https:// are "
+         "signed",)),
+    "hook-secret-in-quotes": Mistake(
+        TOKEN_LINE + "[connector a]\nurl = https://localhost/\n"
+        'secret = "geheimgeheimgeheimgeheimgeheim"\n',
+        ("CONF:9: [channel] secret is in quotes, which is taken as part of "
+         "it: take the quotes away",)),
     # which file is read at all, and as whom
     "no-such-file": Mistake(
         "", ("/nowhere.conf: cannot be read: No such file or directory",),

@@ -69,6 +69,11 @@ say_message(struct buf *b, const struct message *m)
 	    m->bad != NULL ? m->bad : "-"), ERR_OK);
 	assert_int_equal(buf_add(b, m->body, m->body_len), ERR_OK);
 	assert_int_equal(buf_addc(b, '\n'), ERR_OK);
+	assert_true((m->whole != NULL) == m->of_data);
+	if (m->whole == m->body || m->whole == NULL)
+		return;
+	assert_int_equal(strlen(m->whole), m->whole_len);
+	assert_int_equal(buf_addf(b, "whole %s\n", m->whole), ERR_OK);
 }
 
 static inline void
@@ -89,6 +94,9 @@ reading_say(struct buf *b, const struct reading *r)
 	say_text(b, "ts", ev->ts_text);
 	say_text(b, "connector", ev->connector);
 	say_text(b, "line", ev->line_text);
+	say_text(b, "data", ev->data_text);
+	say_text(b, "small_connector", ev->small_connector);
+	say_text(b, "small_line", ev->small_line_text);
 	say_text(b, "application_token", ev->application_token);
 	say_text(b, "access_token", ev->access_token);
 	say_text(b, "member_id", ev->member_id);

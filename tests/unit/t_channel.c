@@ -10,7 +10,8 @@
 
 #include <dirent.h>
 
-static const struct parcel parcel = { "key-1", 1773759161000000, "{}", 2 };
+static const struct parcel parcel = { "key-1", 1773759161000000, "{}", 2, "",
+	"", 1 };
 
 /* Opens one channel with that URL, in a section of that name. */
 static enum err
@@ -18,8 +19,9 @@ open_url(const char *url, const char *connector, int64_t line,
     struct problem *p)
 {
 	char name[64], copy[256];
-	struct config_channel c[2] = { { (char []){ "" }, 0,
-	    (char []){ "null:" }, 30, 32 }, { name, line, copy, 30, 32 } };
+	struct config_channel c[2] = { { .connector = (char []){ "" },
+	    .url = (char []){ "null:" } }, { .connector = name, .line = line,
+	    .url = copy } };
 	struct config config = { .channel = c, .channels = 2 };
 	const struct channel_env env = { .clock = &clock_system };
 	struct channels *s = NULL;
@@ -45,7 +47,8 @@ test_good_urls(void **state)
 	static const char *const urls[] = { "spool:/", "spool:/var/spool/x",
 		"spool:/a b/\xd0\x96", "null:", "http://127.0.0.1:8080/x?y=z",
 		"https://example.org/hook", "http://[::1]:1/",
-		"https://EXAMPLE.org", "http://localhost" };
+		"https://EXAMPLE.org", "http://localhost", "exec:/bin/x",
+		"exec:/a/\xd0\x96" };
 	struct problem p;
 
 	(void)state;
@@ -62,7 +65,8 @@ test_bad_urls(void **state)
 		"null:/", "nullx:", "http:", "http:/x", "http://",
 		"http:///x", "https://", "http://a b/", "http://u:secret@a/",
 		"https://secret@example.org/", "ftp://secret/", "file:///x",
-		"exec:/secret", "smtp:secret", "://", "/var/spool/x",
+		"exec:", "exec:secret", "exec:./secret", "exec",
+		"smtp:secret", "://", "/var/spool/x",
 		"https://a..b/", "http://a:99999/", "http://a/#secret" };
 	struct problem p;
 
@@ -74,6 +78,57 @@ test_bad_urls(void **state)
 		assert_true(strlen(p.text) > 15);
 		/* a URL may hold a password */
 		assert_null(strstr(p.text, "secret"));
+	}
+}
+
+/* A secret needs a URL that is signed; no complaint repeats it. */
+static void
+test_secrets(void **state)
+{
+	static const struct {
+		const char *url, *secret, *previous, *why;
+	} cases[] = {
+		{ "https://a/", "", "", NULL }, { "https://a/", "x", "", NULL },
+		{ "http://a/", "whsec_eA==", "eA", NULL },
+		{ "https://a/", "whsec", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La",
+		    NULL },
+		{ "https://a/", "", "geheim", "[connector c] secret_previous: "
+		    "there is no secret that follows it" },
+		{ "https://a/", "whsec_geheim", "", "[connector c] secret: "
+		    "behind whsec_ there must be base64, with its padding" },
+		{ "https://a/", "whsec_", "", "[connector c] secret: behind "
+		    "whsec_ there must be base64, with its padding" },
+		{ "https://a/", "geheim", "whsec_geheim", "[connector c] "
+		    "secret_previous: behind whsec_ there must be base64, "
+		    "with its padding" },
+		{ "spool:/a", "geheim", "", "[connector c] secret: only "
+		    "http:// and https:// are signed" },
+		{ "exec:/a", "geheim", "", "[connector c] secret: only "
+		    "http:// and https:// are signed" },
+		{ "null:", "geheim", "", "[connector c] secret: only "
+		    "http:// and https:// are signed" },
+	};
+	const struct channel_env env = { .clock = &clock_system };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char url[64], secret[64], previous[64];
+		struct config_channel c = { .connector = (char []){ "c" },
+		    .url = url, .secret = secret,
+		    .secret_previous = previous };
+		const struct config config = { .channel = &c, .channels = 1 };
+		struct channels *s = NULL;
+		struct problem p = { 0 };
+
+		(void)snprintf(url, sizeof(url), "%s", cases[i].url);
+		(void)snprintf(secret, sizeof(secret), "%s", cases[i].secret);
+		(void)snprintf(previous, sizeof(previous), "%s",
+		    cases[i].previous);
+		assert_int_equal(channels_open(&s, &config, &env, &p),
+		    cases[i].why == NULL ? ERR_OK : ERR_CONFIG);
+		assert_string_equal(p.text, cases[i].why != NULL ?
+		    cases[i].why : "");
+		channels_close(s);
 	}
 }
 
@@ -118,7 +173,7 @@ arrives(struct channel_world *w, const struct config *c,
 {
 	static const char *const spools[] = { "default", "mine", "line" };
 	static int64_t now = 1773759161000000;
-	const struct parcel one = { "key-1", now++, "{}", 2 };
+	const struct parcel one = { "key-1", now++, "{}", 2, "", "", 1 };
 	size_t before[COUNT(spools)];
 	struct receipt r;
 
@@ -182,7 +237,7 @@ static void
 test_every_kind_is_whole(void **state)
 {
 	static const struct channel_kind *const kinds[] = { &channel_spool,
-		&channel_http, &channel_https, &channel_null };
+		&channel_http, &channel_https, &channel_exec, &channel_null };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(kinds); i++) {
@@ -196,8 +251,8 @@ test_every_kind_is_whole(void **state)
 static void
 test_null(void **state)
 {
-	struct config_channel c = { (char []){ "" }, 0, (char []){ "null:" },
-	    30, 32 };
+	struct config_channel c = { .connector = (char []){ "" },
+	    .url = (char []){ "null:" } };
 	const struct config config = { .channel = &c, .channels = 1 };
 	struct channel_world w;
 	struct problem p = { 0 };
@@ -283,6 +338,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_urls),
 		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_section_is_named),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_close_nothing),

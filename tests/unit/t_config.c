@@ -47,6 +47,9 @@ check_defaults(const struct config *c)
 	assert_string_equal(c->channel[0].url, "spool:/var/spool/imconnector");
 	assert_int_equal(c->channel[0].timeout, 30);
 	assert_int_equal(c->channel[0].in_flight, 32);
+	assert_string_equal(c->channel[0].secret, "");
+	assert_string_equal(c->channel[0].secret_previous, "");
+	assert_int_equal(c->channel[0].events, 0);
 }
 
 static void
@@ -110,6 +113,7 @@ static const char everything[] =
     "timeout = 7\n"
     "url = null:\n"
     "in_flight = 1\n"
+    "events =\n"
     "[server]\r\n"
     "  workers = 4096\r\n"
     "body_timeout = 3600\n"
@@ -125,6 +129,10 @@ static const char everything[] =
     "url = spool:/tmp/spool\n"
     "timeout = 3600\n"
     "in_flight = 4096\n"
+    "secret = geheim\n"
+    "secret_previous = whsec_geheim\n"
+    "events = DialogStart ; one\n"
+    "\tOnImConnectorLineDelete\n"
     "[retry]\n"
     "first = 3600\n"
     "longest = 3600\n"
@@ -198,6 +206,13 @@ check_everything(const struct config *c, const char *hook)
 	assert_string_equal(c->channel[2].url, hook);
 	assert_int_equal(c->channel[2].timeout, 3600);
 	assert_int_equal(c->channel[2].in_flight, 4096);
+	assert_int_equal(c->channel[0].events, CONFIG_DIALOGSTART |
+	    CONFIG_LINEDELETE);
+	assert_int_equal(c->channel[1].events, 0);
+	assert_int_equal(c->channel[2].events, c->channel[0].events);
+	/* a secret belongs to the URL beside it */
+	assert_string_equal(c->channel[1].secret, "");
+	assert_string_equal(c->channel[2].secret_previous, "");
 }
 
 static void
@@ -209,6 +224,8 @@ test_everything(void **state)
 	check_everything(c, "http://127.0.0.1:8080/hook?a=b");
 	assert_string_equal(c->app.application_token, "tok=en;1:2");
 	assert_string_equal(c->app.client_secret, "s");
+	assert_string_equal(c->channel[0].secret, "geheim");
+	assert_string_equal(c->channel[0].secret_previous, "whsec_geheim");
 	config_free(c);
 }
 
@@ -318,6 +335,63 @@ test_long_lines(void **state)
 	}
 }
 
+/* Names of events: whole or short, in any case, each as often as wanted. */
+static void
+test_events(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t events;
+	} cases[] = {
+		{ "", 0 }, { "dialogstart", CONFIG_DIALOGSTART },
+		{ "DIALOGFINISH", CONFIG_DIALOGFINISH },
+		{ "OnImConnectorStatusDelete", CONFIG_STATUSDELETE },
+		{ "ONIMCONNECTORLINEDELETE linedelete", CONFIG_LINEDELETE },
+		{ "linedelete\tdialogstart\n statusdelete\n  dialogfinish",
+		    15 },
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config *c, *again;
+		struct buf b;
+
+		(void)snprintf(text, sizeof(text), "[connector a]\nurl=null:\n"
+		    "events = %s\n", cases[i].text);
+		c = load(text);
+		again = print_and_load(c, &b);
+		assert_int_equal(c->channel[1].events, cases[i].events);
+		assert_int_equal(again->channel[1].events, cases[i].events);
+		assert_int_equal(c->channel[0].events, 0);
+		buf_free(&b);
+		config_free(again);
+		config_free(c);
+	}
+}
+
+/* One of a connector's own, and that which it is changed from. */
+static void
+test_channel_secrets(void **state)
+{
+	char text[512];
+	struct config *c;
+
+	(void)state;
+	(void)write_file("secret", "new\n");
+	(void)write_file("old", "old\n");
+	(void)snprintf(text, sizeof(text), "[channel]\nsecret = top\n"
+	    "[connector a]\nurl=https://a/\nsecret_file = %s\n"
+	    "secret_previous_file = %s\n[connector b]\nurl=https://b/\n",
+	    in_folder("secret"), in_folder("old"));
+	c = load(text);
+	assert_string_equal(c->channel[0].secret, "top");
+	assert_string_equal(c->channel[1].secret, "new");
+	assert_string_equal(c->channel[1].secret_previous, "old");
+	assert_string_equal(c->channel[2].secret, "");
+	config_free(c);
+}
+
 static void
 test_print_defaults(void **state)
 {
@@ -353,6 +427,9 @@ test_print_everything(void **state)
 	assert_non_null(strstr(b.p, "\n; client_secret is set\n"));
 	assert_non_null(strstr(b.p, "\n[connector one/107]\nurl = null:\n"
 	    "timeout = 7\nin_flight = 1\n"));
+	assert_non_null(strstr(b.p, "\n; secret is set\n; secret_previous is "
+	    "set\nevents = dialogstart linedelete\n"));
+	assert_null(strstr(b.p, "geheim"));
 	assert_null(strstr(b.p, "tok=en"));
 	assert_null(strstr(b.p, "token_file"));
 	buf_free(&b);
@@ -391,6 +468,8 @@ main(void)
 		cmocka_unit_test(test_bool),
 		cmocka_unit_test(test_channel_for),
 		cmocka_unit_test(test_secret_file),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_channel_secrets),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_print_defaults),
 		cmocka_unit_test(test_print_everything),

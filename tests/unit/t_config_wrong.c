@@ -8,12 +8,14 @@
 
 #include <sys/stat.h>
 
+#define NO_EVENT " must be of: dialogstart dialogfinish statusdelete " \
+	"linedelete, not "
 #define NEED_LINE ": the line must be [section] or option = value"
 #define NEED_SERVERS ": [app] oauth_servers must be servers such as " \
 	"a.example or a.example:8443, not "
 #define CONTROL ": the line has a control byte (CR alone counts)"
 #define URLS "must be a whole URL, its scheme one of: "
-#define CHANNEL_URLS URLS "spool http https null"
+#define CHANNEL_URLS URLS "spool http https exec null"
 #define X10 "xxxxxxxxxx"
 #define X50 X10 X10 X10 X10 X10
 
@@ -53,8 +55,26 @@ static const struct {
 	    "absolute path, not \"'/etc/ca'\"; it takes no quotes" },
 	{ "[server]\nWorkers = 1\n", ":2: [server] has no option Workers: "
 	    "did you mean workers?" },
-	{ "[connector a]\nurl=null:\nsecret = x\n",
-	    ":3: [connector a] has no option secret" },
+	{ "[connector a]\nurl=null:\nsecrets = x\n",
+	    ":3: [connector a] has no option secrets: did you mean "
+	    "secret?" },
+	{ "[connector a]\nurl=null:\nevents = dialogstart message\n",
+	    ":3: [connector a] events" NO_EVENT "\"message\"" },
+	{ "[channel]\nevents = linedelete DialogStrat\n", ":2: [channel] "
+	    "events \"DialogStrat\": did you mean dialogstart?" },
+	{ "[channel]\nevents = OnImConnectorStatusDeleted\n", ":2: [channel] "
+	    "events \"OnImConnectorStatusDeleted\": did you mean "
+	    "statusdelete?" },
+	{ "[channel]\nevents = onimconnector\n",
+	    ":2: [channel] events" NO_EVENT "\"onimconnector\"" },
+	{ "[channel]\nevents = onimconnectordialog\n",
+	    ":2: [channel] events" NO_EVENT "\"onimconnectordialog\"" },
+	{ "[channel]\nevents = dialogstart,dialogfinish\n", ":2: [channel] "
+	    "events" NO_EVENT "\"dialogstart,dialogfinish\"" },
+	{ "[channel]\nevents = dialogstart\n\tsecret = hunter2\n",
+	    ":3: [channel] events" NO_EVENT "\"secret\"" },
+	{ "[channel]\nsecret = x\nsecret_file = /x\n", ":3: [channel] "
+	    "secret_file: only one of a secret and its _file can be given" },
 	{ "[server]\n\n" X50 X50 " = 1\n",
 	    ":3: [server] has no option " X10 X10 X10 X10 "..." },
 	{ "[server]\n = 1\n", ":2" NEED_LINE },
@@ -150,7 +170,7 @@ static const struct {
 	{ "[channel]\nurl = spool:\n", ":2: [channel] url needs an "
 	    "absolute path, as in spool:/var/spool/imconnector" },
 	{ "[channel]\nurl = spo:/x\n", ":2: [channel] url " CHANNEL_URLS },
-	{ "[channel]\nurl = exec:/x\n", ":2: [channel] url " CHANNEL_URLS },
+	{ "[channel]\nurl = smtp:/x\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = http:x\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = https://\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = https:///a\n", ":2: [channel] url " CHANNEL_URLS },

@@ -81,6 +81,74 @@ known_texts(void **state)
 	}
 }
 
+/* RFC 4231, cases 1, 2 and 6. */
+static void
+known_macs(void **state)
+{
+	static char aa[131], b[20];
+	static const struct {
+		struct text key;
+		struct digest_part parts[3];
+		const char *mac;
+	} cases[] = {
+		{ { b, 20 }, { T("Hi"), T(" "), T("There") },
+		    "\xb0\x34\x4c\x61\xd8\xdb\x38\x53\x5c\xa8\xaf\xce\xaf"
+		    "\x0b\xf1\x2b\x88\x1d\xc2\x00\xc9\x83\x3d\xa7\x26\xe9"
+		    "\x37\x6c\x2e\x32\xcf\xf7" },
+		{ T("Jefe"), { T("what do ya want "), T(""),
+		    T("for nothing?") },
+		    "\x5b\xdc\xc1\x46\xbf\x60\x75\x4e\x6a\x04\x24\x26\x08"
+		    "\x95\x75\xc7\x5a\x00\x3f\x08\x9d\x27\x39\x83\x9d\xec"
+		    "\x58\xb9\x64\xec\x38\x43" },
+		{ { aa, 131 }, { T("Test Using Larger Than Block-Size Key - "
+		    "Hash Key First"), T(""), T("") },
+		    "\x60\xe4\x31\x59\x1e\xe0\xb6\x7f\x0d\x8a\x26\xaa\xcb"
+		    "\xf5\xb7\x7f\x8e\x0b\xc6\x21\x37\x28\xc5\x14\x05\x46"
+		    "\x04\x0f\x0e\xe3\x7f\x54" },
+	};
+
+	(void)state;
+	memset(aa, 0xaa, sizeof(aa));
+	memset(b, 0x0b, sizeof(b));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unsigned char out[DIGEST_SIZE];
+
+		assert_int_equal(digest_sign(out, cases[i].key.p,
+		    cases[i].key.n, cases[i].parts, 3), ERR_OK);
+		assert_memory_equal(out, cases[i].mac, sizeof(out));
+	}
+}
+
+/* RFC 4648, section 10, and what is no base64. */
+static void
+known_base64(void **state)
+{
+	static const struct {
+		const char *text;
+		struct text bytes;
+	} good[] = {
+		{ "", T("") }, { "Zg==", T("f") }, { "Zm8=", T("fo") },
+		{ "Zm9v", T("foo") }, { "Zm9vYg==", T("foob") },
+		{ "Zm9vYmE=", T("fooba") }, { "Zm9vYmFy", T("foobar") },
+		{ "+/+/", T("\xfb\xff\xbf") }, { "AAAA", T("\0\0\0") },
+	};
+	static const char *const bad[] = { "Z", "Zg", "Zm8", "Zg=", "Zg===",
+		"====", "=", "Z===", "Zm9v=", "Zm9v====", "Zg==Zg==", " Zg==",
+		"Zg== ", "Zg==\n", "Z g==", "Zm-_", "Zm9v!", "\xd0\x96=="
+	};
+	unsigned char out[16];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		assert_int_equal(digest_from_base64(out, good[i].text),
+		    good[i].bytes.n);
+		assert_memory_equal(out, good[i].bytes.p, good[i].bytes.n);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (digest_from_base64(out, bad[i]) != -1)
+			fail_msg("%s", bad[i]);
+}
+
 static void
 same_secret(void **state)
 {
@@ -119,6 +187,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_digests),
 		cmocka_unit_test(known_texts),
+		cmocka_unit_test(known_macs),
+		cmocka_unit_test(known_base64),
 		cmocka_unit_test(same_secret),
 		cmocka_unit_test(other_secret),
 		cmocka_unit_test(nothing_equals_an_empty_secret),

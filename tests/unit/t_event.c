@@ -247,6 +247,81 @@ test_data_for_messages(void **state)
 	}
 }
 
+#define DIALOG "{\"connector\":{\"user_id\":\"0\"},\"im\":{\"x\":\"1\"}}"
+
+/* Dialogs stand in DATA, and travel whole, whatever they look like. */
+static void
+test_dialogs(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct message m = make_message(77, i == 0 ? DIALOG : "b");
+
+		make_event(&ev, "OnImConnectorDialogFinish");
+		m.bad = i == 0 ? "im.chat_id" : NULL;
+		m.of_data = true;
+		m.own_id = "\"x\"";
+		m.whole = i == 0 ? m.body : DIALOG;
+		m.whole_len = strlen(DIALOG);
+		assert_int_equal(event_keep(&ev, &m), ERR_OK);
+		keep_list(&ev, 5, false);
+		check_event(&ev);
+		assert_int_equal(ev.kind, EVENT_DIALOG_FINISH);
+		assert_int_equal(ev.messages, 1);
+		assert_string_equal(ev.message[0].body, "\"data\":" DIALOG);
+		assert_int_equal(ev.message[0].body_len, strlen(DIALOG) + 7);
+		assert_null(ev.message[0].bad);
+		assert_int_equal(ev.message[0].message_id, 0);
+		assert_int_equal(ev.message[0].chat_id, 0);
+		assert_string_equal(ev.message[0].own_id, "");
+		assert_string_equal(ev.message[0].chat, CHAT);
+		event_free(&ev);
+	}
+	make_event(&ev, "ONIMCONNECTORDIALOGSTART");
+	keep_list(&ev, 5, false);
+	expect_unusable(&ev, "data.DATA", "data.DATA is missing");
+	event_free(&ev);
+}
+
+/* The end of a connector on a line has names of its own; that of a line is
+ * a number, and nothing else of what is there counts. */
+static void
+test_ends_of_lines(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	make_event(&ev, "ONIMCONNECTORSTATUSDELETE");
+	keep_list(&ev, 5, false);
+	expect_unusable(&ev, "data.connector", "data.connector is missing");
+	ev.small_connector = own(&ev, "small");
+	expect_unusable(&ev, "data.line", "data.line is missing");
+	ev.small_line_text = own(&ev, "0");
+	expect_unusable(&ev, "data.line",
+	    "data.line must be a number from 1 to 9223372036854775807");
+	ev.small_line_text = own(&ev, "5");
+	check_event(&ev);
+	assert_int_equal(ev.line, 5);
+	assert_string_equal(ev.connector, "small");
+	assert_int_equal(ev.messages, 1);
+	assert_int_equal(ev.message[0].body_len, 0);
+	assert_string_equal(ev.message[0].chat, "");
+	event_free(&ev);
+	make_event(&ev, "ONIMCONNECTORLINEDELETE");
+	expect_unusable(&ev, "data", "data is missing");
+	ev.data_text = own(&ev, "x");
+	expect_unusable(&ev, "data",
+	    "data must be a number from 1 to 9223372036854775807");
+	ev.data_text = own(&ev, "6");
+	check_event(&ev);
+	assert_int_equal(ev.line, 6);
+	assert_null(ev.connector);
+	assert_int_equal(ev.messages, 1);
+	event_free(&ev);
+}
+
 /* A copy: what the grammar had may go. */
 static void
 test_keep_copies(void **state)
@@ -317,6 +392,8 @@ main(void)
 		cmocka_unit_test(test_ts),
 		cmocka_unit_test(test_message_order),
 		cmocka_unit_test(test_data_for_messages),
+		cmocka_unit_test(test_dialogs),
+		cmocka_unit_test(test_ends_of_lines),
 		cmocka_unit_test(test_keep_copies),
 		cmocka_unit_test(test_caps),
 	};

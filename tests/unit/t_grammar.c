@@ -19,6 +19,11 @@
 #define SAID(i, chat_id, message_id, chat) i ": " chat_id "/" message_id \
 	" chat=" chat " own= bad=- " BODY(chat_id, message_id, chat) "\n"
 
+/* One in DATA is kept as it came, too. */
+#define WHOLE(i, chat_id, message_id, chat) \
+	SAID(i, chat_id, message_id, chat) "whole {'im':{'chat_id':'" \
+	chat_id "','message_id':'" message_id "'},'chat':{'id':'" chat "'}}\n"
+
 /* An element that is text: of no use. */
 #define TEXT(index, text) index ": 0/0 chat= own= bad=im.chat_id '" text "'\n"
 
@@ -102,10 +107,14 @@ test_elsewhere(void **state)
 		{ "{}", "", "" },
 		{ "[{'event':'x'}]", "0[event]=x", "" },
 		{ "'event'", NULL, "" },
-		{ "{'data':107}", "data=107", "" },
-		{ "{'data':'x','ts':1}", "data=x&ts=1", "ts=1\n" },
-		{ "{'data':{'connector':'c','line':1}}",
-		  "data[connector]=c&data[line]=1", "" },
+		{ "{'data':107}", "data=107", "data=107\n" },
+		{ "{'data':'x','ts':1}", "data=x&ts=1", "ts=1\ndata=x\n" },
+		{ "{'data':'123456789012345678901'}",
+		  "data=123456789012345678901", "" },
+		{ "{'data':null}", NULL, "" },
+		{ "{'data':{'connector':'c','line':1,'LINE':2}}",
+		  "data[connector]=c&data[line]=1&data[LINE]=2",
+		  "line=2\nsmall_connector=c\nsmall_line=1\n" },
 		{ "{'x':{'event':'x','auth':{'member_id':'m'}},'ts':1}",
 		  "x[event]=x&x[auth][member_id]=m&ts=1", "ts=1\n" },
 		{ "{'event':{'x':1,'ts':2}}", "event[x]=1&event[ts]=2", "" },
@@ -167,10 +176,10 @@ test_index(void **state)
 		  "data[DATA][0][im][chat_id]=1&"
 		  "data[DATA][0][im][message_id]=2&"
 		  "data[DATA][0][chat][id]=c&" FORM("0", "3", "4", "d"),
-		  SAID("D0", "1", "2", "c") SAID("0", "3", "4", "d") },
+		  WHOLE("D0", "1", "2", "c") SAID("0", "3", "4", "d") },
 		{ "{'data':{'DATA':{'5':" JSON("1", "2", "c") "},'MESSAGES':{"
 		  "'7':" JSON("3", "4", "d") ",'5':" JSON("5", "6", "e")
-		  "}}}", NULL, SAID("D5", "1", "2", "c")
+		  "}}}", NULL, WHOLE("D5", "1", "2", "c")
 		  SAID("7", "3", "4", "d") SAID("5", "5", "6", "e") },
 	};
 

@@ -78,7 +78,8 @@ start(void **state)
 	s->peer.ctx = s;
 	loop_peer_begin(&s->peer, s->world.loop);
 	says(s, 200, "", "");
-	s->channel = (struct config_channel){ none, 0, s->url, 20, 32 };
+	s->channel = (struct config_channel){ .connector = none,
+	    .url = s->url, .timeout = 20, .in_flight = 32 };
 	s->config.channel = &s->channel;
 	s->config.channels = 1;
 	use_url(s, "http", s->peer.port, "/hook?a=b&c=%20d");
@@ -100,7 +101,7 @@ static struct receipt
 send_it(struct site *s)
 {
 	const struct parcel parcel = { KEY, 1773759161000000, OBJECT,
-		sizeof(OBJECT) - 1 };
+		sizeof(OBJECT) - 1, "", "", 1 };
 	struct receipt r = cw_send(&s->world, &s->channel, &parcel);
 
 	assert_true((r.err == ERR_OK) == (r.reason[0] == '\0'));
@@ -124,6 +125,36 @@ test_request(void **state)
 	assert_string_equal(heard_header(s->last, "webhook-id", text,
 	    sizeof(text)), KEY);
 	assert_string_equal(s->last->body, OBJECT);
+}
+
+/* Signed only where there is a secret; for both while it is changed. */
+static void
+test_signature(void **state)
+{
+	static char secret[] = "new", previous[] = "whsec_b2xk";
+	struct site *s = *state;
+	char time[64], text[256];
+	struct receipt r = send_it(s);
+	int64_t now = clock_wall(&clock_system) / 1000;
+
+	receipt_free(&r);
+	assert_null(heard_header(s->last, "webhook-signature", text,
+	    sizeof(text)));
+	assert_null(heard_header(s->last, "webhook-timestamp", text,
+	    sizeof(text)));
+	s->channel.secret = secret;
+	s->channel.secret_previous = previous;
+	use_url(s, "http", s->peer.port, "/hook");
+	r = send_it(s);
+	receipt_free(&r);
+	assert_non_null(heard_header(s->last, "webhook-timestamp", time,
+	    sizeof(time)));
+	assert_in_range(strtoll(time, NULL, 10), now, now + 600);
+	assert_non_null(heard_header(s->last, "webhook-signature", text,
+	    sizeof(text)));
+	assert_int_equal(strlen(text), 2 * (3 + 44) + 1);
+	assert_memory_equal(text, "v1,", 3);
+	assert_memory_equal(text + 47, " v1,", 4);
 }
 
 static void
@@ -341,7 +372,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_request), TEST(test_ids), TEST(test_no_ids),
+		TEST(test_request), TEST(test_signature), TEST(test_ids),
+		TEST(test_no_ids),
 		TEST(test_large_answers), TEST(test_statuses),
 		TEST(test_status_counts_first), TEST(test_no_redirect),
 		TEST(test_dead_peers),

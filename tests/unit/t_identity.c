@@ -57,6 +57,37 @@ test_golden(void **state)
 	event_free(&ev);
 }
 
+/* What is no message: its content, and when it was. */
+static void
+test_golden_siblings(void **state)
+{
+	struct message m = make_message(0, "{\"session\":{\"id\":\"1\"}}");
+	struct event ev;
+
+	(void)state;
+	m.bad = "im.chat_id";
+	m.of_data = true;
+	m.whole = m.body;
+	m.whole_len = m.body_len;
+	make_event(&ev, "OnImConnectorDialogStart");
+	assert_int_equal(event_keep(&ev, &m), ERR_OK);
+	check_event(&ev);
+	assert_string_equal(identity(&ev, 0).base,
+	    "GJy4D5GGijY38fY1IlmiNG-TSZ8");
+	ev.ts++;
+	assert_string_not_equal(identity(&ev, 0).base,
+	    "GJy4D5GGijY38fY1IlmiNG-TSZ8");
+	event_free(&ev);
+
+	make_event(&ev, "ONIMCONNECTORSTATUSDELETE");
+	ev.small_connector = ev.connector;
+	ev.small_line_text = ev.line_text;
+	check_event(&ev);
+	assert_string_equal(identity(&ev, 0).base,
+	    "gKWbMPoSL4hGTwzCNzxyXrNS1lY");
+	event_free(&ev);
+}
+
 static void
 test_characters(void **state)
 {
@@ -193,6 +224,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_golden_siblings),
 		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_each_field_counts),
 		cmocka_unit_test(test_what_does_not_count),

@@ -34,7 +34,8 @@ site_with(const char *name, int64_t threads)
 	assert_non_null(s);
 	(void)snprintf(s->url, sizeof(s->url), "spool:%s", in_folder(name));
 	s->dir = s->url + 6;
-	s->channel = (struct config_channel){ none, 0, s->url, 30, 32 };
+	s->channel = (struct config_channel){ .connector = none,
+	    .url = s->url, .timeout = 30, .in_flight = 32 };
 	s->config.channel = &s->channel;
 	s->config.channels = 1;
 	cw_begin(&s->world, threads);
@@ -58,7 +59,8 @@ site_free(struct site *s)
 static struct receipt
 hand_over(struct site *s, const char *key, int64_t time, const char *object)
 {
-	const struct parcel parcel = { key, time, object, strlen(object) };
+	const struct parcel parcel = { key, time, object, strlen(object), "",
+		"", 1 };
 	struct receipt r = cw_send(&s->world, &s->channel, &parcel);
 
 	assert_true((r.err == ERR_OK) == (r.ids.len != 0));
@@ -385,7 +387,7 @@ test_threads(void **state)
 	open_before = entries(&fds, "");
 	for (int i = 0; i < 400; i++) {
 		struct parcel parcel = { KEY, TIME, OBJECT,
-			strlen(OBJECT) };
+			strlen(OBJECT), "", "", 1 };
 
 		(void)snprintf(key[i], sizeof(key[i]), "t%d", i);
 		if (i % 2 != 0)
