@@ -74,14 +74,8 @@ $B/php/%: tests/php/%.c $B/core.a
 	$(SAY) '  TEST $<'
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
-# One program of the benchmark that needs our own parts (bench/upgrade.py).
-$B/bench/%: bench/%.c $B/core.a
-	@mkdir -p $(@D)
-	$(SAY) '  CC   $<'
-	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
-
 # One target for the packages, so that make finds what pkg-config knows.
-deps-build deps-test deps-bench: deps-%:
+deps-build deps-demo deps-test deps-fresh deps-bench: deps-%:
 	@deploy/deps.sh $*
 
 # Installing may bring what the first look at pkg-config missed: start anew.
@@ -89,7 +83,7 @@ check: deps-test
 	@$(MAKE) --no-print-directory units all
 	@$(MAKE) --no-print-directory FAULT=1 all
 	@tests/run.sh $B
-demo: deps-test
+demo: deps-demo
 	@$(MAKE) --no-print-directory all
 	@IMCONNECTOR_BUILD=$B /usr/bin/python3 tests/demo.py
 units: $(UNITS) $B/php/objects
@@ -113,7 +107,7 @@ soak: deps-test
 	    --handlers $(HANDLERS)
 
 # The long runs, and what needs a build of its own: about an hour.
-check-all: check check-valgrind
+check-all: check check-valgrind check-fresh
 	@for n in 1 2 4; do $(MAKE) --no-print-directory soak SECONDS=120 \
 	    HANDLERS=$$n || exit 1; done
 	@$(MAKE) --no-print-directory SAN=address,undefined units all
@@ -121,11 +115,24 @@ check-all: check check-valgrind
 	@$(MAKE) --no-print-directory SAN=thread units all
 	@TESTS="unit soak" tests/run.sh $B/thread
 
-# Beside the handlers that people use; bench/run.py lists the short forms.
+# README's ten minutes on a Debian of its own, where nothing is installed yet.
+# What is fetched for it once stays in the build folder.
+check-fresh: deps-fresh
+	@IMCONNECTOR_DEBIAN=$B/debian PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
+	    tests/fresh
+
+# Beside the handlers that people use; bench/run.py says what CELLS="...",
+# SHORT=1 and OLD=REVISION are.
 bench: deps-bench
 	@$(MAKE) --no-print-directory all
+	@[ -z "$(OLD)" ] || { rm -rf $B/old && mkdir -p $B/old && \
+	    git archive $(OLD) | tar -x -C $B/old && \
+	    $(MAKE) --no-print-directory -C $B/old B=build all && \
+	    find $B/old -name '*.d' -delete; }
 	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 \
-	    /usr/bin/python3 bench/run.py
+	    /usr/bin/python3 bench/run.py $(CELLS) $(if $(SHORT),--short) \
+	    $(if $(OLD),--old $B/old/build/imconnector.fcgi)
 
 # Leaks and wild reads in every unit test, without a special build.
 check-valgrind: deps-test
@@ -134,16 +141,33 @@ check-valgrind: deps-test
 	    --errors-for-leak-kinds=definite,possible --error-exitcode=9" \
 	    tests/run.sh $B
 
+# Nothing of an earlier configuration is touched. The units, the run script
+# and the examples name the programs by their place. systemd finds the units if
+# PREFIX is /usr or /usr/local; else systemctl link leads it there.
+LIB      = $(DESTDIR)$(PREFIX)/lib
+DOC      = $(DESTDIR)$(PREFIX)/share/doc/imconnector-fcgi
+ETC      = $(DESTDIR)/etc/imconnector
+EXAMPLES = $(wildcard *.example)
 install: all
-	install -D $B/imconnector.fcgi \
-	    $(DESTDIR)$(PREFIX)/lib/imconnector/imconnector.fcgi
+	install -D $B/imconnector.fcgi $(LIB)/imconnector/imconnector.fcgi
 	install -D $B/imconnectorctl $(DESTDIR)$(PREFIX)/bin/imconnectorctl
+	install -t $(LIB)/imconnector deploy/imconnector.run \
+	    deploy/imconnector.loop
+	install -D -m 0644 -t $(LIB)/systemd/system deploy/*.service \
+	    deploy/*.socket deploy/*.timer
+	install -D -m 0644 -t $(DOC) README $(EXAMPLES) deploy/imconnector.conf
+	sed -i 's|/usr/local/|$(PREFIX)/|g' $(LIB)/imconnector/imconnector.run \
+	    $(LIB)/systemd/system/imconnector*.service \
+	    $(EXAMPLES:%=$(DOC)/%)
+	[ -e $(ETC)/imconnector.conf ] || \
+	    install -D -m 0640 deploy/imconnector.conf $(ETC)/imconnector.conf
 
 clean:
 	rm -rf build
 
-.PHONY: all units bench check check-all check-crash check-valgrind soak \
+.PHONY: all units bench check check-all check-crash check-fresh \
+        check-valgrind soak \
         demo install clean \
-        deps-build deps-test deps-bench
+        deps-build deps-demo deps-test deps-fresh deps-bench
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -name debian -prune -o -name '*.d' -print 2>/dev/null)

@@ -5,10 +5,16 @@
  * What the measuring programs share: they end at the first failure, since a
  * measurement that goes on is worth nothing, and they have one clock.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SECOND 1000000LL	/* times are in microseconds */
 
@@ -19,7 +25,6 @@ fail(const char *what)
 	exit(1);
 }
 
-/* All processes of a machine see the same monotonic clock. */
 static inline int64_t
 now_us(void)
 {
@@ -46,6 +51,14 @@ zeroed(size_t n, size_t size)
 	if (p == NULL)
 		fail("calloc");
 	return p;
+}
+
+static inline void
+no_delay(int fd)
+{
+	const int yes = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
 #endif

@@ -1,60 +1,52 @@
 /*
  * load: posts Bitrix24 events to a web server, as many at a time as asked.
  *
- *	load --port N --path P --endpoint URL [options]
+ *	load NAME=VALUE ...
  *
- *	--in-flight N	connections, each with one event under way (1)
- *	--seconds S	begin events for so long; then wait for answers (1)
- *	--messages N	elements in each event (1)
- *	--first N	the first message's id; each message has its own,
- *			and a chat of its own (1)
- *	--rate N	begin N events a second, however fast they are
+ *	port, path	where the web server is
+ *	body		the event: a form in which each "#" stands for the id
+ *			of its one message
+ *	in_flight	connections, each with one event under way (1)
+ *	seconds		begin events for so long, then wait for answers (1)
+ *	first		the first id; each event has its own (1)
+ *	rate		begin so many events a second, however fast they are
  *			answered; 0: a new one when one is answered (0)
- *	--grace S	how long to wait for the last answers (20)
- *	--limit N	begin no more than N events (no limit)
- *	--json		the events come as JSON, not as forms
- *	--print		post nothing, write an event's body to standard output
+ *	limit		begin no more events than that (no limit)
+ *	grace		seconds to wait for the last answers (20)
+ *	portals		each event is of one of so many, number k with a share
+ *			of 1/(k + 1): each "@@" of the body stands for two of
+ *			its four digits, in turn (1)
  *
  * One thread with epoll, kept HTTP/1.1 connections on loopback.  An answer's
  * time counts from when its event was due, so that a server that stalls is
  * not spared the waiting.  Prints one line of JSON: what was begun, the
  * answers by status, failures, and times in microseconds.
  */
-#include "body.h"
 #include "common.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define ANSWER_MAX 16384
+#define ID_WIDTH 12		/* digits, so that every event is as long */
+#define ID_BASE 100000000000LL	/* the first number that is so long */
 
 struct options {
-	int port;
-	const char *path;
-	const char *endpoint;
-	int in_flight;
-	double seconds;
-	int messages;
-	int64_t first;
-	double rate;
-	double grace;
-	int64_t limit;
-	bool json;
-	bool print;
+	double port, in_flight, seconds, first, rate, limit, grace, portals;
+	const char *path, *body;
+};
+
+/* The request, and where the message's ids and digits of its portal are. */
+struct text {
+	char *s;
+	size_t n, ids, digits;
+	size_t id[8], digit[64];
 };
 
 struct conn {
 	int fd;			/* -1: not connected */
 	bool busy;
 	int64_t begun;
-	size_t sent;
 	size_t have;
 	char *out;
 	char in[ANSWER_MAX];
@@ -63,8 +55,10 @@ struct conn {
 struct load {
 	const struct options *o;
 	int epoll;
-	struct body request;
+	struct text request;
 	struct conn *conn;
+	double *share;		/* of the portals up to this one */
+	uint64_t random;
 	int64_t start, stop;
 	int64_t begun, done, failed;
 	int busy;
@@ -74,24 +68,50 @@ struct load {
 	size_t took_cap;
 };
 
+static void
+put_digits(char *at, int width, int64_t n)
+{
+	for (int i = width - 1; i >= 0; i--, n /= 10)
+		at[i] = (char)('0' + n % 10);
+}
+
+/* '#' becomes the place of an id. */
+static void
+add(struct text *t, const char *s)
+{
+	t->s = grow(t->s, t->n + strlen(s) * ID_WIDTH + 1);
+	for (; *s != '\0'; s++) {
+		if (*s == '#') {
+			t->id[t->ids++ % 8] = t->n;
+			put_digits(t->s + t->n, ID_WIDTH, ID_BASE);
+			t->n += ID_WIDTH;
+			continue;
+		}
+		if (s[0] == '@' && s[1] == '@') {
+			t->digit[t->digits++ % 64] = t->n;
+			t->s[t->n++] = *s++;
+		}
+		t->s[t->n++] = *s;
+	}
+	t->s[t->n] = '\0';
+}
+
 /* The head needs the body's length: the body is made twice. */
 static void
-make_request(struct body *b, const struct options *o)
+make_request(struct text *t, const struct options *o)
 {
-	const struct shape shape = { .json = o->json,
-	    .messages = o->messages, .endpoint = o->endpoint };
-	size_t length;
+	char head[512];
 
-	body_event(b, &shape);
-	length = b->n;
-	if (o->print)
-		return;
-	body_free(b);
-	body_add(b, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-	    "User-Agent: Bitrix24 Webhook Engine\r\n"
-	    "Content-Type: application/%s\r\nContent-Length: %zu\r\n\r\n",
-	    o->path, o->json ? "json" : "x-www-form-urlencoded", length);
-	body_event(b, &shape);
+	add(t, o->body);
+	(void)snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\n"
+	    "Host: 127.0.0.1\r\nUser-Agent: Bitrix24 Webhook Engine\r\n"
+	    "Content-Type: application/x-www-form-urlencoded\r\n"
+	    "Content-Length: %zu\r\n\r\n", o->path, t->n);
+	t->n = t->ids = t->digits = 0;
+	add(t, head);
+	add(t, o->body);
+	if (t->digits > 64 || t->digits % 2 != 0 || t->ids > 8)
+		fail("an odd number of @@");
 }
 
 static void
@@ -109,7 +129,6 @@ connect_to(struct load *l, struct conn *c)
 	    .sin_port = htons((uint16_t)l->o->port),
 	    .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
-	const int yes = 1;
 
 	/* connecting to loopback does not wait */
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -119,7 +138,7 @@ connect_to(struct load *l, struct conn *c)
 		disconnect(c);
 		return false;
 	}
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	no_delay(c->fd);
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		fail("epoll_ctl");
 	return true;
@@ -147,21 +166,41 @@ finish(struct load *l, struct conn *c, int status)
 	l->took[l->done++] = (uint32_t)(now - c->begun);
 }
 
-/*
- * A message's own ids.  Its chat_id tells the portal when its event was due:
- * they share the clock, and the chat is chat.id.
- */
-static void
-put_ids(const struct load *l, char *out, int64_t due)
+/* The next event's portal: the same row of them in every run. */
+static int
+choose(struct load *l)
 {
-	const struct body *b = &l->request;
-	int64_t id = ID_BASE + l->o->first + l->begun * l->o->messages;
+	int low = 0, high = (int)l->o->portals - 1;
+	double at;
 
-	for (size_t i = 0; i < b->places; i += 3, id++) {
-		body_put_id(out + b->place[i], ID_BASE + due % ID_BASE);
-		body_put_id(out + b->place[i + 1], id);
-		body_put_id(out + b->place[i + 2], id);
+	l->random ^= l->random << 13;
+	l->random ^= l->random >> 7;
+	l->random ^= l->random << 17;
+	at = (double)(l->random >> 11) / 9007199254740992.0 * l->share[high];
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (l->share[middle] <= at)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return low;
+}
+
+/* A message's own ids, and its portal. */
+static void
+put_ids(struct load *l, char *out)
+{
+	const struct text *t = &l->request;
+	int64_t id = ID_BASE + (int64_t)l->o->first + l->begun;
+	int portal = choose(l);
+
+	for (size_t i = 0; i < t->ids; i++)
+		put_digits(out + t->id[i], ID_WIDTH, id);
+	for (size_t i = 0; i < t->digits; i++)
+		put_digits(out + t->digit[i], 2, i % 2 == 0 ? portal / 100 :
+		    portal % 100);
 }
 
 static void
@@ -170,7 +209,7 @@ begin(struct load *l, struct conn *c, int64_t due)
 	size_t sent = 0;
 	ssize_t n;
 
-	put_ids(l, c->out, due);
+	put_ids(l, c->out);
 	l->begun++;
 	l->busy++;
 	c->busy = true;
@@ -249,8 +288,8 @@ next_due(const struct load *l, int64_t now)
 	if (l->o->rate > 0)
 		due = l->start + (int64_t)((double)l->begun / l->o->rate *
 		    (double)SECOND);
-	if (due >= l->stop || now >= l->stop + SECOND ||
-	    (l->o->limit > 0 && l->begun >= l->o->limit))
+	if (due >= l->stop || now >= l->stop + SECOND || (l->o->limit > 0 &&
+	    l->begun >= (int64_t)l->o->limit))
 		return -1;
 	return due;
 }
@@ -261,7 +300,7 @@ begin_due(struct load *l)
 {
 	int64_t now = now_us(), due = 0;
 
-	for (int i = 0; i < l->o->in_flight; i++) {
+	for (int i = 0; i < (int)l->o->in_flight; i++) {
 		if (l->conn[i].busy)
 			continue;
 		due = next_due(l, now);
@@ -277,14 +316,15 @@ run(struct load *l)
 {
 	struct epoll_event ev[256];
 	int64_t end = l->stop + (int64_t)(l->o->grace * (double)SECOND);
-	int n, wait, failures = 0;
+	int64_t failures = 0;
+	int n, wait;
 
 	while (now_us() < end) {
 		wait = begin_due(l);
 		if (l->busy == 0 && next_due(l, now_us()) < 0)
 			break;
 		if (l->failed != failures) {	/* do not spin on them */
-			failures = (int)l->failed;
+			failures = l->failed;
 			(void)usleep(1000);
 		}
 		n = epoll_wait(l->epoll, ev, 256, l->busy == 0 &&
@@ -303,12 +343,11 @@ by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static uint32_t
+static unsigned
 percentile(const struct load *l, double p)
 {
-	if (l->done == 0)
-		return 0;
-	return l->took[(size_t)((double)(l->done - 1) * p + 0.5)];
+	return l->done == 0 ? 0 :
+	    l->took[(size_t)((double)(l->done - 1) * p + 0.5)];
 }
 
 static void
@@ -317,13 +356,10 @@ print(const struct load *l)
 	const char *comma = "";
 
 	qsort(l->took, (size_t)l->done, sizeof(*l->took), by_size);
-	printf("{\"begun\":%lld,\"answered\":%lld,\"failed\":%lld,"
-	    "\"seconds\":%.6f,\"p50\":%u,\"p90\":%u,\"p99\":%u,\"max\":%u,"
-	    "\"status\":{", (long long)l->begun, (long long)l->done,
-	    (long long)l->failed,
-	    (double)(l->last_done - l->start) / (double)SECOND,
-	    percentile(l, 0.50), percentile(l, 0.90), percentile(l, 0.99),
-	    percentile(l, 1.0));
+	printf("{\"begun\":%lld,\"failed\":%lld,\"seconds\":%.6f,"
+	    "\"p50\":%u,\"p99\":%u,\"status\":{", (long long)l->begun,
+	    (long long)l->failed, (double)(l->last_done - l->start) /
+	    (double)SECOND, percentile(l, 0.50), percentile(l, 0.99));
 	for (int i = 0; i < 600; i++) {
 		if (l->status[i] == 0)
 			continue;
@@ -334,48 +370,34 @@ print(const struct load *l)
 }
 
 static void
-read_options(int argc, char **argv, struct options *o)
+read_option(struct options *o, const char *word)
 {
-	static const struct option names[] = {
-		{ "port", required_argument, NULL, 'p' },
-		{ "path", required_argument, NULL, 'a' },
-		{ "endpoint", required_argument, NULL, 'e' },
-		{ "in-flight", required_argument, NULL, 'i' },
-		{ "seconds", required_argument, NULL, 's' },
-		{ "messages", required_argument, NULL, 'm' },
-		{ "first", required_argument, NULL, 'f' },
-		{ "rate", required_argument, NULL, 'r' },
-		{ "grace", required_argument, NULL, 'g' },
-		{ "limit", required_argument, NULL, 'l' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "print", no_argument, NULL, 'n' },
-		{ NULL, 0, NULL, 0 },
+	const struct {
+		const char *name;
+		double *number;
+		const char **text;
+	} known[] = {
+		{ "port", &o->port, NULL }, { "path", NULL, &o->path },
+		{ "body", NULL, &o->body },
+		{ "in_flight", &o->in_flight, NULL },
+		{ "seconds", &o->seconds, NULL }, { "first", &o->first, NULL },
+		{ "rate", &o->rate, NULL },
+		{ "limit", &o->limit, NULL }, { "grace", &o->grace, NULL },
+		{ "portals", &o->portals, NULL },
 	};
-	int c;
+	size_t n = strcspn(word, "=");
 
-	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (c) {
-		case 'p': o->port = (int)strtol(optarg, NULL, 10); break;
-		case 'a': o->path = optarg; break;
-		case 'e': o->endpoint = optarg; break;
-		case 'i': o->in_flight = (int)strtol(optarg, NULL, 10); break;
-		case 's': o->seconds = strtod(optarg, NULL); break;
-		case 'm': o->messages = (int)strtol(optarg, NULL, 10); break;
-		case 'f': o->first = strtoll(optarg, NULL, 10); break;
-		case 'r': o->rate = strtod(optarg, NULL); break;
-		case 'g': o->grace = strtod(optarg, NULL); break;
-		case 'l': o->limit = strtoll(optarg, NULL, 10); break;
-		case 'j': o->json = true; break;
-		case 'n': o->print = true; break;
-		default: exit(64);
-		}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(known[i].name, word, n) != 0 ||
+		    known[i].name[n] != '\0' || word[n] == '\0')
+			continue;
+		if (known[i].text != NULL)
+			*known[i].text = word + n + 1;
+		else
+			*known[i].number = strtod(word + n + 1, NULL);
+		return;
 	}
-	if (o->port == 0 || o->path == NULL || o->endpoint == NULL ||
-	    o->in_flight < 1 || o->messages < 1 || optind != argc) {
-		fputs("usage: load --port N --path P --endpoint URL ...\n",
-		    stderr);
-		exit(64);
-	}
+	fail(word);
 }
 
 /* What needs memory is there before the clock starts. */
@@ -383,38 +405,44 @@ static void
 prepare(struct load *l)
 {
 	const struct options *o = l->o;
+	size_t n = (size_t)o->in_flight, portals = (size_t)o->portals;
 
 	l->epoll = epoll_create1(0);
 	if (l->epoll < 0)
 		fail("epoll_create1");
-	l->conn = grow(NULL, (size_t)o->in_flight * sizeof(*l->conn));
+	l->conn = zeroed(n, sizeof(*l->conn));
 	l->took_cap = 65536;
 	l->took = grow(NULL, l->took_cap * sizeof(*l->took));
-	for (int i = 0; i < o->in_flight; i++) {
-		l->conn[i] = (struct conn){ .fd = -1,
-		    .out = grow(NULL, l->request.n) };
+	for (size_t i = 0; i < n; i++) {
+		l->conn[i].fd = -1;
+		l->conn[i].out = grow(NULL, l->request.n);
 		memcpy(l->conn[i].out, l->request.s, l->request.n);
 	}
+	l->share = zeroed(portals, sizeof(*l->share));
+	for (size_t i = 0; i < portals; i++)
+		l->share[i] = (i != 0 ? l->share[i - 1] : 0) +
+		    1.0 / (double)(i + 1);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = { .in_flight = 1, .seconds = 1, .messages = 1,
-	    .first = 1, .grace = 20 };
-	struct load l = { .o = &o };
+	struct options o = { .in_flight = 1, .seconds = 1,
+	    .first = 1, .grace = 20, .portals = 1 };
+	struct load *l = zeroed(1, sizeof(*l));
 
-	read_options(argc, argv, &o);
-	make_request(&l.request, &o);
-	if (o.print) {
-		put_ids(&l, l.request.s, now_us());
-		return fwrite(l.request.s, 1, l.request.n, stdout) !=
-		    l.request.n;
-	}
-	prepare(&l);
-	l.start = l.last_done = now_us();
-	l.stop = l.start + (int64_t)(o.seconds * (double)SECOND);
-	run(&l);
-	print(&l);
+	for (int i = 1; i < argc; i++)
+		read_option(&o, argv[i]);
+	if (o.port == 0 || o.path == NULL || o.body == NULL ||
+	    o.in_flight < 1 || o.portals < 1)
+		fail("load: port, path and body are needed");
+	l->o = &o;
+	l->random = 88172645463325252U;
+	make_request(&l->request, &o);
+	prepare(l);
+	l->start = l->last_done = now_us();
+	l->stop = l->start + (int64_t)(o.seconds * (double)SECOND);
+	run(l);
+	print(l);
 	return 0;
 }

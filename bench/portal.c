@@ -1,41 +1,48 @@
 /*
- * portal: stands in for a Bitrix24 portal while handlers are measured.
+ * portal: stands in for Bitrix24 portals and for a channel.
  *
- *	portal CERTIFICATE KEY [PORT]
+ *	portal CERTIFICATE KEY
  *
- * One thread with epoll.  Listens on two free ports of loopback (for HTTP on
- * PORT, if it is given), prints "HTTP-PORT HTTPS-PORT" and serves until
- * SIGTERM.  Connections are kept for as long as the client likes.  What it
- * does is in the path of a call:
+ * One thread with epoll.  Listens on two free ports of loopback, prints
+ * "HTTP-PORT HTTPS-PORT" and serves until SIGTERM.  Connections are kept for
+ * as long as the client likes.  What it does is in the path of a call:
  *
- *	/d20/rest/...	answers after 20 ms
- *	/d20b3/rest/...	the same, and enforces the leaky bucket number 3: more
- *			than 50 calls, of which 2 leak a second, are refused
- *			with 503 QUERY_LIMIT_EXCEEDED
- *	/stats		tells what came (JSON)
+ *	/d20/...	answers after 20 ms
+ *	/d20g3/...	the same, counted in group 3 (of ten; else in 0)
+ *	/d20g3b500/...	and enforces the leaky bucket number 500: more than 50
+ *			calls, of which 2 leak a second, are refused with 503
+ *	/stats		tells what came, by group (JSON)
  *
  * Messages are counted by their message_id, repeats apart, and only in calls
- * that were not refused.  Under a bucket the chat_id says when the event was
- * due (load.c), and so how long it took until the portal was told.
+ * that were not refused.
  */
 #include "common.h"
-#include "count.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/queue.h>
 
-#define BUCKETS 10		/* number 0 is the one without a limit */
+#define GROUPS 10
+#define BUCKETS 1000000
+#define BURST 50.0
+#define RATE 2.0		/* calls a second */
+#define ID_BITS 27		/* ids are told apart modulo 2^27 */
 #define REQUEST_MAX ((size_t)4 << 20)
+
+struct group {
+	long long calls, refused, messages, distinct;
+	unsigned char *seen;	/* a bit for each id */
+};
+
+/* As with Bitrix24 it is calls that fill it; refused ones do not. */
+struct bucket {
+	double level;
+	int64_t at;		/* ms: when the level was true */
+};
 
 struct conn {
 	int fd;
@@ -45,23 +52,23 @@ struct conn {
 	bool waiting;		/* its answer is due later */
 	const char *answer;
 	int64_t due;		/* ms */
-	struct conn *next;	/* in the order of `due` */
-	struct conn *prev;
+	TAILQ_ENTRY(conn) link;	/* while it is waiting */
 	size_t have;
 	size_t cap;
 	char *in;
 };
 
+TAILQ_HEAD(conns, conn);
+
 struct portal {
 	int epoll;
+	int listener[2];	/* http, https */
 	SSL_CTX *tls;
-	int64_t connections;	/* that carried a call */
-	int64_t handshakes;
-	int64_t broken;
-	struct count count[BUCKETS];
-	struct conn *first;
-	struct conn *last;
-	char stats[8192];
+	long long connections;	/* that carried a call */
+	struct group group[GROUPS];
+	struct bucket *bucket;
+	struct conns waiting;
+	char stats[4096];
 };
 
 #define GOOD "{\"result\":{\"SUCCESS\":true,\"DATA\":[]},\"time\":{" \
@@ -88,58 +95,78 @@ now_ms(void)
 	return now_us() / 1000;
 }
 
-/* Takes a connection out of the queue of answers. */
-static void
-unqueue(struct portal *p, struct conn *c)
+/* Finds `name` and the number behind it, as JSON or as a form spells it. */
+static const char *
+number(const char *s, const char *end, const char *name, uint64_t *value)
 {
-	if (!c->waiting)
-		return;
-	*(c->prev != NULL ? &c->prev->next : &p->first) = c->next;
-	*(c->next != NULL ? &c->next->prev : &p->last) = c->prev;
-	c->next = c->prev = NULL;
-	c->waiting = false;
+	const char *from;
+
+	s = memmem(s, (size_t)(end - s), name, strlen(name));
+	if (s == NULL)
+		return NULL;
+	s += strlen(name);
+	while (s < end && strchr("\": ]=", *s) != NULL)
+		s++;
+	if (end - s > 4 && strncasecmp(s, "%5D=", 4) == 0)
+		s += 4;
+	from = s;
+	for (*value = 0; s < end && *s >= '0' && *s <= '9'; s++)
+		*value = *value * 10 + (uint64_t)(*s - '0');
+	return s != from ? s : NULL;
 }
 
-/* Delays are nearly always the same, so its place is near the end. */
 static void
-queue(struct portal *p, struct conn *c)
+count_messages(struct group *g, const char *s, size_t len)
 {
-	struct conn *before = p->last;
+	const char *end = s + len;
+	uint64_t id;
 
-	while (before != NULL && before->due > c->due)
-		before = before->prev;
-	c->prev = before;
-	c->next = before != NULL ? before->next : p->first;
-	*(c->prev != NULL ? &c->prev->next : &p->first) = c;
-	*(c->next != NULL ? &c->next->prev : &p->last) = c;
-	c->waiting = true;
+	while ((s = number(s, end, "message_id", &id)) != NULL) {
+		unsigned bit;
+
+		id &= ((uint64_t)1 << ID_BITS) - 1;
+		bit = 1U << (id % 8);
+		g->messages++;
+		g->distinct += (g->seen[id / 8] & bit) == 0;
+		g->seen[id / 8] |= (unsigned char)bit;
+	}
+}
+
+static bool
+admit(struct bucket *b, int64_t now)
+{
+	b->level -= (double)(now - b->at) / 1000.0 * RATE;
+	b->at = now;
+	if (b->level < 0)
+		b->level = 0;
+	if (b->level + 1 > BURST)
+		return false;
+	b->level += 1;
+	return true;
 }
 
 static void
 hang_up(struct portal *p, struct conn *c)
 {
-	unqueue(p, c);
+	if (c->waiting)
+		TAILQ_REMOVE(&p->waiting, c, link);
 	SSL_free(c->ssl);
 	(void)close(c->fd);
 	free(c->in);
 	free(c);
 }
 
-/*
- * Writes an answer.  They are small and there is one at a time, so that one
- * that does not fit into the socket's buffer is an error.
- */
+/* One small answer at a time: one that does not fit into the socket's buffer
+ * is an error. */
 static bool
-put(struct portal *p, struct conn *c, const char *s)
+put(struct conn *c, const char *s)
 {
 	size_t n = strlen(s);
 	bool ok = c->ssl != NULL ? SSL_write(c->ssl, s, (int)n) == (int)n :
 	    send(c->fd, s, n, MSG_NOSIGNAL) == (ssize_t)n;
 
-	if (!ok) {
-		p->broken++;
+	if (!ok)
 		ERR_clear_error();
-	}
 	return ok;
 }
 
@@ -147,16 +174,16 @@ static const char *
 stats(struct portal *p)
 {
 	char body[sizeof(p->stats) - 256];
-	size_t n;
+	size_t n = (size_t)snprintf(body, sizeof(body),
+	    "{\"connections\":%lld,\"groups\":[", p->connections);
 
-	n = (size_t)snprintf(body, sizeof(body), "{\"connections\":%lld,"
-	    "\"handshakes\":%lld,\"broken\":%lld,\"buckets\":[",
-	    (long long)p->connections, (long long)p->handshakes,
-	    (long long)p->broken);
-	for (size_t i = 0; i < BUCKETS; i++) {
-		if (i != 0)
-			body[n++] = ',';
-		n += count_print(body + n, sizeof(body) - n, &p->count[i]);
+	for (size_t i = 0; i < GROUPS; i++) {
+		const struct group *g = &p->group[i];
+
+		n += (size_t)snprintf(body + n, sizeof(body) - n,
+		    "%s{\"calls\":%lld,\"refused\":%lld,\"messages\":%lld,"
+		    "\"distinct\":%lld}", i != 0 ? "," : "", g->calls,
+		    g->refused, g->messages, g->distinct);
 	}
 	n += (size_t)snprintf(body + n, sizeof(body) - n, "]}");
 	(void)snprintf(p->stats, sizeof(p->stats), "HTTP/1.1 200 OK\r\n"
@@ -168,30 +195,34 @@ stats(struct portal *p)
 static bool
 take(struct portal *p, struct conn *c, const char *body, size_t len)
 {
-	const char *path = strchr(c->in, ' ');
-	struct count *n = &p->count[0];
+	char *at = strchr(c->in, ' ');
+	struct group *g = &p->group[0];
+	struct bucket *b = NULL;
 	int64_t now = now_ms();
-	char *rest;
 	long delay;
 
-	if (path == NULL || strncmp(path, " /d", 3) != 0)
-		return put(p, c, path != NULL &&
-		    strncmp(path, " /stats ", 8) == 0 ? stats(p) : strange);
-	if (!c->counted)
-		p->connections++;
+	if (at == NULL || strncmp(at, " /d", 3) != 0)
+		return put(c, at != NULL && strncmp(at, " /stats ", 8) == 0 ?
+		    stats(p) : strange);
+	p->connections += !c->counted;
 	c->counted = true;
-	delay = strtol(path + 3, &rest, 10);
-	if (rest[0] == 'b' && rest[1] > '0' && rest[1] <= '9')
-		n = &p->count[rest[1] - '0'];
-	c->answer = good;
-	if (count_call(n, now))
-		count_messages(n, body, len);
+	delay = strtol(at + 3, &at, 10);
+	if (*at == 'g')
+		g = &p->group[strtoul(at + 1, &at, 10) % GROUPS];
+	if (*at == 'b')
+		b = &p->bucket[strtoul(at + 1, NULL, 10) % BUCKETS];
+	g->calls++;
+	c->answer = b == NULL || admit(b, now) ? good : limited;
+	if (c->answer == good)
+		count_messages(g, body, len);
 	else
-		c->answer = limited;
+		g->refused++;
 	if (delay <= 0)
-		return put(p, c, c->answer);
+		return put(c, c->answer);
+	/* all delays of a run are the same, so this is the order of `due` */
 	c->due = now + delay;
-	queue(p, c);
+	c->waiting = true;
+	TAILQ_INSERT_TAIL(&p->waiting, c, link);
 	return true;
 }
 
@@ -228,8 +259,8 @@ hear(struct portal *p, struct conn *c)
 	for (;;) {
 		if (c->cap - c->have < 4096) {
 			c->cap = c->cap != 0 ? c->cap * 2 : 8192;
-			c->in = realloc(c->in, c->cap);
-			if (c->in == NULL || c->cap > REQUEST_MAX)
+			c->in = grow(c->in, c->cap);
+			if (c->cap > REQUEST_MAX)
 				return false;
 		}
 		if (c->ssl != NULL) {
@@ -258,26 +289,20 @@ shake(struct portal *p, struct conn *c)
 	int e = SSL_get_error(c->ssl, n);
 
 	ERR_clear_error();
-	if (n == 1) {
-		c->shaken = true;
-		p->handshakes++;
-		return hear(p, c);
-	}
-	return e == SSL_ERROR_WANT_READ;
+	c->shaken = n == 1;
+	return c->shaken ? hear(p, c) : e == SSL_ERROR_WANT_READ;
 }
 
 static void
 meet(struct portal *p, int listener, bool tls)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
-	const int yes = 1;
 	struct conn *c;
 	int fd;
 
 	while ((fd = accept4(listener, NULL, NULL,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes,
-		    sizeof(yes));
+		no_delay(fd);
 		c = zeroed(1, sizeof(*c));
 		c->fd = fd;
 		c->shaken = !tls;
@@ -296,13 +321,11 @@ static int
 listen_on_loopback(int *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)*port),
 	    .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
 	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
-	    sizeof(on)) != 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) != 0 ||
 	    listen(fd, 4096) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		fail("listen");
@@ -317,37 +340,36 @@ answer_due(struct portal *p)
 	struct conn *c;
 	int64_t now = now_ms();
 
-	while ((c = p->first) != NULL && c->due <= now) {
-		unqueue(p, c);
-		if (!put(p, c, c->answer))
+	while ((c = TAILQ_FIRST(&p->waiting)) != NULL && c->due <= now) {
+		TAILQ_REMOVE(&p->waiting, c, link);
+		c->waiting = false;
+		if (!put(c, c->answer))
 			hang_up(p, c);
 	}
 	return c != NULL ? (int)(c->due - now) : -1;
 }
 
 static void
-serve(struct portal *p, const int listener[2])
+serve(struct portal *p)
 {
 	struct epoll_event ev[256];
-	struct conn *c;
 	int n;
 
 	for (int i = 0; i < 2; i++) {
-		/* a listener's pointer is its number */
 		ev[0] = (struct epoll_event){ .events = EPOLLIN,
-		    .data.ptr = (void *)&listener[i] };
-		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, listener[i],
+		    .data.ptr = &p->listener[i] };
+		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->listener[i],
 		    &ev[0]) != 0)
 			fail("epoll_ctl");
 	}
 	for (;;) {
 		n = epoll_wait(p->epoll, ev, 256, answer_due(p));
 		for (int i = 0; i < n; i++) {
-			c = ev[i].data.ptr;
-			if (ev[i].data.ptr == &listener[0])
-				meet(p, listener[0], false);
-			else if (ev[i].data.ptr == &listener[1])
-				meet(p, listener[1], true);
+			struct conn *c = ev[i].data.ptr;
+			int *l = ev[i].data.ptr;
+
+			if (l == &p->listener[0] || l == &p->listener[1])
+				meet(p, *l, l == &p->listener[1]);
 			else if (!(c->shaken ? hear(p, c) : shake(p, c)))
 				hang_up(p, c);
 		}
@@ -357,22 +379,15 @@ serve(struct portal *p, const int listener[2])
 int
 main(int argc, char **argv)
 {
-	struct portal p = { 0 };
-	int port[2] = { 0 }, listener[2];
+	struct portal p = { .epoll = epoll_create1(0),
+	    .tls = SSL_CTX_new(TLS_server_method()),
+	    .bucket = zeroed(BUCKETS, sizeof(struct bucket)) };
+	int port[2];
 
-	if (argc != 3 && argc != 4) {
-		fputs("usage: portal CERTIFICATE KEY [PORT]\n", stderr);
-		return 64;
-	}
-	if (argc == 4)
-		port[0] = (int)strtol(argv[3], NULL, 10);
+	if (argc != 3 || p.epoll < 0 || p.tls == NULL)
+		fail("portal CERTIFICATE KEY");
+	TAILQ_INIT(&p.waiting);
 	(void)signal(SIGPIPE, SIG_IGN);
-	p.tls = SSL_CTX_new(TLS_server_method());
-	p.epoll = epoll_create1(0);
-	for (int i = 0; i < BUCKETS; i++)
-		count_init(&p.count[i], i != 0);
-	if (p.tls == NULL || p.epoll < 0)
-		fail("start");
 	if (SSL_CTX_use_certificate_chain_file(p.tls, argv[1]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(p.tls, argv[2],
 	    SSL_FILETYPE_PEM) != 1) {
@@ -380,10 +395,12 @@ main(int argc, char **argv)
 		return 1;
 	}
 	(void)SSL_CTX_set_mode(p.tls, SSL_MODE_RELEASE_BUFFERS);
+	for (int i = 0; i < GROUPS; i++)
+		p.group[i].seen = zeroed(1, (size_t)1 << (ID_BITS - 3));
 	for (int i = 0; i < 2; i++)
-		listener[i] = listen_on_loopback(&port[i]);
+		p.listener[i] = listen_on_loopback(&port[i]);
 	printf("%d %d\n", port[0], port[1]);
 	(void)fflush(stdout);
-	serve(&p, listener);
+	serve(&p);
 	return 0;
 }

@@ -1,59 +1,83 @@
 """What is measured, and everything around it: programs, processes, folders.
 
+    HANDLERS                            name: what it is and how it is set up
     with World(["ours", "go"]) as world: ...
 
-builds the small C and Go programs of this folder, starts the stand-in portal,
-those handlers and one nginx in front of them, and ends them by their ids. They
-live in a temporary folder, on Unix sockets and free ports of loopback. As root
+builds the C and Go programs of this folder, starts the stand-in portal, those
+handlers and the web servers before them, and ends them by their ids. They live
+in a temporary folder, on Unix sockets and free ports of loopback. As root
 everything but this script runs as the web server's user.
 """
 
+import contextlib
 import glob
 import json
 import os
 import pathlib
+import pwd
 import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
-import stores
-from programs import (BUILD, HERE, PLAIN, PROGRAMS, TOKEN, as_web_user,
-                      compile_all, php_fpm, web_user)
-
-WORKERS = 16            # server.workers of our handler; the default is 4
-FLOOR_THREADS = 64      # of the C floors
-PHP_CHILDREN = 64
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("IMCONNECTOR_BUILD") or
+                     HERE.parent / "build").resolve()
+TOKEN = "831c76b092f9f135d9b6b36c3a720757"
+PLAIN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+                 "/bin", "LC_ALL": "C.UTF-8"}
 NGINX_WORKERS = len(os.sched_getaffinity(0))
-# a portal without a limit bears more: larger calls, or more of them
-PORTAL = {"ours": {"status_batch": 500}, "ours2": {"calls_in_flight": 16}}
+CHILDREN = 64           # of PHP-FPM; the C floor's threads
+APACHE_CHILDREN = 32    # of mod_fcgid, and of PHP-FPM behind Apache
+WARN = ("-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes "
+        "-Wmissing-prototypes -Wvla -Wwrite-strings -Wold-style-definition "
+        "-Werror").split()
+PROGRAMS = {"portal": ["-lssl", "-lcrypto"], "load": [],
+            "floor": ["-lfcgi", "-lcurl", "-lsqlite3", "-lpthread"]}
+MEMBER = "bac1cd5c8940947a75e0d71b1a84e348"
+TEXT = ("[b]Samantha Johnson:[/b] [br]Good afternoon, how can I help you?\n"
+        "Добрый день! ")
+LIMITS = {"burst": 50, "rate": 2}       # Bitrix24's own, and our default
 
-FASTCGI = """
-            fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param QUERY_STRING $query_string;
-            fastcgi_param CONTENT_TYPE $content_type;
-            fastcgi_param CONTENT_LENGTH $content_length;
-            fastcgi_param SCRIPT_NAME $fastcgi_script_name;
-            fastcgi_param REQUEST_URI $request_uri;
-            fastcgi_param SERVER_PROTOCOL $server_protocol;
-            fastcgi_param GATEWAY_INTERFACE CGI/1.1;
-            fastcgi_param REMOTE_ADDR $remote_addr;"""
-
-# The handlers by name: what they are called in the report.
-TITLES = {
-    "ours": "imconnector.fcgi, portal.status_batch = 500",
-    "ours2": "imconnector.fcgi, portal.calls_in_flight = 16",
-    "php": "PHP-FPM, curl, Debian's CA bundle",
-    "php1": "PHP-FPM, curl, CA file of one certificate",
-    "node": "Node, undici",
-    "go": "Go net/http",
-    "floor": "C floor: one kept curl handle a thread",
-    "floor2": "C floor: the same, and two commits before it",
-    "nothing": "C floor: answers 200, does nothing",
+# Without "kind" it is ours: then "portal" and others are its configuration.
+HANDLERS = {
+    "ours": {"title": "imconnector.fcgi"},
+    "logged": {"title": "imconnector.fcgi, info log to a file",
+            "level": "info"},
+    "batch": {"title": "imconnector.fcgi, status_batch 500",
+              "portal": {"status_batch": 500}},
+    "calls8": {"title": "imconnector.fcgi, calls_in_flight 8",
+               "portal": {"calls_in_flight": 8}},
+    "limit": {"title": "imconnector.fcgi", "portal": LIMITS},
+    "spool": {"title": "imconnector.fcgi, spool:", "channel": "spool:{var}/s"},
+    "channel": {"title": "imconnector.fcgi, http channel 150 ms away",
+                "channel": "{portal}/d150g9/\nin_flight = 256"},
+    "two": {"title": "imconnector.fcgi, 2 processes", "processes": 2},
+    "four": {"title": "imconnector.fcgi, 4 processes", "processes": 4},
+    "waiting": {"title": "imconnector.fcgi, long queue",
+                "more": "[retry]\nfirst = 3600\nlongest = 3600\n"},
+    "old": {"title": "imconnector.fcgi before"},
+    "fcgid": {"title": "imconnector.fcgi, mod_fcgid", "front": "fcgid"},
+    "proxy": {"title": "imconnector.fcgi, mod_proxy_fcgi", "front": "proxy"},
+    "go": {"title": "Go, net/http", "kind": "go"},
+    "node": {"title": "Node, undici", "kind": "node"},
+    "php": {"title": "PHP-FPM, small CA file", "kind": "php", "ca": "ca.pem"},
+    "php-debian": {"title": "PHP-FPM, Debian's CA bundle", "kind": "php",
+                   "ca": "bundle.pem"},
+    "php-apache": {"title": "PHP-FPM, small CA file", "kind": "php",
+                   "ca": "ca.pem", "front": "proxy"},
+    "floor": {"title": "C floor: nothing but a call", "kind": "floor",
+              "threads": CHILDREN},
+    "floor2": {"title": "C floor: two commits and a call", "kind": "floor",
+               "threads": 1, "store": True},
+    "floor-fcgid": {"title": "C floor: two commits and a call", "store": True,
+                    "kind": "floor", "threads": 1, "front": "fcgid"},
 }
 
 
@@ -67,25 +91,54 @@ def wait_until(true, what, seconds=20.0):
     return value
 
 
+def web_user():
+    """As whom handlers run, or None for ourselves."""
+    return pwd.getpwnam("www-data") if os.getuid() == 0 else None
+
+
+def as_web_user():
+    """The same, as subprocess wants it."""
+    user = web_user()
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} \
+        if user else {}
+
+
+def compile_all(to):
+    """Builds the programs that are older than their source."""
+    to.mkdir(parents=True, exist_ok=True)
+
+    def stale(target, *sources):
+        return not target.exists() or any(
+            s.stat().st_mtime > target.stat().st_mtime for s in sources)
+    for name, libraries in PROGRAMS.items():
+        source = HERE / f"{name}.c"
+        if stale(to / name, source, HERE / "common.h"):
+            subprocess.run(
+                [*os.environ.get("CC", "cc").split(), "-std=c11", "-O2", "-g",
+                 "-D_GNU_SOURCE", *WARN, "-o", to / name, source, *libraries],
+                check=True)
+    if stale(to / "handler-go", source := HERE / "peers" / "handler.go"):
+        subprocess.run(
+            ["go", "build", "-o", to / "handler-go", source], check=True,
+            cwd=to, env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "",
+                         "GOCACHE": str(to / "gocache"), "GOPROXY": "off"})
+
+
 class World:
     """See the head of this file."""
 
-    def __init__(self, wanted, folder=None, *, portal=None,
-                 threads=FLOOR_THREADS, body_max=1048576, kept=False):
-        self.wanted = wanted            # names of TITLES
-        self.threads = threads
-        self.body_max = body_max
-        self.kept = kept                # also /NAME-kept, kept connections
-        self.portal = {"burst": 1000000, "rate": 1000000, **(portal or {})}
-        self.programs = BUILD / "bench"
+    def __init__(self, names, folder=None, old=None):
+        self.names = names
+        self.old = old                  # a handler of another version
         self.folder = pathlib.Path(
             tempfile.mkdtemp(prefix="imconnector-bench-", dir=folder))
-        self.processes = {}             # name: Popen, in order of start
-        self.sockets = []
-        self.locations = []
-        self.upstreams = []
+        self.bin, self.etc, self.log, self.run = (
+            self.folder / n for n in ("bin", "etc", "log", "run"))
+        self.processes = {}             # name: [Popen], in order of start
+        self.listeners = {}
+        self.nginx, self.apache = [], []        # what their sites have
+        self.ports = {}                 # of web servers, by "front"
         self.portal_ports = (0, 0)
-        self.port = 0
         self.next_id = 1
 
     def __enter__(self):
@@ -97,119 +150,105 @@ class World:
         return self
 
     def __exit__(self, *_):
-        for name, process in reversed(self.processes.items()):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    print(f"{name} had to be killed")
-                    for pid in self.pids(name):
-                        os.kill(pid, signal.SIGKILL)
-                    process.wait()
-        for s in self.sockets:
+        for name in reversed(list(self.processes)):
+            self.end(name)
+        for s in self.listeners.values():
             s.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end(self, name):
+        """Ends the processes of that name."""
+        for process in (ended := self.processes.pop(name)):
+            process.send_signal(signal.SIGTERM)
+        for process in ended:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                print(f"{name} had to be killed")
+                process.kill()
+                process.wait()
 
     # -- start
 
     def _start(self):
-        handler = BUILD / "imconnector.fcgi"
-        if not handler.exists() or not (BUILD / "core.a").exists():
-            raise RuntimeError(f"{handler} is not built (make)")
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft < 8192:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (
-                8192 if hard == resource.RLIM_INFINITY else min(8192, hard),
-                hard))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (
+            16384 if hard == resource.RLIM_INFINITY else min(16384, hard),
+            hard))
         self.folder.chmod(0o755)
-        for name in ("bin", "etc", "log", "run"):
-            (self.folder / name).mkdir()
-        self.own(self.folder / "run")
-        self.own(self.folder / "log")
-        compile_all(self.programs, self.wanted)
-        for path in (handler, *(self.programs / n for n in
-                                (*PROGRAMS, "handler-go"))):
-            if path.exists():
-                shutil.copy(path, self.folder / "bin")
-        for path in (HERE / "peers").iterdir():
-            if path.is_file():
-                shutil.copy(path, self.folder / "bin")
+        for path in (self.bin, self.etc, self.log, self.run):
+            path.mkdir()
+        self.own(self.run)
+        compile_all(BUILD / "bench")
+        for path in (BUILD / "imconnector.fcgi",
+                     *(BUILD / "bench" / n for n in
+                       (*PROGRAMS, "handler-go")),
+                     *(HERE / "peers").glob("handler.*")):
+            shutil.copy(path, self.bin)
+        if self.old:
+            shutil.copy(self.old, self.bin / "old")
         self._certificates()
-        self._start_portal()
-        for name in ("ours", "ours2"):
-            if name in self.wanted:
-                self._start_ours(name)
-        for name in ("php", "php1"):
-            if name in self.wanted:
-                self._start_php(name)
-        for name, program, script in (
-                ("node", "node", [self.folder / "bin" / "handler.js"]),
-                ("go", self.folder / "bin" / "handler-go", [])):
-            if name in self.wanted:
-                sock = self.folder / "run" / f"{name}.sock"
-                self.spawn(name, [program, *script, sock, self.ca],
-                           env={"NODE_PATH": "/usr/share/nodejs",
-                                "NODE_EXTRA_CA_CERTS": str(self.ca)})
-                self._proxied(name, sock)
-        for name in ("floor", "floor2", "nothing"):
-            if name in self.wanted:
-                self._start_floor(name)
-        self._start_nginx()
+        self.spawn("portal", [self.bin / "portal", self.etc / "portal.pem",
+                              self.etc / "portal.key"])
+        text = self.log / "portal.log"
+        wait_until(lambda: text.read_text().endswith("\n"), "the portal")
+        self.portal_ports = [int(w) for w in text.read_text().split()]
+        for name in self.names:
+            getattr(self, "start_" + HANDLERS[name].get("kind", "ours"))(name)
+        if self.nginx:
+            self._start_nginx()
+        if self.apache:
+            self._start_apache()
 
     def own(self, path):
         """Gives a folder to the handlers' user."""
         if user := web_user():
-            os.chown(path, user[1], user[2])
+            os.chown(path, user.pw_uid, user.pw_gid)
         return path
 
     def spawn(self, name, command, stdin=subprocess.DEVNULL, env=None,
               as_root=False):
         """Starts a process; its output goes to a log of its own."""
-        who = {} if as_root else as_web_user()
-        with open(self.folder / "log" / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen(
+        with open(self.log / f"{name}.log", "ab") as log:
+            self.processes.setdefault(name, []).append(subprocess.Popen(
                 [str(c) for c in command], stdin=stdin, stdout=log,
-                stderr=log, cwd=self.folder,
-                env={**PLAIN, **(env or {})}, **who)
-        return self.processes[name]
+                stderr=log, cwd=self.folder, env={**PLAIN, **(env or {})},
+                **({} if as_root else as_web_user())))
 
     def _listener(self, name):
         """A Unix socket to hand over as descriptor 0."""
-        sock = socket.socket(socket.AF_UNIX)
-        path = self.folder / "run" / f"{name}.sock"
-        sock.bind(str(path))
-        path.chmod(0o666)
-        sock.listen(4096)
-        self.sockets.append(sock)
-        return sock
+        if name not in self.listeners:
+            path = self.run / f"{name}.sock"
+            self.listeners[name] = sock = socket.socket(socket.AF_UNIX)
+            sock.bind(str(path))
+            path.chmod(0o666)
+            sock.listen(4096)
+        return self.listeners[name]
 
-    def _fastcgi(self, name, sock, more=""):
-        path = f"unix:{self.folder}/run/{sock}.sock"
-        ways = [(name, path, "")]
-        if self.kept:
-            # together the nginx workers keep no more than are in flight
-            self.upstreams.append(
-                f"    upstream {name}_kept {{\n        server {path};\n"
-                f"        keepalive {max(1, 64 // NGINX_WORKERS)};\n"
-                "        keepalive_requests 100000000;\n    }\n")
-            ways.append((f"{name}-kept", f"{name}_kept",
-                         "\n            fastcgi_keep_conn on;"))
-        for location, to, kept in ways:
-            self.locations.append(
-                f"        location = /{location} {{{FASTCGI}{more}{kept}\n"
-                f"            fastcgi_pass {to};\n        }}\n")
-
-    def _proxied(self, name, sock):
-        self.locations.append(
-            f"        location = /{name} {{\n"
-            f"            proxy_pass http://unix:{sock}:/;\n        }}\n")
+    def _site(self, name, script="", http=False):
+        """How the web server reaches a handler; fcgid starts `script`."""
+        front = HANDLERS[name].get("front", "nginx")
+        sock = f"unix:{self.run}/{name}.sock"
+        if front == "nginx":
+            to = f"            proxy_pass http://{sock}:/;" if http else \
+                "            include /etc/nginx/fastcgi_params;\n" \
+                f"            fastcgi_pass {sock};"
+            if script:
+                to += f"\n            fastcgi_param SCRIPT_FILENAME {script};"
+            self.nginx.append(f"        location = /{name} {{\n{to}\n"
+                              "        }\n")
+            return
+        handler = "fcgid-script" if front == "fcgid" else \
+            f'"proxy:{sock}|fcgi://localhost/"'
+        alias = f"Alias /{name} {script}\n" if script else ""
+        self.apache.append(f"{alias}<Location /{name}>\nSetHandler {handler}\n"
+                           "Options +ExecCGI\n</Location>\n")
 
     def _certificates(self):
         """An authority and a certificate for the portal, P-256."""
-        etc = self.folder / "etc"
-        (etc / "san").write_text("subjectAltName=IP:127.0.0.1\n"
-                                 "basicConstraints=critical,CA:FALSE\n")
+        (self.etc / "san").write_text(
+            "subjectAltName=IP:127.0.0.1,DNS:*.bench.localhost\n"
+            "basicConstraints=critical,CA:FALSE\n")
         new = ["openssl", "req", "-newkey", "ec", "-pkeyopt",
                "ec_paramgen_curve:P-256", "-nodes"]
         for command in (
@@ -220,189 +259,261 @@ class World:
                 ["openssl", "x509", "-req", "-in", "portal.csr", "-CA",
                  "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
                  "30", "-extfile", "san", "-out", "portal.pem"]):
-            subprocess.run(command, check=True, cwd=etc, capture_output=True)
-        (etc / "portal.key").chmod(0o644)
-        self.ca = etc / "ca.pem"
-        system = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+            subprocess.run(command, check=True, cwd=self.etc,
+                           capture_output=True)
+        (self.etc / "portal.key").chmod(0o644)
         # what Debian's curl reads, and one certificate more
-        (etc / "bundle.pem").write_bytes(
-            (system.read_bytes() if system.exists() else b"") +
-            self.ca.read_bytes())
+        (self.etc / "bundle.pem").write_bytes(
+            pathlib.Path("/etc/ssl/certs/ca-certificates.crt").read_bytes() +
+            (self.etc / "ca.pem").read_bytes())
 
-    def _start_portal(self):
-        etc = self.folder / "etc"
-        self.spawn("portal", [self.folder / "bin" / "portal",
-                              etc / "portal.pem", etc / "portal.key"])
-        log = self.folder / "log" / "portal.log"
-
-        def ports():
-            words = log.read_text().split()
-            if self.processes["portal"].poll() is not None:
-                raise RuntimeError(log.read_text())
-            return len(words) == 2 and tuple(int(w) for w in words)
-        self.portal_ports = wait_until(ports, "the portal")
-
-    def endpoint(self, scheme, path=""):
+    def endpoint(self, scheme, path="", host="127.0.0.1"):
         """Where the portal is; `path` as portal.c explains it."""
         port = self.portal_ports[scheme == "https"]
-        return f"{scheme}://127.0.0.1:{port}" + (path and f"/{path}/rest/")
+        return f"{scheme}://{host}:{port}" + (path and f"/{path}/rest/")
 
     def configure(self, name):
         """A configuration of our handler with a store of its own."""
-        var = self.folder / name
-        var.mkdir()
-        self.own(var)
-        config = self.folder / "etc" / f"{name}.conf"
-        portal = {**PORTAL.get(name, {}), **self.portal}
+        what, var = HANDLERS.get(name, {}), self.folder / name
+        if not var.exists():
+            var.mkdir()
+            self.own(var)
+        portal = {"burst": 1000000, "rate": 1000000, **what.get("portal", {})}
+        channel = what.get("channel", "null:").format(
+            var=var, portal=self.endpoint("http"))
+        config = self.etc / f"{name}.conf"
         config.write_text(
             f"[app]\napplication_token = {TOKEN}\ninsecure_http = yes\n"
-            f"portals = 127.0.0.1\nca_file = {self.ca}\n"
-            f"[server]\nworkers = {WORKERS}\n"
-            f"body_max = {self.body_max}\n"
+            f"portals = 127.0.0.1 *.localhost\nca_file = {self.etc}/ca.pem\n"
             f"[store]\nurl = sqlite:{var}/queue.db\n"
-            "[channel]\nurl = null:\n[portal]\n" +
+            f"[channel]\nurl = {channel}\n[portal]\n" +
             "".join(f"{k} = {v}\n" for k, v in portal.items()) +
-            "[log]\nlevel = warning\n")
+            f"[log]\nlevel = {what.get('level', 'warning')}\n" +
+            what.get("more", ""))
         return config
 
-    def _start_ours(self, name):
-        config = self.configure(name)
-        self.spawn(name, [self.folder / "bin" / "imconnector.fcgi"],
-                   stdin=self._listener(name),
-                   env={"IMCONNECTOR_CONFIG": str(config),
-                        "IMCONNECTOR_CORE": "1"})   # or pss() sees nothing
-        self._fastcgi(name, name)
+    def start_ours(self, name):
+        """One handler of ours, or several processes of it."""
+        program = self.bin / ("old" if name == "old" else "imconnector.fcgi")
+        env = {"IMCONNECTOR_CONFIG": str(self.configure(name)),
+               "IMCONNECTOR_CORE": "1"}         # or pss() sees nothing
+        if HANDLERS[name].get("front") == "fcgid":
+            self._site(name, program)
+            self.apache += [f"FcgidInitialEnv {k} {v}\n" for k, v in
+                            env.items()]
+            return
+        for _ in range(HANDLERS[name].get("processes", 1)):
+            self.spawn(name, [program], stdin=self._listener(name), env=env)
+        self._site(name)
 
-    def _start_floor(self, name):
-        threads, store = self.threads, []
-        if name == "floor2":    # gets one event at a time: one connection
-            threads = 1
-            store = [stores.copy(self, stores.make(self, "model"))]
-        self.spawn(name, [
-            self.folder / "bin" / "floor", self.endpoint("http"),
-            self.endpoint("https"), self.ca, threads, *store],
-            stdin=self._listener(name))
-        self._fastcgi(name, name)
+    def start_floor(self, name):
+        """The C floor, perhaps with a store of ours."""
+        what = HANDLERS[name]
+        command = [self.bin / "floor", self.etc / "ca.pem", what["threads"]]
+        if what.get("store"):
+            command.append(self._empty_store(name))
+        if what.get("front") == "fcgid":
+            script = self.bin / name
+            script.write_text("#!/bin/sh\nexec " +
+                              " ".join(str(c) for c in command) + "\n")
+            script.chmod(0o755)
+            self._site(name, script)
+            return
+        self.spawn(name, command, stdin=self._listener(name))
+        self._site(name)
 
-    def _start_php(self, name):
-        etc, user = self.folder / "etc", web_user()
-        conf = etc / f"{name}.conf"
-        ca = etc / ("bundle.pem" if name == "php" else "ca.pem")
-        who = f"user = {user[0]}\ngroup = {user[2]}\n" if user else ""
+    def _empty_store(self, name):
+        """With our schema, and in our journal's mode."""
+        made = self.configure(name).parent.parent / name / "queue.db"
+        subprocess.run(
+            [self.bin / "imconnector.fcgi"], check=True, capture_output=True,
+            input="", text=True, **as_web_user(), env={
+                **PLAIN, "IMCONNECTOR_CONFIG": str(self.etc / f"{name}.conf"),
+                "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET",
+                "SERVER_PROTOCOL": "HTTP/1.1"})
+        with contextlib.closing(sqlite3.connect(made)) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+        for path in made.parent.iterdir():
+            self.own(path)
+        return made
+
+    def start_go(self, name):
+        """A peer that speaks HTTP."""
+        program = [self.bin / "handler-go"] if name == "go" else \
+            ["node", self.bin / "handler.js"]
+        ca = self.etc / "ca.pem"
+        self.spawn(name, [*program, self.run / f"{name}.sock", ca], env={
+            "NODE_PATH": "/usr/share/nodejs"})
+        self._site(name, http=True)
+
+    start_node = start_go
+
+    def start_php(self, name):
+        """PHP-FPM with a pool of its own."""
+        what, user = HANDLERS[name], web_user()
+        conf = self.etc / f"{name}.conf"
+        who = f"user = {user.pw_uid}\ngroup = {user.pw_gid}\n" if user else ""
+        children = APACHE_CHILDREN if "front" in what else CHILDREN
         conf.write_text(
-            f"[global]\nerror_log = {self.folder}/log/{name}-fpm.log\n"
-            f"pid = {self.folder}/run/{name}.pid\n"
-            f"[{name}]\n{who}"
-            f"listen = {self.folder}/run/{name}.sock\n"
-            "listen.mode = 0666\nlisten.backlog = 4096\n"
-            f"pm = static\npm.max_children = {PHP_CHILDREN}\n"
-            f"php_admin_value[curl.cainfo] = {ca}\n")
-        self.spawn(name, [php_fpm(), "--nodaemonize", "--fpm-config", conf],
+            f"[global]\nerror_log = {self.log}/{name}-fpm.log\n[{name}]\n"
+            f"{who}listen = {self.run}/{name}.sock\nlisten.mode = 0666\n"
+            "listen.backlog = 4096\npm = static\n"
+            f"pm.max_children = {children}\n"
+            f"php_admin_value[curl.cainfo] = {self.etc}/{what['ca']}\n")
+        self.spawn(name, [sorted(glob.glob("/usr/sbin/php-fpm*"))[-1],
+                          "--nodaemonize", "--fpm-config", conf],
                    as_root=True)
-        self._fastcgi(name, name, "\n            fastcgi_param "
-                      "SCRIPT_FILENAME "
-                      f"{self.folder}/bin/handler.php;")
+        self._site(name, self.bin / "handler.php")
 
     def _start_nginx(self):
-        conf, user = self.folder / "etc" / "nginx.conf", web_user()
-        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:"
-                               "/usr/local/sbin:/usr/local/nginx/sbin")
-        if not program:
-            raise RuntimeError("no nginx here (deploy/deps.sh bench)")
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            self.port = s.getsockname()[1]
-        temp = "".join(f"    {n}_temp_path {self.folder}/run/{n};\n" for n in
+        conf, user = self.etc / "nginx.conf", web_user()
+        temp = "".join(f"    {n}_temp_path {self.run}/{n};\n" for n in
                        ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"))
+        port = self._free_port("nginx")
         conf.write_text(
-            (f"user {user[0]};\n" if user else "") +
+            (f"user {user.pw_name};\n" if user else "") +
             f"daemon off;\nworker_processes {NGINX_WORKERS};\n"
-            f"pid {self.folder}/run/nginx.pid;\n"
-            f"error_log {self.folder}/log/nginx-error.log warn;\n"
-            "worker_rlimit_nofile 8192;\n"
-            "events { worker_connections 4096; }\nhttp {\n"
+            f"pid {self.run}/nginx.pid;\n"
+            f"error_log {self.log}/nginx-error.log warn;\n"
+            "worker_rlimit_nofile 16384;\n"
+            "events { worker_connections 8192; }\nhttp {\n"
             f"    access_log off;\n{temp}"
             "    keepalive_requests 100000000;\n"
             "    client_body_buffer_size 64k;\n"
-            "    client_max_body_size 100m;\n"
             "    fastcgi_read_timeout 120s;\n    proxy_read_timeout 120s;\n"
-            + "".join(self.upstreams) + "    server {\n"
-            f"        listen 127.0.0.1:{self.port} backlog=4096;\n" +
-            "".join(self.locations) + "    }\n}\n")
-        self.spawn("nginx", [program, "-p", self.folder, "-c", conf, "-e",
-                             self.folder / "log" / "nginx-error.log"],
-                   as_root=True)
-        wait_until(self._nginx_listens, "nginx")
-        for name in self.wanted:
-            wait_until((self.folder / "run" / f"{name}.sock").exists, name)
+            "    server {\n"
+            f"        listen 127.0.0.1:{port} backlog=4096;\n" +
+            "".join(self.nginx) + "    }\n}\n")
+        self.spawn("nginx", ["nginx", "-p", self.folder, "-c", conf, "-e",
+                             self.log / "nginx-error.log"], as_root=True)
+        self._wait_for("nginx", port)
 
-    def _nginx_listens(self):
-        if self.processes["nginx"].poll() is not None:
-            raise RuntimeError(
-                (self.folder / "log" / "nginx-error.log").read_text())
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
+    def _start_apache(self):
+        conf, user = self.etc / "apache.conf", web_user()
+        port = self.ports["fcgid"] = self.ports["proxy"] = \
+            self._free_port("apache")
+        lines = [f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so"
+                 for m in ("mpm_event", "authz_core", "alias", "env", "proxy",
+                           "proxy_fcgi", "fcgid")]
+        lines += [f"User {user.pw_name}", f"Group #{user.pw_gid}"] \
+            if user else []
+        lines += [
+            "ServerName localhost", f"Listen 127.0.0.1:{port}",
+            f"PidFile {self.run}/apache.pid", f"DefaultRuntimeDir {self.run}",
+            f"Mutex file:{self.run} default", "KeepAlive On",
+            "MaxKeepAliveRequests 0", "ListenBacklog 4096",
+            "StartServers 2", "ThreadsPerChild 64", "MaxRequestWorkers 128",
+            f"ErrorLog {self.log}/apache-error.log", "LogLevel warn",
+            f"<Directory {self.bin}>", "Require all granted", "</Directory>",
+            f"FcgidIPCDir {self.run}", "FcgidMaxRequestLen 2097152",
+            f"FcgidProcessTableFile {self.run}/fcgid.shm",
+            "FcgidIOTimeout 120", "FcgidMaxRequestsPerProcess 0",
+            "FcgidSpawnScore 0", "FcgidIdleTimeout 0",
+            f"FcgidMaxProcessesPerClass {APACHE_CHILDREN}", *self.apache]
+        conf.write_text("\n".join(lines) + "\n")
+        self.spawn("apache", ["apache2", "-d", self.folder, "-f", conf,
+                              "-DFOREGROUND"], as_root=True)
+        self._wait_for("apache", port)
+
+    def _free_port(self, front):
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            self.ports[front] = s.getsockname()[1]
+        return self.ports[front]
+
+    def _wait_for(self, name, port):
+        def listens():
+            if self.processes[name][0].poll() is not None:
+                raise RuntimeError((self.log / f"{name}.log").read_text())
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", port)) == 0
+        wait_until(listens, name)
+        for path in self.names:
+            if HANDLERS[path].get("front") != "fcgid":
+                wait_until((self.run / f"{path}.sock").exists, path)
 
     # -- what can be seen
 
     def dead(self):
         """Names of processes that ended by themselves."""
-        return [n for n, p in self.processes.items() if p.poll() is not None]
+        return [n for n, all_ in self.processes.items()
+                if any(p.poll() is not None for p in all_)]
 
     def pids(self, name):
-        """A process and its children."""
-        found, todo = [], [self.processes[name].pid]
+        """The processes of a handler."""
+        fcgid = HANDLERS.get(name, {}).get("front") == "fcgid"
+        todo = [p.pid for p in self.processes["apache" if fcgid else name]]
+        found = []
         while todo:
             pid = todo.pop()
-            found.append(pid)
-            for path in glob.glob(f"/proc/{pid}/task/*/children"):
-                try:
+            with contextlib.suppress(OSError):
+                text = pathlib.Path(f"/proc/{pid}/comm").read_text()
+                if not fcgid or text.startswith(
+                        "floor" if "floor" in name else "imconnector"):
+                    found.append(pid)
+                for path in glob.glob(f"/proc/{pid}/task/*/children"):
                     todo += [int(w) for w in
                              pathlib.Path(path).read_text().split()]
-                except OSError:
-                    pass
         return found
 
-    def cpu(self, name):
-        """Seconds of user and system time so far."""
-        total = 0.0
+    def _sum(self, name, pattern, *fields):
+        """Of those fields in a file of /proc/PID, over a handler."""
+        total = 0
         for pid in self.pids(name):
-            try:
-                # the process's clock: utime + stime, not cut to 10 ms
-                total += time.clock_gettime((~pid << 3) | 2)
-            except OSError:
-                continue        # it is gone
+            for path in glob.glob(f"/proc/{pid}/{pattern}"):
+                with contextlib.suppress(OSError):
+                    for line in pathlib.Path(path).read_text().splitlines():
+                        word = line.partition(":")
+                        if word[0] in fields:
+                            total += int(word[2].split()[0])
         return total
+
+    def used(self, name):
+        """CPU seconds, context switches and pages written so far."""
+        cpu = 0.0
+        for pid in self.pids(name):
+            with contextlib.suppress(OSError):
+                # the process's clock: utime + stime, not cut to 10 ms
+                cpu += time.clock_gettime((~pid << 3) | 2)
+        return {"cpu": cpu, "pages": self._sum(name, "io", "write_bytes") /
+                4096, "switches": self._sum(
+                    name, "task/*/status", "voluntary_ctxt_switches",
+                    "nonvoluntary_ctxt_switches")}
 
     def pss(self, name):
         """Bytes of memory, shared pages by their share."""
-        total = 0
-        for pid in self.pids(name):
-            try:
-                text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-            except OSError:
-                continue
-            for line in text.splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        return total
+        return 1024 * self._sum(name, "smaps_rollup", "Pss")
 
-    def stats(self):
-        """What the portal has seen so far."""
+    def stats(self, group=None):
+        """What the portal has seen so far, in all or of one group."""
         url = self.endpoint("http") + "/stats"
         with urllib.request.urlopen(url, timeout=20) as answer:
-            return json.load(answer)
+            all_ = json.load(answer)
+        return all_ if group is None else all_["groups"][group]
 
-    def load(self, path, endpoint, *, in_flight, messages, seconds, **more):
-        """Starts the load generator on one handler."""
-        command = [self.folder / "bin" / "load", "--port", self.port,
-                   "--path", f"/{path}",
-                   "--endpoint", endpoint, "--in-flight", in_flight,
-                   "--messages", messages, "--seconds", seconds,
-                   "--first", self.next_id]
-        for option, value in more.items():
-            command += [f"--{option}", value]
-        return subprocess.Popen([str(c) for c in command],
-                                stdout=subprocess.PIPE, text=True)
+    def load(self, name, endpoint, member=MEMBER, **options):
+        """Starts the load generator on one handler; load.c explains "#" and
+        "@@", which endpoint and member may have."""
+        body = urllib.parse.urlencode({
+            "event": "ONIMCONNECTORMESSAGEADD", "event_handler_id": 555,
+            "data[CONNECTOR]": "myconnector", "data[LINE]": 107,
+            **{f"data[MESSAGES][0]{key}": value for key, value in (
+                ("[im][chat_id]", "#"), ("[im][message_id]", "#"),
+                ("[message][user_id]", 27), ("[message][text]", TEXT),
+                ("[chat][id]", "channel-#"))},
+            "ts": 1773759161, **{f"auth[{key}]": value for key, value in (
+                ("access_token", "c978b990071b0008440001b0895f697a"),
+                ("expires", 1773762761), ("expires_in", 3600),
+                ("scope", "imconnector, imopenlines"),
+                ("domain", "some-domain.bitrix24.com"),
+                ("server_endpoint", "https://oauth.bitrix24.tech/rest/"),
+                ("status", "F"), ("client_endpoint", endpoint),
+                ("member_id", member), ("user_id", 27),
+                ("application_token", TOKEN))}}, safe="@#")
+        if HANDLERS[name].get("kind") == "floor":
+            name += "?" + endpoint + "imconnector.send.status.delivery"
+        front = HANDLERS[name.partition("?")[0]].get("front", "nginx")
+        return subprocess.Popen(
+            [self.bin / "load", f"port={self.ports[front]}", f"path=/{name}",
+             f"body={body}", f"first={self.next_id}",
+             *(f"{k}={v}" for k, v in options.items())],
+            stdout=subprocess.PIPE, text=True)

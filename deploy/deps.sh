@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh: installs the Debian packages that building or testing needs.
 #
-#   deploy/deps.sh [build|test|bench]...      (default: build)
+#   deploy/deps.sh [build|demo|test|fresh|bench]...      (default: build)
 #
 # What is there already is left alone: with everything installed it says
 # nothing, calls no apt and ends with 0.  Installs as root, else through sudo.
@@ -12,10 +12,12 @@
 set -eu
 
 BUILD="gcc make pkg-config libfcgi-dev libyajl-dev libcurl4-openssl-dev
-       libsqlite3-dev libinih-dev libssl-dev"
-TEST="libcmocka-dev python3 python3-pytest nginx-light apache2
-      libapache2-mod-fcgid spawn-fcgi adduser openssl ca-certificates clang
-      valgrind curl php-cli python3-pytest-xdist"
+       libsqlite3-dev libinih-dev libssl-dev ca-certificates"
+DEMO="python3 nginx-light spawn-fcgi"
+TEST="libcmocka-dev python3-pytest python3-pytest-xdist apache2
+      libapache2-mod-fcgid lighttpd lighttpd-mod-openssl caddy adduser openssl
+      clang valgrind curl php-cli"
+FRESH="debootstrap systemd-container"
 BENCH="php-fpm php-curl golang-go nodejs node-undici"
 
 say() { echo "deps.sh: $*" >&2; }
@@ -54,9 +56,11 @@ want=
 for purpose in "$@"; do
 	case $purpose in
 	build) want="$want $BUILD" ;;
-	test)  want="$want $BUILD $TEST" ;;
-	bench) want="$want $BUILD $TEST $BENCH" ;;
-	*)     echo "usage: deploy/deps.sh [build|test|bench]..." >&2
+	demo)  want="$want $BUILD $DEMO" ;;
+	test)  want="$want $BUILD $DEMO $TEST" ;;
+	fresh) want="$want $BUILD $DEMO $TEST $FRESH" ;;
+	bench) want="$want $BUILD $DEMO $TEST $BENCH" ;;
+	*)     echo "usage: deploy/deps.sh [build|demo|test|fresh|bench]..." >&2
 	       exit 64 ;;
 	esac
 done
@@ -84,7 +88,8 @@ $apt install -y --no-install-recommends $need
 
 for p in $need; do
 	case $p in
-	apache2)     quiet_service apache2 ;;
+	apache2 | lighttpd | caddy)
+		     quiet_service "$p" ;;
 	nginx-light) quiet_service nginx ;;
 	php-fpm)     for unit in /etc/init.d/php*-fpm; do
 			[ ! -x "$unit" ] || quiet_service "${unit##*/}"

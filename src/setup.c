@@ -11,8 +11,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define DISK_THREADS 4
+#define KEPT 1024
 #define END_MS 1000		/* for each that may be inside a call */
 #define ABOUT_MAX ((size_t)64 * 1024)
 
@@ -101,6 +103,21 @@ open_loop(struct setup *s, const struct setup_opts *o, struct problem *p)
 	    "no descriptors");
 }
 
+/*
+ * A portal that is called again by a new connection costs a TLS handshake,
+ * which is more than all else: one for each of a thousand portals.  They are
+ * some 30 KB of memory each, and an eighth of the descriptors at most.
+ */
+static int64_t
+kept_connections(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_max / 8 > KEPT)
+		return KEPT;
+	return (int64_t)r.rlim_max / 8;
+}
+
 static enum err
 open_http(struct setup *s, const struct setup_opts *o, struct problem *p)
 {
@@ -109,6 +126,7 @@ open_http(struct setup *s, const struct setup_opts *o, struct problem *p)
 		.clock = &clock_system,
 		.log = &s->config->log,
 		.calls = s->config->server.calls,
+		.kept = kept_connections(),
 		.slow_ms = s->config->server.answer_within * 1000,
 		.one_shot = o->one_shot,
 	};
@@ -209,6 +227,8 @@ setup_free(struct setup *s)
 		free(s->connector[i]);
 	free(s->connector);
 	free(s->about);
+	if (s->config != NULL)
+		log_close(&s->config->log);
 	config_free(s->config);
 	memset(s, 0, sizeof(*s));
 	return true;

@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"crypto/tls"
@@ -19,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -46,6 +48,7 @@ type status struct {
 }
 
 var client *http.Client
+var dialer net.Dialer
 
 func call(endpoint, method string, params any) error {
 	body, err := json.Marshal(params)
@@ -121,6 +124,15 @@ func main() {
 	client = &http.Client{
 		Timeout: 65 * time.Second,
 		Transport: &http.Transport{
+			// *.localhost is this machine, as curl has it
+			DialContext: func(c context.Context, network, to string) (
+				net.Conn, error) {
+				host, port, _ := net.SplitHostPort(to)
+				if strings.HasSuffix(host, ".localhost") {
+					to = net.JoinHostPort("127.0.0.1", port)
+				}
+				return dialer.DialContext(c, network, to)
+			},
 			MaxIdleConns:        0,
 			MaxIdleConnsPerHost: 1024,
 			TLSClientConfig:     &tls.Config{RootCAs: roots},

@@ -1,35 +1,22 @@
 // A handler for Node: one process, undici as it comes and so with kept
 // connections to the portal, one call for all messages of an event. It stores
-// nothing; the channel is left out. Debian's node-undici; without it Node's
-// own fetch, which is the same library (then NODE_EXTRA_CA_CERTS must name
-// the CA file).
+// nothing; the channel is left out. Needs Debian's node-undici.
 //
 //     node handler.js SOCKET CA-FILE
 'use strict';
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
+const undici = require('undici');
 
 const TOKEN = Buffer.from('831c76b092f9f135d9b6b36c3a720757');
 const [socket, caFile] = process.argv.slice(2);
-const post = poster();
+undici.setGlobalDispatcher(new undici.Agent({
+  connect: { ca: fs.readFileSync(caFile) },
+}));
 
-function poster() {
-  let undici;
-  try {
-    undici = require('undici');
-  } catch (e) {
-    return async (url, options) => (await fetch(url, options)).json();
-  }
-  undici.setGlobalDispatcher(new undici.Agent({
-    connect: { ca: fs.readFileSync(caFile) },
-  }));
-  return async (url, options) =>
-    (await undici.request(url, options)).body.json();
-}
-
-function call(endpoint, method, params) {
-  return post(endpoint + method, {
+async function call(endpoint, method, params) {
+  const answer = await undici.request(endpoint + method, {
     method: 'POST',
     headers: {
       'Content-Type': 'application/json',
@@ -37,6 +24,7 @@ function call(endpoint, method, params) {
     },
     body: JSON.stringify(params),
   });
+  return answer.body.json();
 }
 
 async function handle(text) {

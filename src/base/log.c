@@ -1,22 +1,37 @@
 /*
  * The log: one escaped logfmt line per fact, to standard error or syslog.
  *
- * Called by everything above base/.  Owns nothing but the connection that
- * the C library keeps to syslog.  A line that cannot be written is lost: the
- * log never stops the work.
+ * Called by everything above base/.  Owns the connection that the C library
+ * keeps to syslog, and the lines of the loop's turn until its end.  A line
+ * that cannot be written is lost: the log never stops the work.
  */
 #include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2000
+
+/* Other processes write to the same pipe: more than this could mix. */
+#define TURN_MAX PIPE_BUF
+
+_Static_assert(TURN_MAX > LINE_MAX_BYTES, "a line fits");
+
+struct log_turn {
+	pthread_t loop;		/* other threads' lines do not wait */
+	bool on;
+	size_t len;
+	char p[TURN_MAX];
+};
 
 struct line {
 	char p[LINE_MAX_BYTES + 1];	/* one more for the newline */
@@ -114,23 +129,73 @@ line_add_time(struct line *l)
 	line_adds(l, text);
 }
 
-/* One write per line, so that lines of several processes do not mix. */
 static void
-line_write(struct line *l)
+write_all(const char *p, size_t len)
 {
 	ssize_t n;
 
-	l->p[l->len++] = '\n';
 	do
-		n = write(STDERR_FILENO, l->p, l->len);
+		n = write(STDERR_FILENO, p, len);
 	while (n < 0 && errno == EINTR);
 }
 
+static void
+write_turn(struct log_turn *t)
+{
+	if (t->len != 0)
+		write_all(t->p, t->len);
+	t->len = 0;
+}
+
+/* One write for whole lines, so that those of several processes do not mix. */
+static void
+line_write(struct line *l, struct log_turn *t, enum log_level level)
+{
+	l->p[l->len++] = '\n';
+	if (t == NULL || !pthread_equal(t->loop, pthread_self()) || !t->on) {
+		write_all(l->p, l->len);
+		return;
+	}
+	if (l->len > sizeof(t->p) - t->len)
+		write_turn(t);
+	memcpy(t->p + t->len, l->p, l->len);
+	t->len += l->len;
+	if (level == LOG_LEVEL_ERROR)
+		write_turn(t);
+}
+
 void
-log_open(const struct log *log)
+log_open(struct log *log)
 {
 	if (log->to == LOG_TO_SYSLOG)
 		openlog("imconnector", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	else
+		log->turn = calloc(1, sizeof(*log->turn));
+	if (log->turn != NULL)
+		log->turn->loop = pthread_self();
+}
+
+void
+log_close(struct log *log)
+{
+	free(log->turn);
+	log->turn = NULL;
+}
+
+void
+log_turn_begins(const struct log *log)
+{
+	if (log->turn != NULL)
+		log->turn->on = true;
+}
+
+void
+log_turn_ends(const struct log *log)
+{
+	if (log->turn == NULL)
+		return;
+	write_turn(log->turn);
+	log->turn->on = false;
 }
 
 void
@@ -151,7 +216,7 @@ log_put(const struct log *log, enum log_level level, const char *event,
 	for (size_t i = 0; i < n; i++)
 		line_add_field(&l, &f[i]);
 	if (log->to == LOG_TO_STDERR) {
-		line_write(&l);
+		line_write(&l, log->turn, level);
 	} else {
 		l.p[l.len] = '\0';
 		syslog(priorities[level], "%s", l.p);

@@ -17,9 +17,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
+struct log_turn;
+
 struct log {
 	enum log_level level;	/* lines above it are dropped */
 	enum log_target to;
+	struct log_turn *turn;	/* NULL: each line is written at once */
 };
 
 /* One `name=value`; one without a name is left out.  F_OPT leaves a NULL
@@ -34,8 +37,19 @@ struct log_field {
 #define F_OPT(n, s) ((struct log_field){ (s) != NULL ? (n) : "", (s), 0 })
 #define F_INT(n, i) ((struct log_field){ (n), NULL, (int64_t)(i) })
 
-/* Opens syslog if the log goes there.  Call once, before threads start. */
-void log_open(const struct log *);
+/* Opens syslog if the log goes there, else makes log->turn, as far as there
+ * is memory.  Call once, in the loop's thread, before others start. */
+void log_open(struct log *);
+void log_close(struct log *);	/* frees log->turn; fine if there is none */
+
+/*
+ * The loop's turn: what its thread says to standard error in between is
+ * written together at the end; sooner with a line of level error, and when
+ * 4 KiB have come together.  A process that is killed within a turn loses
+ * the lines of that turn.  Other threads' lines are written at once.
+ */
+void log_turn_begins(const struct log *);
+void log_turn_ends(const struct log *);
 
 /* Writes one line; lines longer than 2,000 bytes are cut. */
 void log_put(const struct log *, enum log_level, const char *event,

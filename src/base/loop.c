@@ -224,6 +224,7 @@ loop_turn(struct loop *l, int64_t max_ms)
 	if (is_inside(l, "turn"))
 		return;
 	l->turning = true;
+	log_turn_begins(l->log);
 	poller_sleep(l, sleep_ms(l, max_ms));
 	time_begin(l);
 	poller_report(l);
@@ -238,6 +239,7 @@ loop_turn(struct loop *l, int64_t max_ms)
 	free_dead(&l->grave);
 	time_lap(l, "the dead");
 	time_end(l);
+	log_turn_ends(l->log);
 	l->turning = false;
 }
 

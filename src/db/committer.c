@@ -16,7 +16,6 @@
 #include "db/private.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #define LAZY_MS 20
@@ -113,8 +112,6 @@ committer(void *arg)
 	struct works batch;
 	bool tidy;
 
-	/* the default of 50 us is added to each look at another's lock */
-	(void)prctl(PR_SET_TIMERSLACK, 1000UL);
 	while (take(db, &batch, &tidy)) {
 		carry_out(db, &batch);
 		if (tidy)

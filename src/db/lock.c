@@ -12,8 +12,11 @@
  */
 #include "db/lock.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +32,13 @@
 #define NUMBER_FIRST (OLDER_SIZE + 16)
 #define NUMBER_BITS 61		/* an offset in a file has 63 */
 
-#define SOON_US 40	/* between looks at another process's commit, */
-#define SOON_LOOKS 50	/* so many times; then each millisecond */
+#define BELL SIGRTMIN	/* ends a wait */
+#define AGAIN_NS 10000000L
+
+struct bell {
+	timer_t timer;
+	sigset_t before;
+};
 
 static bool
 set_lock(int fd, int64_t at, short type)
@@ -134,19 +142,69 @@ lock_older(int fd)
 	return is_locked(fd, 1, OLDER_SIZE);
 }
 
-/* Looks until it has the byte; *left_us is what it may sleep yet. */
-static bool
-wait_for(int fd, int64_t at, int64_t *left_us)
+static void
+bell_end(struct bell *b)
 {
-	bool ok = set_lock(fd, at, F_WRLCK);
+	(void)timer_delete(b->timer);
+	(void)pthread_sigmask(SIG_SETMASK, &b->before, NULL);
+}
 
-	for (int i = 0; !ok && *left_us > 0; i++) {
-		long us = i < SOON_LOOKS ? SOON_US : 1000;
-		const struct timespec t = { 0, us * 1000 };
+static void
+no_op(int signal)
+{
+	(void)signal;
+}
 
-		(void)nanosleep(&t, NULL);
-		*left_us -= us;
-		ok = set_lock(fd, at, F_WRLCK);
+/*
+ * fcntl(2) waits without a limit of its own; a signal to this thread ends
+ * that.  One that comes before the wait has begun is lost, so more follow.
+ */
+static bool
+bell_begin(struct bell *b, int64_t ms)
+{
+	struct sigaction act = { .sa_handler = no_op };
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID,
+	    .sigev_signo = BELL };
+	struct itimerspec at = { .it_interval = { .tv_nsec = AGAIN_NS },
+	    .it_value = { ms / 1000, ms % 1000 * 1000000 } };
+	sigset_t mine;
+
+	ev._sigev_un._tid = gettid();
+	if (sigaction(BELL, &act, NULL) != 0 ||
+	    timer_create(CLOCK_MONOTONIC, &ev, &b->timer) != 0)
+		return false;
+	(void)sigemptyset(&mine);
+	(void)sigaddset(&mine, BELL);
+	(void)pthread_sigmask(SIG_UNBLOCK, &mine, &b->before);
+	if (timer_settime(b->timer, 0, &at, NULL) == 0)
+		return true;
+	bell_end(b);
+	return false;
+}
+
+static bool
+wait_for(int fd, int64_t at, const struct deadline *until)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = at, .l_len = 1 };
+
+	while (fcntl(fd, F_OFD_SETLKW, &l) != 0)
+		if (errno != EINTR || deadline_left(until) <= 0)
+			return false;
+	return true;
+}
+
+static bool
+wait_to_write(int fd, int64_t wait_ms)
+{
+	struct deadline until = deadline_in(&clock_system, wait_ms);
+	struct bell b;
+	bool ok = false;
+
+	if (wait_ms > 0 && bell_begin(&b, wait_ms)) {
+		ok = wait_for(fd, TURN_BYTE, &until) &&
+		    wait_for(fd, WRITE_BYTE, &until);
+		bell_end(&b);
 	}
 	return ok;
 }
@@ -159,12 +217,10 @@ wait_for(int fd, int64_t at, int64_t *left_us)
 bool
 lock_begin_write(int fd, int64_t wait_ms)
 {
-	int64_t left_us = wait_ms * 1000;
-	bool turn = wait_for(fd, TURN_BYTE, &left_us);
-	bool ok = turn && wait_for(fd, WRITE_BYTE, &left_us);
+	bool ok = (set_lock(fd, TURN_BYTE, F_WRLCK) &&
+	    set_lock(fd, WRITE_BYTE, F_WRLCK)) || wait_to_write(fd, wait_ms);
 
-	if (turn)
-		(void)set_lock(fd, TURN_BYTE, F_UNLCK);
+	(void)set_lock(fd, TURN_BYTE, F_UNLCK);
 	return ok;
 }
 

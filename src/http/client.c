@@ -146,6 +146,7 @@ http_client_new(struct http_client **out, const struct http_opts *o)
 	c->loop = o->loop;
 	c->clock = o->clock;
 	c->one_shot = o->one_shot;
+	c->kept = o->kept;
 	c->task = (struct task){ .run = run, .name = "http" };
 	c->slow.fire = on_slow;
 	TAILQ_INIT(&c->spare);
@@ -179,6 +180,12 @@ size_t
 http_busy(const struct http_client *c)
 {
 	return c->busy;
+}
+
+int64_t
+http_descriptors(const struct http_client *c)
+{
+	return (int64_t)c->places.calls + c->kept;
 }
 
 static void

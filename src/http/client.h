@@ -118,6 +118,7 @@ struct http_opts {
 	const struct clock *clock;
 	const struct log *log;
 	int64_t calls;		/* on their way, all together */
+	int64_t kept;		/* connections beside those in use */
 	int64_t slow_ms;	/* longer than this is not well */
 	bool one_shot;		/* tunes it for a call or two (plain CGI) */
 };
@@ -133,6 +134,9 @@ void http_call_free(struct http_call *);
 
 /* Calls on their way and waiting for a place. */
 size_t http_busy(const struct http_client *);
+
+/* The most descriptors that it holds. */
+int64_t http_descriptors(const struct http_client *);
 
 /*
  * Frees all.  Calls that still run are dropped: their done() is not called.

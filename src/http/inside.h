@@ -36,6 +36,7 @@ struct http_client {
 	bool one_shot;
 	int64_t now_ms;			/* of the running task */
 	size_t busy;
+	int64_t kept;			/* connections beside those in use */
 	struct task task;
 	struct places places;
 	struct timer slow;		/* when the next call becomes slow */

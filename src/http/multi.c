@@ -16,8 +16,6 @@
  * millisecond; the rest of the program is not to wait longer than this.
  */
 #define ACTS_MAX 32
-/* Kept connections beside those in use: portals share them; each is 1 fd. */
-#define IDLE_MAX 64
 
 struct http_sock {
 	struct watch watch;
@@ -259,7 +257,7 @@ multi_next(struct http_client *c, CURLcode *code)
 void
 multi_bound(struct http_client *c)
 {
-	long max = (long)places_busy(&c->places) + IDLE_MAX;
+	long max = (long)places_busy(&c->places) + (long)c->kept;
 
 	if (max == c->kept_max)
 		return;

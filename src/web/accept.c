@@ -11,6 +11,8 @@
 #include "web/fcgi.h"
 #include "web/listen.h"
 
+#include "http/client.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -158,7 +160,8 @@ server_new(struct relay *r, struct pool *readers)
 			.relay = r,
 			.readers = readers,
 			.room = {
-				.most = listen_most(c->server.calls +
+				.most = listen_most(
+				    http_descriptors(relay_env(r)->http) +
 				    c->server.workers * READER_FDS +
 				    relay_descriptors(r)),
 				.has_room = has_room,

@@ -116,7 +116,7 @@ def minds_stops(pid):
 
 
 class Fcgi(Server):
-    """spawn-fcgi as deploy/imconnector.run says."""
+    """spawn-fcgi as deploy/imconnector.run says, but without the loop."""
 
     def spawn_command(self):
         """That command, for this site, and its environment."""
@@ -141,6 +141,7 @@ class Fcgi(Server):
         return shlex.split(replaced(shlex.join(words[2:]), {
             "/etc/imconnector/imconnector.conf": str(self.site.config_file),
             "/run/imconnector/imconnector.sock": str(self.site.socket),
+            "/usr/local/lib/imconnector/imconnector.loop ": "",
             "/usr/local/lib/imconnector/imconnector.fcgi":
                 str(self.site.handler)}))
 

@@ -17,9 +17,10 @@ ALONE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
 CHAPTER = pathlib.Path(__file__).with_name("chapter.py")
 
 
-@pytest.mark.parametrize("which", ["nginx", "apache"])
+@pytest.mark.parametrize("which", ["nginx", "alone", "apache", "proxy",
+                                   "lighttpd", "caddy"])
 def test_every_command_works(tmp_path, which):
-    """Build, and one of the two."""
+    """From step 1 to an event that comes by https."""
     if os.getuid() != 0:
         warnings.warn("README's chapters are only tried as root")
         return

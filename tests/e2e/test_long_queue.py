@@ -236,5 +236,5 @@ def test_two_processes(start, portals):
         assert {a.response.status for a in answers} == {200}
         took[group].append(time.monotonic() - began)
     # the best of each: what else runs here only adds to them; without a
-    # portal in Python the two are faster (bench/long_queue.py two)
+    # portal in Python the two are faster (make bench CELLS=processes)
     assert min(took[two]) < 2.5 * min(took[one]), took

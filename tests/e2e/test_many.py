@@ -4,7 +4,6 @@ With few places for calls (server.calls) a few dozen portals do what hundreds
 do with the usual ones. What something takes is compared with what it takes
 alone in the same run: who is in nobody's way takes a call's time, half a
 second, and who is in the way of a hanging one takes several.
-(bench/many.py has the full sizes.)
 """
 
 import concurrent.futures

@@ -11,10 +11,10 @@ void
 cw_begin(struct channel_world *w, int64_t threads)
 {
 	struct http_opts o = { .clock = &clock_system, .calls = 64,
-	    .slow_ms = 5000 };
+	    .kept = 64, .slow_ms = 5000 };
 
-	*w = (struct channel_world){ .log = { LOG_LEVEL_ERROR,
-	    LOG_TO_STDERR } };
+	*w = (struct channel_world){
+		.log = { .level = LOG_LEVEL_ERROR } };
 	assert_int_equal(loop_new(&w->loop, &clock_system, &w->log), ERR_OK);
 	assert_int_equal(pool_new(&w->disk, w->loop, threads), ERR_OK);
 	o.loop = w->loop;

@@ -2,7 +2,7 @@
 
 Each function sets a scene of a size, and returns figures: seconds, or counts.
 Times are told beside what the same takes alone, in the same run. Used by
-tests/e2e/test_many.py at small sizes and by bench/many.py at full ones.
+tests/e2e/test_many.py.
 """
 
 import signal

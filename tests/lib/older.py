@@ -6,7 +6,7 @@
                             close(): it holds its byte in the lock file, and
                             stores and claims as it would
 
-Used by tests/e2e/test_upgrade.py and bench/upgrade.py.
+Used by tests/e2e/test_upgrade.py.
 """
 
 import base64

@@ -89,7 +89,7 @@ configure(struct relay_world *w, const char *more)
 	assert_int_equal(fclose(f), 0);
 	if (config_load(&w->config, path, &w->problem) != ERR_OK)
 		fail_msg("%s", w->problem.text);
-	w->config->log = (struct log){ LOG_LEVEL_ERROR, LOG_TO_STDERR };
+	w->config->log = (struct log){ .level = LOG_LEVEL_ERROR };
 	if (getenv("RW_LOG") != NULL)
 		w->config->log.level = LOG_LEVEL_DEBUG;
 }
@@ -126,7 +126,7 @@ open_parts(struct relay_world *w)
 	const struct config *c = w->config;
 	const struct http_opts http = { .loop = w->loop, .clock = &w->clock,
 	    .log = &c->log, .calls = c->server.calls,
-	    .slow_ms = c->server.answer_within * 1000 };
+	    .kept = 64, .slow_ms = c->server.answer_within * 1000 };
 
 	w->store = open_store(w, w->loop);
 	assert_int_equal(http_client_new(&w->http, &http), ERR_OK);
@@ -145,7 +145,7 @@ int
 rw_begin_with(void **state, const char *more)
 {
 	struct relay_world *w = calloc(1, sizeof(*w));
-	static const struct log quiet = { LOG_LEVEL_ERROR, LOG_TO_STDERR };
+	static const struct log quiet = { .level = LOG_LEVEL_ERROR };
 
 	*state = w;
 	assert_non_null(w);

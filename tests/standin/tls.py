@@ -2,7 +2,7 @@
 
 Made with the openssl program in a folder that the caller owns:
 
-    good       for localhost, 127.0.0.1 and ::1, by the CA in ca.pem
+    good       for localhost, 127.0.0.1, ::1 and HOST, by the CA in ca.pem
     wronghost  by that CA, for another host
     expired    by that CA, for localhost, no longer valid
     untrusted  for localhost, by a CA that nobody trusts
@@ -12,7 +12,8 @@ import pathlib
 import ssl
 import subprocess
 
-HERE = "DNS:localhost,IP:127.0.0.1,IP:::1"
+HOST = "handler.example.net"    # where somebody needs a name
+HERE = f"DNS:localhost,IP:127.0.0.1,IP:::1,DNS:{HOST}"
 KINDS = {       # name -> (CA, subjectAltName, notBefore, notAfter)
     "good": ("ca", HERE, "20200101000000Z", "20450101000000Z"),
     "wronghost": ("ca", "DNS:elsewhere.example", "20200101000000Z",

@@ -98,7 +98,7 @@ world_begin(void **state, bool threaded)
 	w->now_ms = 1773759162000;
 	w->mono_ms = 5000000;
 	w->clock = (struct clock){ world_now, world_mono, w };
-	w->log = (struct log){ LOG_LEVEL_INFO, LOG_TO_STDERR };
+	w->log = (struct log){ .level = LOG_LEVEL_INFO };
 	if (loop_new(&w->loop, &w->clock, &w->log) != ERR_OK)
 		return -1;
 	w->opts = (struct db_opts){ .clock = &w->clock, .log = &w->log,

@@ -373,16 +373,18 @@ nap(int ms)
 	(void)nanosleep(&t, NULL);
 }
 
+static int64_t world_kept = 64;	/* of clients to come */
+
 static inline int
 world_begin(void **state, const struct clock *clock, int64_t calls,
     int64_t slow_ms)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct http_opts o = { .clock = clock, .calls = calls,
-		.slow_ms = slow_ms };
+		.kept = world_kept, .slow_ms = slow_ms };
 
 	*state = w;
-	w->log = (struct log){ LOG_LEVEL_WARNING, LOG_TO_STDERR };
+	w->log = (struct log){ .level = LOG_LEVEL_WARNING };
 	w->peer = peer_start();
 	http_peer_init(&w->who);
 	if (loop_new(&w->loop, clock, &w->log) != ERR_OK)

@@ -27,7 +27,7 @@ fake_ms(void *ctx)
 }
 
 static const struct clock clock_fake = { fake_ms, fake_ms, NULL };
-static const struct log quiet = { LOG_LEVEL_WARNING, LOG_TO_STDERR };
+static const struct log quiet = { .level = LOG_LEVEL_WARNING };
 
 struct world {
 	struct loop *loop;

@@ -165,6 +165,18 @@ test_kept_after_a_crowd(void **state)
 	assert_int_equal(peer_count(w->peer, &w->peer->accepts), accepts);
 }
 
+/* As many as its owner said, whoever was called. */
+static void
+test_kept_for_many(void **state)
+{
+	struct gathering g = GATHERING;
+
+	world_kept = 300;
+	crowd(state, &g);
+	world_kept = 64;
+	assert_in_range(open_connections(*state), 300, TOGETHER);
+}
+
 static void
 test_kept_connections(void **state)
 {
@@ -357,6 +369,7 @@ main(void)
 		T(test_many, setup),
 		T(test_together, NULL),
 		T(test_kept_after_a_crowd, NULL),
+		T(test_kept_for_many, NULL),
 		T(test_kept_connections, setup),
 		T(test_kept_but_closed, setup),
 		T(test_kept_but_dies, setup),

@@ -119,9 +119,9 @@ static void
 world_make(struct world *w, bool one_shot)
 {
 	struct http_opts o = { .clock = &clock_system, .calls = 4,
-		.slow_ms = 10000, .one_shot = one_shot };
+		.kept = 64, .slow_ms = 10000, .one_shot = one_shot };
 
-	*w = (struct world){ .log = { LOG_LEVEL_WARNING, LOG_TO_STDERR } };
+	*w = (struct world){ .log = { .level = LOG_LEVEL_WARNING } };
 	assert_int_equal(loop_new(&w->loop, &clock_system, &w->log), ERR_OK);
 	o.loop = w->loop;
 	o.log = &w->log;

@@ -8,6 +8,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,12 +20,12 @@
 
 #define TIME_LENGTH (sizeof("time=2026-03-17T14:52:41.123Z ") - 1)
 
-static const struct log to_stderr = { LOG_LEVEL_DEBUG, LOG_TO_STDERR };
+static const struct log to_stderr = { .level = LOG_LEVEL_DEBUG };
 
 struct capture {
 	int real;	/* where standard error went before */
 	int read;
-	char got[4096];
+	char got[4096 + 1];
 	size_t n;
 };
 
@@ -173,8 +174,8 @@ levels(void **state)
 	(void)state;
 	for (unsigned most = 0; most < COUNT(names); most++) {
 		for (unsigned at = 0; at < COUNT(names); at++) {
-			const struct log log = { (enum log_level)most,
-				LOG_TO_STDERR };
+			const struct log log = { .to = LOG_TO_STDERR,
+				.level = (enum log_level)most };
 			struct capture c;
 			char want[64] = "";
 
@@ -280,7 +281,7 @@ lost_lines_stop_nothing(void **state)
 static void
 syslog_is_not_stderr(void **state)
 {
-	const struct log log = { LOG_LEVEL_DEBUG, LOG_TO_SYSLOG };
+	struct log log = { .level = LOG_LEVEL_DEBUG, .to = LOG_TO_SYSLOG };
 	struct capture c;
 	int after;
 
@@ -296,6 +297,106 @@ syslog_is_not_stderr(void **state)
 	assert_int_equal(after, ENOTTY);
 }
 
+static void *
+say_elsewhere(void *log)
+{
+	log_info(log, "elsewhere", F_INT("i", 1));
+	return NULL;
+}
+
+/* The line begins with its time; the rest is `text` and whatever follows. */
+static void
+next_write_has(struct capture *c, const char *text)
+{
+	capture_take(c);
+	assert_true(c->n > TIME_LENGTH);
+	assert_ptr_equal(strstr(c->got, text), c->got + TIME_LENGTH);
+}
+
+static void
+a_turn_is_one_write(void **state)
+{
+	struct log log = { .level = LOG_LEVEL_INFO };
+	struct capture c;
+	pthread_t other;
+	size_t lines = 0;
+
+	(void)state;
+	log_open(&log);
+	capture_start(&c);
+	log_info(&log, "before", F_INT("i", 1));
+	next_write_has(&c, "level=info event=before i=1\n");
+	log_turn_begins(&log);
+	for (int i = 0; i < 3; i++)
+		log_info(&log, "inside", F_INT("i", i));
+	log_debug(&log, "too-much", F_INT("i", 1));
+	capture_take(&c);
+	assert_int_equal(c.n, 0);
+	assert_int_equal(pthread_create(&other, NULL, say_elsewhere, &log), 0);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	next_write_has(&c, "level=info event=elsewhere i=1\n");
+	log_turn_ends(&log);
+	next_write_has(&c, "level=info event=inside i=0\n");
+	for (size_t i = 0; i < c.n; i++)
+		lines += c.got[i] == '\n';
+	assert_int_equal(lines, 3);
+	log_info(&log, "after", F_INT("i", 1));
+	next_write_has(&c, "level=info event=after i=1\n");
+	capture_end(&c);
+	log_close(&log);
+}
+
+static void
+an_error_does_not_wait_for_the_end(void **state)
+{
+	struct log log = { .level = LOG_LEVEL_INFO };
+	struct capture c;
+
+	(void)state;
+	log_open(&log);
+	capture_start(&c);
+	log_turn_begins(&log);
+	log_warning(&log, "first", F_INT("i", 1));
+	log_error(&log, "second", F_INT("i", 2));
+	next_write_has(&c, "level=warning event=first i=1\n");
+	assert_non_null(strstr(c.got, "Z level=error event=second i=2\n"));
+	log_turn_ends(&log);
+	capture_take(&c);
+	assert_int_equal(c.n, 0);
+	capture_end(&c);
+	log_close(&log);
+}
+
+/* Whole lines only, none lost, and no write that a pipe would cut. */
+static void
+a_long_turn_is_written_in_pieces(void **state)
+{
+	struct log log = { .level = LOG_LEVEL_INFO };
+	struct capture c;
+	char text[701];
+	size_t lines = 0, writes = 0;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_open(&log);
+	capture_start(&c);
+	log_turn_begins(&log);
+	for (int i = 0; i < 20; i++)
+		log_info(&log, "tested", F_STR("v", text));
+	log_turn_ends(&log);
+	for (capture_take(&c); c.n != 0; capture_take(&c)) {
+		writes++;
+		assert_int_equal(c.got[c.n - 1], '\n');
+		for (size_t i = 0; i < c.n; i++)
+			lines += c.got[i] == '\n';
+	}
+	capture_end(&c);
+	assert_int_equal(lines, 20);
+	assert_in_range(writes, 4, 19);
+	log_close(&log);
+}
+
 int
 main(void)
 {
@@ -309,6 +410,9 @@ main(void)
 		cmocka_unit_test(errno_is_kept),
 		cmocka_unit_test(lost_lines_stop_nothing),
 		cmocka_unit_test(syslog_is_not_stderr),
+		cmocka_unit_test(a_turn_is_one_write),
+		cmocka_unit_test(an_error_does_not_wait_for_the_end),
+		cmocka_unit_test(a_long_turn_is_written_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 
 #define JOBS 1000
 
-static const struct log quiet = { LOG_LEVEL_WARNING, LOG_TO_STDERR };
+static const struct log quiet = { .level = LOG_LEVEL_WARNING };
 
 struct world {
 	struct loop *loop;

@@ -205,7 +205,7 @@ test_twice(void **state)
 	struct shared *x = calloc(1, sizeof(*x));
 
 	assert_non_null(x);
-	x->log = (struct log){ LOG_LEVEL_ERROR, LOG_TO_STDERR };
+	x->log = (struct log){ .level = LOG_LEVEL_ERROR };
 	assert_int_equal(loop_new(&x->loop, &w->clock, &x->log), ERR_OK);
 	w->opts.db.loop = x->loop;
 	x->store = world_store(w);
