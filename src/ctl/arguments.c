@@ -32,6 +32,9 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	[ARG_CHAT] = { "chat", "CHAT", NULL, "only those of this chat" },
 	[ARG_ALL_REFUSED] = { "all-refused", NULL, NULL,
 	    "all that are refused" },
+	[ARG_USER] = { "user", "NAME", NULL,
+	    "the handler's user, as whom to look (for root); else\n"
+	    "the owner of the store's folder" },
 };
 
 int

@@ -18,6 +18,7 @@ enum arg {
 	ARG_PORTAL,
 	ARG_CHAT,
 	ARG_ALL_REFUSED,
+	ARG_USER,
 	ARG__MAX
 };
 #define TAKES(arg) (1u << (arg))

@@ -58,7 +58,8 @@ take_lock(struct db *db, struct problem *p)
 		return ERR_OK;
 	drop_lock(db);
 	return problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot lock beside the store");
+	    "cannot lock bytes of %.120s.lock: is this a network file system "
+	    "without locks?", db->real);
 }
 
 enum err
@@ -78,7 +79,9 @@ connect_file(struct db *db, bool *absent, struct problem *p)
 	db->real = file_resolve(db->path, db->opts.create, absent, p);
 	if (db->real == NULL)
 		return p->err;
-	e = take_lock(db, p);
+	e = file_check(db->real, p);
+	if (e == ERR_OK)
+		e = take_lock(db, p);
 	if (e == ERR_OK)
 		e = connect_begin_write(db, p);
 	if (e != ERR_OK)

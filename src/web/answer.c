@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANSWER_MAX 4096
+#define ANSWER_MAX 8192
 
 struct status {
 	int code;
@@ -100,9 +100,12 @@ answer_outcome(struct request *rq, const struct outcome *o)
 int
 answer_problem(struct request *rq, const struct problem *p)
 {
+	/* whose the files are, and commands, are for the log alone */
+	size_t shown = p->err == ERR_DISK ? strcspn(p->text, ";") :
+	    strlen(p->text);
 	char text[PROBLEM_TEXT_MAX + 32];
 	struct buf b;
-	int n = snprintf(text, sizeof(text), "%s", p->text);
+	int n = snprintf(text, sizeof(text), "%.*s", (int)shown, p->text);
 
 	if (p->at >= 0)
 		(void)snprintf(text + n, sizeof(text) - (size_t)n,
