@@ -78,6 +78,10 @@ struct config {
 		int64_t timeout;
 		char *proxy;
 	} portal;
+	struct {
+		int64_t alert_age;		/* seconds */
+		struct config_list allow;	/* addresses; empty: nobody */
+	} status;
 	struct log log;
 	struct config_channel *channel;		/* [0] is the default */
 	size_t channels;

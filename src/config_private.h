@@ -18,6 +18,7 @@ enum option_type {
 	OPT_SERVERS,	/* the same, each perhaps with a ":PORT" behind it */
 	OPT_NAMES,	/* list of connector names */
 	OPT_EVENTS,	/* list of `words`, kept as bits in an int64_t */
+	OPT_ADDRESSES,	/* list of IP addresses, each perhaps with "/BITS" */
 	OPT_SECRET,
 	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */
 };
@@ -33,7 +34,7 @@ struct option {
 	const char *words;
 };
 
-#define CONFIG_OPTIONS 37	/* rows, for arrays with one entry per row */
+#define CONFIG_OPTIONS 39	/* rows, for arrays with one entry per row */
 #define CONFIG_NAME_MAX 64	/* bytes in a connector's name */
 
 extern const struct option config_options[CONFIG_OPTIONS];
