@@ -8,7 +8,7 @@ NAME     = imconnector
 VERSION  = 0.1.0
 B        = build$(if $(SAN),/$(SAN))$(if $(FAULT),/fault)
 PREFIX  ?= /usr/local
-PKGS     = yajl libcurl sqlite3 libcrypto inih
+PKGS     = yajl libcurl sqlite3 libssl libcrypto inih
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
            -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \

@@ -44,14 +44,19 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 {
 	struct config_channel *grown = realloc(c->channel,
 	    (c->channels + 1) * sizeof(*grown));
+	struct config_lines *lines = realloc(c->channel_lines,
+	    (c->channels + 1) * sizeof(*lines));
 	char *name = strndup(connector, n);
 
 	if (grown != NULL)
 		c->channel = grown;
-	if (grown == NULL || name == NULL) {
+	if (lines != NULL)
+		c->channel_lines = lines;
+	if (grown == NULL || lines == NULL || name == NULL) {
 		free(name);
 		return ERR_NOMEM;
 	}
+	lines[c->channels] = (struct config_lines){ 0 };
 	grown[c->channels++] = (struct config_channel){ .connector = name,
 	    .events = -1 };
 	return no_secrets(&grown[c->channels - 1]);
@@ -99,7 +104,8 @@ inherit_limits(struct config *c)
 }
 
 enum err
-config_load(struct config **out, const char *path, struct problem *p)
+config_load_all(struct config **out, const char *path,
+    struct config_sink *sink, struct problem *p)
 {
 	struct config *c = calloc(1, sizeof(*c));
 	enum err e;
@@ -107,19 +113,26 @@ config_load(struct config **out, const char *path, struct problem *p)
 	*out = NULL;
 	if (c == NULL)
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
-	e = set_defaults(c);
+	c->path = strdup(config_path(path));
+	e = c->path != NULL ? set_defaults(c) : ERR_NOMEM;
 	if (e != ERR_OK)
 		(void)problem_set(p, e, -1, NULL, "no defaults: %s",
 		    err_name(e));
 	else
-		e = config_read(c, config_path(path), p);
-	if (e != ERR_OK) {
+		e = config_read(c, config_path(path), sink, p);
+	if (e == ERR_OK || (e == ERR_CONFIG && sink != NULL)) {
+		inherit_limits(c);
+		*out = c;
+	} else {
 		config_free(c);
-		return e;
 	}
-	inherit_limits(c);
-	*out = c;
-	return ERR_OK;
+	return e;
+}
+
+enum err
+config_load(struct config **out, const char *path, struct problem *p)
+{
+	return config_load_all(out, path, NULL, p);
 }
 
 const struct config_channel *
@@ -161,5 +174,7 @@ config_free(struct config *c)
 	for (size_t i = 0; i < c->channels; i++)
 		free_channel(&c->channel[i]);
 	free(c->channel);
+	free(c->channel_lines);
+	free(c->path);
 	free(c);
 }

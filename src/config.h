@@ -11,6 +11,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
+#define CONFIG_OPTIONS 39	/* rows of the table in config_options.c */
 
 /* Words separated by blanks in the file.  Never NULL inside. */
 struct config_list {
@@ -36,6 +37,12 @@ struct config_channel {
 	char *secret;		/* signs them; secret; and beside it, while */
 	char *secret_previous;	/* it is being changed, that of before */
 	int64_t events;		/* enum config_events */
+};
+
+/* Where it stands in the file; 0: nowhere. */
+struct config_lines {
+	int section;
+	int of[CONFIG_OPTIONS];
 };
 
 /*
@@ -85,6 +92,10 @@ struct config {
 	struct log log;
 	struct config_channel *channel;		/* [0] is the default */
 	size_t channels;
+	/* what is there to be named in messages */
+	char *path;			/* of the file; "": there is none */
+	struct config_lines lines;
+	struct config_lines *channel_lines;	/* of each channel */
 };
 
 /*
@@ -103,6 +114,36 @@ const char *config_path(const char *path);
  */
 enum err config_load(struct config **out, const char *path,
     struct problem *);
+
+/* Who wants to hear of every wrong line, not of the first one only. */
+struct config_sink {
+	void (*wrong)(struct config_sink *, int line, const char *reason);
+};
+
+/*
+ * The same, but a wrong line does not end the reading: each is told, with
+ * line 0 for the file as a whole, and *out is there with ERR_CONFIG, too,
+ * and all that could be read in it (a channel's url may be NULL then).
+ */
+enum err config_load_all(struct config **out, const char *path,
+    struct config_sink *, struct problem *);
+
+/* The line that sets an option of a section, or of a channel (whose section
+ * itself is meant by a NULL); 0: none does. */
+int config_line(const struct config *, const char *section,
+    const char *name);
+int config_channel_line(const struct config *, const struct config_channel *,
+    const char *name);
+
+/* Records "FILE:LINE: reason", or without line 0.  ERR_CONFIG. */
+enum err config_wrong(const struct config *, int line, struct problem *,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Texts that were written as other programs want them: in quotes, or with a
+ * "# note" behind, so that these are now part of the text.
+ */
+void config_each_odd(const struct config *, struct config_sink *);
 
 /*
  * Where messages of this connector (compared without case) and line go:

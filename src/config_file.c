@@ -7,6 +7,8 @@
  */
 #include "config_private.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -86,6 +88,27 @@ take_secret(char **out, FILE *f, struct why *w)
 	return e;
 }
 
+/*
+ * Which file, and what mends it.  A path that leads nowhere is not repeated:
+ * it may be the secret itself, written into the wrong option.
+ */
+static void
+name_file(struct why *w, const char *path)
+{
+	int error = path_usable(path, PATH_READ);
+	size_t n = strlen(w->text);
+	struct hindrance h;
+
+	if (error == ENOENT && path_has_folder(path))
+		(void)snprintf(w->text + n, sizeof(w->text) - n, ": %s", path);
+	if (error != EACCES)
+		return;
+	path_hindered(&h, path, PATH_READ, error, true);
+	(void)snprintf(w->text, sizeof(w->text), "%.90s: ", path);
+	n = strlen(w->text);
+	path_say(&h, w->text + n, sizeof(w->text) - n);
+}
+
 enum err
 config_read_secret(char **where, const char *path, struct why *w)
 {
@@ -100,6 +123,8 @@ config_read_secret(char **where, const char *path, struct why *w)
 		return ERR_CONFIG;
 	}
 	e = config_open(&f, path, SECRET_MAX, w);
+	if (e == ERR_CONFIG)
+		name_file(w, path);
 	if (e != ERR_OK)
 		return e;
 	e = take_secret(&secret, f, w);

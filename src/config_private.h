@@ -34,14 +34,13 @@ struct option {
 	const char *words;
 };
 
-#define CONFIG_OPTIONS 39	/* rows, for arrays with one entry per row */
 #define CONFIG_NAME_MAX 64	/* bytes in a connector's name */
 
 extern const struct option config_options[CONFIG_OPTIONS];
 
 /* Why a value or a file is refused, for a line "FILE:LINE: [section] ...". */
 struct why {
-	char text[160];
+	char text[320];
 	bool missing;		/* there is no such file */
 };
 
@@ -83,7 +82,17 @@ enum err config_open(FILE **, const char *path, int64_t max, struct why *);
 /* The secret in a file, as a new text.  ERR_CONFIG with *why, ERR_NOMEM. */
 enum err config_read_secret(char **, const char *path, struct why *);
 
-/* Reads the file into *c, which holds the defaults.  As config_load(). */
-enum err config_read(struct config *, const char *path, struct problem *);
+/* "in quotes", "with a note behind", or NULL: as config_each_odd() means. */
+#define CONFIG_QUOTES "in quotes"
+const char *config_odd(const char *value);
+
+/* The row of an option, or NULL. */
+const struct option *config_option_find(const char *section,
+    const char *name);
+
+/* Reads the file into *c, which holds the defaults.  As config_load_all(),
+ * without a sink as config_load(). */
+enum err config_read(struct config *, const char *path, struct config_sink *,
+    struct problem *);
 
 #endif

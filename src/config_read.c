@@ -19,7 +19,8 @@
 #define FILE_MAX (1 << 20)	/* bytes; some ten thousand sections */
 #define BOM "\xef\xbb\xbf"
 
-/* What libinih is going to make of this line, as far as we must know. */
+/* What libinih is going to make of this line, as far as we must know; a wrong
+ * one it does not get to see. */
 static enum err
 look_at(struct config_reader *r, const char *text)
 {
@@ -47,22 +48,29 @@ is_control(int c)
 static int
 get_line(struct config_reader *r, char *text, int size)
 {
+	bool bad = false;
 	int n = 0, c;
 
 	while (r->e == ERR_OK && (c = getc(r->f)) != EOF && c != '\n') {
-		if (is_control(c) || (n > 0 && text[n - 1] == '\r'))
-			(void)config_complain(r, r->line,
-			    "the line has a control byte (CR alone counts)");
+		if (bad)
+			continue;
+		bad = is_control(c) || n == size || (n > 0 &&
+		    text[n - 1] == '\r');
+		if (!bad)
+			text[n++] = (char)c;
 		else if (n == size)
 			(void)config_complain(r, r->line,
 			    "the line is longer than %d bytes", size);
 		else
-			text[n++] = (char)c;
+			(void)config_complain(r, r->line,
+			    "the line has a control byte (CR alone counts)");
 	}
 	if (ferror(r->f))
 		(void)config_complain(r, 0, "cannot be read");
 	if (r->e != ERR_OK || (n == 0 && feof(r->f)))
 		return -1;
+	if (bad)
+		return 0;
 	return n > 0 && text[n - 1] == '\r' ? n - 1 : n;
 }
 
@@ -70,9 +78,10 @@ get_line(struct config_reader *r, char *text, int size)
 static enum err
 check_taken(struct config_reader *r)
 {
-	if (r->e == ERR_OK && r->waits)
-		return config_complain(r, r->line,
+	if (r->e == ERR_OK && r->waits && !r->skip)
+		(void)config_complain(r, r->line,
 		    "the line must be [section] or option = value");
+	r->waits = false;
 	return r->e;
 }
 
@@ -95,9 +104,9 @@ read_line(char *text, int size, void *arg)
 		memmove(text, text + sizeof(BOM) - 1, (size_t)n + 1);
 	}
 	if (look_at(r, text) != ERR_OK)
-		return NULL;
+		n = 0;
 	memcpy(text + n, "\n", 2);
-	return text;
+	return r->e == ERR_OK ? text : NULL;
 }
 
 /* 1 lets libinih go on; it is read_line() that ends it after an error. */
@@ -109,29 +118,34 @@ on_option(void *arg, const char *section, const char *name,
 
 	(void)section;		/* cut at 49 bytes; ours is not */
 	r->waits = false;
-	if (r->e == ERR_OK)
+	if (r->e == ERR_OK && !r->skip)
 		(void)config_take_option(r, name, value);
 	return 1;
 }
 
 enum err
-config_read(struct config *c, const char *path, struct problem *p)
+config_read(struct config *c, const char *path, struct config_sink *sink,
+    struct problem *p)
 {
-	struct config_reader r = { .path = path, .c = c, .p = p };
+	struct config_reader r = { .path = path, .c = c, .p = p,
+	    .sink = sink };
 	struct why why = { .text = "" };
 	enum err e = config_open(&r.f, path, FILE_MAX, &why);
 
 	if (e == ERR_CONFIG && why.missing &&
-	    strcmp(path, CONFIG_DEFAULT_PATH) == 0)
+	    strcmp(path, CONFIG_DEFAULT_PATH) == 0) {
+		c->path[0] = '\0';
 		return ERR_OK;
+	}
 	if (e == ERR_CONFIG)
 		return config_complain(&r, 0, "%s", why.text);
 	if (e != ERR_OK)
 		return config_no_memory(&r);
 	if (ini_parse_stream(read_line, &r, on_option, &r) == -2)
 		(void)config_no_memory(&r);
-	if (r.e == ERR_OK && config_end_section(&r) == ERR_OK)
+	(void)config_end_section(&r);
+	if (r.e == ERR_OK)
 		(void)config_check_whole(&r);
 	(void)fclose(r.f);
-	return r.e;
+	return r.e == ERR_OK && r.wrong ? ERR_CONFIG : r.e;
 }

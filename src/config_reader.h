@@ -12,17 +12,17 @@ struct config_reader {
 	const char *path;
 	struct config *c;
 	struct problem *p;
-	enum err e;			/* the first; it ends the reading */
+	struct config_sink *sink;	/* or NULL */
+	enum err e;			/* it ends the reading */
+	bool wrong;			/* some line is */
+	bool skip;			/* the section is, with all in it */
 	int line;
 	bool indented;			/* the line begins with a blank */
 	bool waits;			/* its option has not come yet */
 	const char *section;		/* in the table; NULL before any */
 	struct shown shown;		/* the same for people */
-	int section_line;
 	size_t channel;			/* that the rows of [channel] set */
 	const struct option *last;	/* what an indented line continues */
-	int given[CONFIG_OPTIONS];	/* the line of each; 0: none */
-	int here[CONFIG_OPTIONS];	/* the same within a [connector ...] */
 };
 
 /* Records "FILE:LINE: reason"; line 0 is for the file as a whole. */

@@ -8,6 +8,8 @@
  */
 #include "config_reader.h"
 
+#include "base/near.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,23 +17,51 @@
 
 #define PATH_SHOWN 100	/* bytes; the reason must fit behind it */
 
+static enum err
+say_wrong(const char *path, int line, const char *reason, struct problem *p)
+{
+	char number[16] = "";
+	size_t n = strlen(path);
+	size_t skip = n > PATH_SHOWN ? n - PATH_SHOWN : 0;
+
+	if (line > 0)
+		(void)snprintf(number, sizeof(number), ":%d", line);
+	return problem_set(p, ERR_CONFIG, -1, NULL, "%s%s%s: %s",
+	    skip != 0 ? "..." : "", path + skip, number, reason);
+}
+
 enum err
 config_complain(struct config_reader *r, int line, const char *fmt, ...)
 {
 	char reason[PROBLEM_TEXT_MAX];
-	char number[16] = "";
-	size_t n = strlen(r->path);
-	size_t skip = n > PATH_SHOWN ? n - PATH_SHOWN : 0;
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	if (line > 0)
-		(void)snprintf(number, sizeof(number), ":%d", line);
-	r->e = problem_set(r->p, ERR_CONFIG, -1, NULL, "%s%s%s: %s",
-	    skip != 0 ? "..." : "", r->path + skip, number, reason);
-	return r->e;
+	(void)say_wrong(r->path, line, reason, r->p);
+	r->wrong = true;
+	if (r->sink != NULL)
+		r->sink->wrong(r->sink, line, reason);
+	else
+		r->e = ERR_CONFIG;
+	return ERR_CONFIG;
+}
+
+enum err
+config_wrong(const struct config *c, int line, struct problem *p,
+    const char *fmt, ...)
+{
+	char reason[PROBLEM_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	if (c->path == NULL)		/* it was made by hand */
+		return problem_set(p, ERR_CONFIG, -1, NULL, "%s", reason);
+	return say_wrong(c->path[0] != '\0' ? c->path : CONFIG_DEFAULT_PATH,
+	    line, reason, p);
 }
 
 enum err
@@ -45,9 +75,11 @@ config_no_memory(struct config_reader *r)
 enum err
 config_end_section(struct config_reader *r)
 {
-	if (r->channel != 0 && r->c->channel[r->channel].url == NULL)
-		return config_complain(r, r->section_line, "[%s] needs url",
-		    r->shown.text);
+	const struct config_channel *ch = &r->c->channel[r->channel];
+
+	if (r->channel != 0 && config_channel_line(r->c, ch, "url") == 0)
+		return config_complain(r, config_channel_line(r->c, ch, NULL),
+		    "[%s] needs url", r->shown.text);
 	return ERR_OK;
 }
 
@@ -84,9 +116,26 @@ begin_connector(struct config_reader *r, const char *spec)
 		return config_no_memory(r);
 	r->channel = c->channels - 1;
 	c->channel[r->channel].line = line;
+	c->channel_lines[r->channel].section = r->line;
 	r->section = "channel";
-	memset(r->here, 0, sizeof(r->here));
+	r->skip = false;
 	return ERR_OK;
+}
+
+static enum err
+unknown_section(struct config_reader *r, const char *name)
+{
+	struct near near = { 0 };
+
+	near_try_words(&near, name, "connector");
+	for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+		near_try_words(&near, name, config_options[i].section);
+	return near.word == NULL ?
+	    config_complain(r, r->line, "[%s] is no known section",
+	    r->shown.text) : config_complain(r, r->line,
+	    "[%s] is no known section: did you mean [%s%s]?", r->shown.text,
+	    near.word, near.word[0] == 'c' && near.word[1] == 'o' ? " NAME" :
+	    "");
 }
 
 static enum err
@@ -95,21 +144,21 @@ begin_section(struct config_reader *r, const char *name)
 	static const char word[] = "connector";
 	size_t n = strcspn(name, BLANKS);
 
-	if (config_end_section(r) != ERR_OK)
+	if (config_end_section(r) != ERR_OK && r->e != ERR_OK)
 		return r->e;
 	r->shown = config_show(name, strlen(name));
-	r->section_line = r->line;
 	r->channel = 0;
 	r->last = NULL;
+	r->skip = true;
 	if (n == sizeof(word) - 1 && memcmp(name, word, n) == 0)
 		return begin_connector(r, name + n + strspn(name + n, BLANKS));
 	for (size_t i = 0; i < CONFIG_OPTIONS; i++)
 		if (strcmp(name, config_options[i].section) == 0) {
 			r->section = config_options[i].section;
+			r->skip = false;
 			return ERR_OK;
 		}
-	return config_complain(r, r->line, "[%s] is no known section",
-	    r->shown.text);
+	return unknown_section(r, name);
 }
 
 /* libinih ignores what stands behind the bracket; we must not. */
@@ -122,6 +171,7 @@ config_take_section(struct config_reader *r, const char *text)
 
 	if (*rest == ']')
 		rest += 1 + strspn(rest + 1, BLANKS);
+	r->skip = true;
 	if (text[n] != ']' || (*rest != '\0' && *rest != ';' && *rest != '#'))
 		return config_complain(r, r->line,
 		    "a section must be [NAME] and nothing else on its line");
@@ -129,8 +179,8 @@ config_take_section(struct config_reader *r, const char *text)
 	return begin_section(r, name);
 }
 
-static const struct option *
-find_option(const char *section, const char *name)
+const struct option *
+config_option_find(const char *section, const char *name)
 {
 	for (size_t i = 0; section != NULL && i < CONFIG_OPTIONS; i++)
 		if (strcmp(section, config_options[i].section) == 0 &&
@@ -144,6 +194,9 @@ static enum err
 unknown_option(struct config_reader *r, const char *name)
 {
 	struct shown shown = config_show(name, strlen(name));
+	struct near near = { 0 };
+	const char *home = NULL;
+	int homes = 0;
 
 	if (name[0] == '\0' || strpbrk(name, BLANKS) != NULL)
 		return config_complain(r, r->line,
@@ -151,8 +204,20 @@ unknown_option(struct config_reader *r, const char *name)
 	if (r->section == NULL)
 		return config_complain(r, r->line,
 		    "%s stands before any [section]", shown.text);
-	return config_complain(r, r->line, "[%s] has no option %s",
-	    r->shown.text, shown.text);
+	for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+		if (strcmp(config_options[i].name, name) == 0) {
+			home = config_options[i].section;
+			homes++;
+		} else if (strcmp(config_options[i].section, r->section) == 0)
+			near_try_words(&near, name, config_options[i].name);
+	if (homes == 1)
+		return config_complain(r, r->line, "[%s] has no option %s: "
+		    "it belongs to [%s]", r->shown.text, shown.text, home);
+	return near.word == NULL ?
+	    config_complain(r, r->line, "[%s] has no option %s",
+	    r->shown.text, shown.text) : config_complain(r, r->line,
+	    "[%s] has no option %s: did you mean %s?", r->shown.text,
+	    shown.text, near.word);
 }
 
 /* Where the option goes: [channel] is a struct of its own. */
@@ -173,6 +238,18 @@ has_secret(struct config_reader *r, const struct option *o)
 	    *text != NULL && (*text)[0] != '\0';
 }
 
+/* What else may be wrong with a value that is refused. */
+static const char *
+hint(const char *value)
+{
+	const char *odd = config_odd(value);
+
+	if (odd == NULL)
+		return "";
+	return strcmp(odd, CONFIG_QUOTES) == 0 ?
+	    "; it takes no quotes" : "; a note begins with \" ;\"";
+}
+
 static enum err
 set_option(struct config_reader *r, const struct option *o, const char *value,
     bool more)
@@ -188,8 +265,8 @@ set_option(struct config_reader *r, const struct option *o, const char *value,
 		    r->shown.text, o->name);
 	e = config_option_set(o, base_of(r, o), value, more, &why);
 	if (e == ERR_CONFIG)
-		return config_complain(r, r->line, "[%s] %s %s", r->shown.text,
-		    o->name, why.text);
+		return config_complain(r, r->line, "[%s] %s %s%s",
+		    r->shown.text, o->name, why.text, hint(value));
 	return e == ERR_OK ? ERR_OK : config_no_memory(r);
 }
 
@@ -199,12 +276,15 @@ config_take_option(struct config_reader *r, const char *name,
 {
 	bool more = r->indented && r->last != NULL;
 	const struct option *o = more ? r->last :
-	    find_option(r->section, name);
+	    config_option_find(r->section, name);
+	struct config_lines *lines;
 	int *given;
 
 	if (o == NULL)
 		return unknown_option(r, name);
-	given = (r->channel != 0 ? r->here : r->given) + (o - config_options);
+	lines = config_option_is_channel(o) ?
+	    &r->c->channel_lines[r->channel] : &r->c->lines;
+	given = &lines->of[o - config_options];
 	if (more && !config_option_is_list(o))
 		return config_complain(r, r->line,
 		    "the line is indented, but [%s] %s is no list "
@@ -218,17 +298,30 @@ config_take_option(struct config_reader *r, const char *name,
 	return set_option(r, o, value, more);
 }
 
-static int
-line_of(const struct config_reader *r, const char *section, const char *name)
+int
+config_line(const struct config *c, const char *section, const char *name)
 {
-	return r->given[find_option(section, name) - config_options];
+	return c->lines.of[config_option_find(section, name) - config_options];
+}
+
+int
+config_channel_line(const struct config *c, const struct config_channel *ch,
+    const char *name)
+{
+	const struct config_lines *lines;
+
+	if (c->channel_lines == NULL)
+		return 0;		/* it was made by hand */
+	lines = &c->channel_lines[ch - c->channel];
+	return name == NULL ? lines->section :
+	    lines->of[config_option_find("channel", name) - config_options];
 }
 
 enum err
 config_check_whole(struct config_reader *r)
 {
-	int first = line_of(r, "retry", "first");
-	int longest = line_of(r, "retry", "longest");
+	int first = config_line(r->c, "retry", "first");
+	int longest = config_line(r->c, "retry", "longest");
 
 	if (r->c->retry.longest >= r->c->retry.first)
 		return ERR_OK;

@@ -125,6 +125,8 @@ static enum err
 set_word(const struct option *o, int *where, const char *text, struct why *w)
 {
 	char must[64];
+	struct near near = { 0 };
+	size_t n;
 	int i = word_at(o->words, text, strlen(text));
 
 	if (i >= 0) {
@@ -132,7 +134,13 @@ set_word(const struct option *o, int *where, const char *text, struct why *w)
 		return ERR_OK;
 	}
 	(void)snprintf(must, sizeof(must), "one of: %s", o->words);
-	return refuse(w, must, text, strlen(text));
+	(void)refuse(w, must, text, strlen(text));
+	near_try_words(&near, text, o->words);
+	n = strlen(w->text);
+	if (near.word != NULL)
+		(void)snprintf(w->text + n, sizeof(w->text) - n,
+		    ": did you mean %.*s?", (int)near.n, near.word);
+	return ERR_CONFIG;
 }
 
 static enum err
@@ -155,20 +163,33 @@ url_rest_ok(const char *text, size_t scheme)
 	return rest[0] != '\0' || strncmp(text, "null", 4) == 0;
 }
 
+/* Of this machine. */
+static bool
+is_folder(const char *url)
+{
+	return strncmp(url, "sqlite:", 7) == 0 ||
+	    strncmp(url, "spool:", 6) == 0;
+}
+
 /* A URL may hold a password: the reason repeats nothing of it. */
 static enum err
 set_url(const struct option *o, char **where, const char *text, struct why *w)
 {
 	size_t scheme = strcspn(text, ":");
+	bool known = text[scheme] == ':' &&
+	    word_at(o->words, text, scheme) >= 0;
 
 	if (text[0] == '\0' && o->min == 0)
 		return set_text(where, text);
-	if (text[scheme] == ':' && word_at(o->words, text, scheme) >= 0 &&
-	    strpbrk(text, " \t") == NULL && url_rest_ok(text, scheme))
+	if (known && is_folder(text) && text[scheme + 1] != '/')
+		(void)snprintf(w->text, sizeof(w->text),
+		    "needs an absolute path, as in %s", o->value);
+	else if (known && strpbrk(text, " \t") == NULL &&
+	    url_rest_ok(text, scheme))
 		return set_text(where, text);
-	(void)snprintf(w->text, sizeof(w->text),
-	    "must be a whole URL, its scheme one of: %s",
-	    o->words);
+	else
+		(void)snprintf(w->text, sizeof(w->text),
+		    "must be a whole URL, its scheme one of: %s", o->words);
 	return ERR_CONFIG;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "base/fault.h"
 #include "base/process.h"
+#include "check/check.h"
 #include "config.h"
 #include "relay/relay.h"
 #include "setup.h"
@@ -34,7 +35,7 @@ static const char help[] =
 "\n"
 "  --config FILE  the configuration; else $IMCONNECTOR_CONFIG, else\n"
 "                 /etc/imconnector/imconnector.conf, else the defaults\n"
-"  --help         this text\n"
+"  -h, --help     this text\n"
 "  --version      the version\n"
 "\n"
 "imconnectorctl check tells what a configuration means.\n";
@@ -51,7 +52,7 @@ read_arguments(int argc, char **argv, const char **config)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'c') {
 			*config = optarg;
 		} else if (c == 'h' || c == 'v') {
@@ -144,6 +145,38 @@ tune_memory(void)
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 }
 
+/* The same as imconnectorctl check, but for what it would wait for; what
+ * may heal does not keep us from starting. */
+static void
+say_findings(const char *path, const struct config *c)
+{
+	struct check k;
+
+	check_init(&k, path);
+	/* the store may know tokens; only events ask it */
+	k.token_known = access(strchr(c->store.url, ':') + 1, F_OK) == 0;
+	check_options(&k, c);
+	check_paths(&k, c);
+	check_log(&k, &c->log);
+	check_end(&k);
+}
+
+/* It was refused for one wrong line: the others, too. */
+static void
+say_wrong_lines(const char *path)
+{
+	struct problem p = { 0 };
+	struct config *c = NULL;
+	struct check k;
+
+	check_init(&k, path);
+	(void)config_load_all(&c, path, &k.sink, &p);
+	if (c != NULL)
+		check_log(&k, &c->log);
+	config_free(c);
+	check_end(&k);
+}
+
 static int
 run_fastcgi(const char *config)
 {
@@ -162,10 +195,13 @@ run_fastcgi(const char *config)
 		log_info(s.env.log, "started", F_STR("version", VERSION),
 		    F_STR("config", config_path(config)),
 		    F_INT("workers", s.config->server.workers));
+		say_findings(config, s.config);
 		e = accept_serve(s.relay, s.readers, &busy, &p);
 	}
 	if (e != ERR_OK)
 		fprintf(stderr, "imconnector.fcgi: %s\n", p.text);
+	if (e == ERR_CONFIG)
+		say_wrong_lines(config);
 	/* what still works uses these, and what exit() would take from under
 	 * it, too; the queue survives any end */
 	if (busy)

@@ -10,8 +10,11 @@
 #include "ctl/health.h"
 #include "ctl/owner.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 static int
@@ -31,9 +34,17 @@ open_store(struct ctl *ctl, struct problem *p)
 	const struct setup_opts opts = { .config = ctl->a.given[ARG_CONFIG],
 	    .one_shot = true };
 	enum err e = setup_make(&ctl->s, &opts, p);
+	const char *path;
+	struct stat st;
 
-	return e == ERR_OK && !become_owner(ctl->s.config->store.url, p) ?
-	    p->err : e;
+	if (e != ERR_OK)
+		return e;
+	path = strchr(ctl->s.config->store.url, ':') + 1;
+	if (stat(path, &st) != 0 && errno == ENOENT)
+		return problem_set(p, ERR_UNUSABLE, -1, NULL, "there is no "
+		    "store %s yet: a handler makes it with the first event. "
+		    "If one runs, it may have another [store] url", path);
+	return become_owner(ctl->s.config->store.url, p) ? ERR_OK : p->err;
 }
 
 static int

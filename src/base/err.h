@@ -26,7 +26,7 @@ enum err {
 };
 
 #define PROBLEM_FIELD_MAX 160	/* bytes, with the NUL; longer ones are cut */
-#define PROBLEM_TEXT_MAX 256
+#define PROBLEM_TEXT_MAX 384
 
 /*
  * What went wrong, and where.  Starts as {0}; the first report stays, later
@@ -37,6 +37,7 @@ struct problem {
 	int64_t at;			/* byte offset in the body, or -1 */
 	char field[PROBLEM_FIELD_MAX];	/* a field's name, or "" */
 	char text[PROBLEM_TEXT_MAX];	/* for people; no secret, no input */
+	const char *note;		/* for the log alone; static, or NULL */
 };
 
 /*

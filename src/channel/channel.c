@@ -87,26 +87,44 @@ section_name(const struct config_channel *c, char *out, size_t size)
 		    c->connector, c->line);
 }
 
+static int
+secret_line(const struct config *config, const struct config_channel *c)
+{
+	int line = config_channel_line(config, c, "secret");
+
+	return line != 0 ? line : config_channel_line(config, c,
+	    "secret_file");
+}
+
 static enum err
-open_one(struct channel **out, const struct config_channel *c,
-    const struct channel_env *env, struct problem *p)
+open_one(struct channel **out, const struct config *config,
+    const struct config_channel *c, const struct channel_env *env,
+    struct problem *p)
 {
 	const struct channel_kind *kind = kind_of(c->url);
 	struct problem why = { 0 };
 	char section[128];
+	int url = config_channel_line(config, c, "url");
 	enum err e = ERR_CONFIG;
 
 	section_name(c, section, sizeof(section));
 	if (kind == NULL)
-		return problem_set(p, e, -1, NULL, "%s url: this is no "
-		    "spool:, http://, https://, exec: or null: URL", section);
+		return config_wrong(config, url, p,
+		    "%s url: this is no spool:, http://, https://, exec: or "
+		    "null: URL", section);
 	if (c->secret != NULL && c->secret[0] != '\0' && !kind->signs)
-		return problem_set(p, e, -1, NULL, "%s secret: only http:// "
-		    "and https:// are signed", section);
+		return config_wrong(config, secret_line(config, c), p,
+		    "%s secret: only http:// and https:// are signed",
+		    section);
 	e = kind->open(out, c, env, &why);
+	if (e == ERR_CONFIG && why.field[0] != '\0')
+		return config_wrong(config, secret_line(config, c), p,
+		    "%s %s: %s", section, why.field, why.text);
+	if (e == ERR_CONFIG)
+		return config_wrong(config, url, p, "%s url: %s", section,
+		    why.text);
 	if (e != ERR_OK)
-		return problem_set(p, e, -1, NULL, "%s %s: %s", section,
-		    why.field[0] != '\0' ? why.field : "url", why.text);
+		return problem_set(p, e, -1, NULL, "%s", why.text);
 	(*out)->env = env;
 	return ERR_OK;
 }
@@ -128,8 +146,8 @@ channels_open(struct channels **out, const struct config *config,
 	s->config = config;
 	s->env = *env;
 	while (e == ERR_OK && s->n < config->channels) {
-		e = open_one(&s->channel[s->n], &config->channel[s->n], &s->env,
-		    p);
+		e = open_one(&s->channel[s->n], config,
+		    &config->channel[s->n], &s->env, p);
 		if (e == ERR_OK)
 			s->n++;
 	}

@@ -35,7 +35,7 @@ struct parcel {
 };
 
 #define RECEIPT_IDS_MAX (64 * 1024)
-#define RECEIPT_REASON_MAX 160
+#define RECEIPT_REASON_MAX 384
 
 /* What a hand-over came to. */
 struct receipt {

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define ANSWER_MAX (64 * 1024)
+#define URL_SHOWN 200		/* bytes of it, in a reason */
 
 struct http_channel {
 	struct channel channel;
@@ -122,6 +123,35 @@ took_it(const struct http_call *call)
 	    call->status >= 200 && call->status < 300;
 }
 
+/* What a status means for whoever looks after the channel. */
+static const struct {
+	long from, to;
+	const char *todo;
+} advice[] = {
+	{ 300, 399, "; redirects are not followed: set url to where it leads" },
+	{ 401, 403, "; it does not let us in: look at url" },
+	{ 404, 405, "; nothing takes messages there: look at url" },
+	{ 407, 407, "; a proxy wants a password" },
+	{ 429, 429, "; it asks for fewer calls: look at in_flight" },
+	{ 500, 599, "; its own log says why" },
+};
+
+/* The query often is a secret. */
+static void
+answered(const struct http_call *call, struct receipt *receipt)
+{
+	const char *todo = "";
+
+	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
+		if (call->status >= advice[i].from &&
+		    call->status <= advice[i].to)
+			todo = advice[i].todo;
+	receipt_fail(receipt, never_again(call->status) ? ERR_REFUSED :
+	    ERR_RETRY, "channel: HTTP status %ld from %.*s%s", call->status,
+	    (int)(strcspn(call->url, "?") < URL_SHOWN ?
+	    strcspn(call->url, "?") : URL_SHOWN), call->url, todo);
+}
+
 static void
 judge(const struct http_call *call, const char *key, struct receipt *receipt)
 {
@@ -132,11 +162,10 @@ judge(const struct http_call *call, const char *key, struct receipt *receipt)
 	if (took_it(call))
 		read_ids(call, key, receipt);
 	else if (call->end != HTTP_ANSWERED)
-		receipt_fail(receipt, ERR_RETRY, "channel: %.140s",
+		receipt_fail(receipt, ERR_RETRY, "channel: %s",
 		    call->reason);
 	else
-		receipt_fail(receipt, never_again(call->status) ? ERR_REFUSED :
-		    ERR_RETRY, "channel: HTTP status %ld", call->status);
+		answered(call, receipt);
 }
 
 static void

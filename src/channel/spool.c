@@ -11,9 +11,12 @@
  */
 #include "channel/channel.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +41,8 @@ struct writing {
 	struct delivery *delivery;
 	const struct parcel *parcel;
 	char name[NAME_BYTES - 24];
-	int error;		/* an errno, or 0 */
+	bool failed;
+	char why[RECEIPT_REASON_MAX];
 };
 
 static enum err
@@ -180,15 +184,37 @@ write_message(const struct writing *w)
 	return ok;
 }
 
+/* The folder that is in the way, whose it is, what mends it. */
+static void
+say_why(struct writing *w, int error)
+{
+	static const char *const below[] = { "", "/tmp", "/new" };
+	size_t at, n = sizeof(below) / sizeof(below[0]);
+	struct hindrance h;
+	char path[PATH_MAX];
+
+	/* the folder itself where none is in the way */
+	for (size_t i = 0; i <= n; i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", w->spool->dir,
+		    below[i % n]);
+		if (path_usable(path, PATH_FOLDER) == error)
+			break;
+	}
+	path_hindered(&h, path, PATH_FOLDER, error, true);
+	(void)snprintf(w->why, sizeof(w->why), "spool: %.90s: ", path);
+	at = strlen(w->why);
+	path_say(&h, w->why + at, sizeof(w->why) - at);
+}
+
 static void
 work(struct job *job)
 {
 	struct writing *w = (struct writing *)job;
 
-	w->error = 0;
 	errno = 0;
-	if (!write_message(w))
-		w->error = errno != 0 ? errno : EIO;
+	w->failed = !write_message(w);
+	if (w->failed)
+		say_why(w, errno != 0 ? errno : EIO);
 }
 
 static void
@@ -197,9 +223,8 @@ done(struct job *job)
 	struct writing *w = (struct writing *)job;
 	struct delivery *d = w->delivery;
 
-	if (w->error != 0)
-		receipt_fail(&d->receipt, ERR_RETRY, "spool: %s",
-		    strerror(w->error));
+	if (w->failed)
+		receipt_fail(&d->receipt, ERR_RETRY, "%s", w->why);
 	else
 		d->receipt.err = receipt_add_id(&d->receipt, w->name,
 		    strlen(w->name));

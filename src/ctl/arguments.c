@@ -45,6 +45,9 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	[ARG_CHECK] = { "check", NULL, NULL,
 	    "one line for a monitor; ends with 0, 1 (warning) or\n"
 	    "2 (critical)" },
+	[ARG_USER] = { "user", "NAME", NULL,
+	    "the handler's user, as whom to look (for root); else\n"
+	    "the owner of the store's folder" },
 };
 
 int

@@ -25,6 +25,7 @@ enum arg {
 	ARG_OLDER_THAN,
 	ARG_YES,
 	ARG_CHECK,
+	ARG_USER,
 	ARG__MAX
 };
 #define TAKES(arg) (1u << (arg))

@@ -233,11 +233,16 @@ do_stats(struct ctl *ctl, struct problem *p)
 const struct command commands[] = {
 	{
 		.word = "check",
-		.takes = TAKES(ARG_JSON),
-		.store = true, .run = check_command,
+		.takes = TAKES(ARG_USER) | TAKES(ARG_JSON),
+		.run = check_command,
 		.brief =
 		    "says what is wrong and where, and prints what is in force",
-		.help =
+		.help = "It looks with the eyes of the handler's user at "
+		    "every path, tries to\n"
+		    "make what will be made, and looks up hosts for three "
+		    "seconds. Nothing\n"
+		    "stays behind.  An error ends with 78; with warnings only "
+		    "it ends with 0.\n"
 		    "Secrets, the user and the query of a URL are not shown.",
 	},
 	{

@@ -136,8 +136,8 @@ print_all(void)
 	print_options(ALL_TAKE | TAKES(ARG_JSON));
 	puts("\n'imconnectorctl help COMMAND' tells more of a command.\n\n"
 	    "Exit codes are those of sysexits.h: 0 done, 64 usage, 66 no such "
-	    "message,\n74 the store cannot be read or written, 78 the "
-	    "configuration is wrong.");
+	    "message or no\nstore yet, 74 the store cannot be read or "
+	    "written, 78 the configuration is wrong.");
 }
 
 static void

@@ -58,7 +58,8 @@ take_lock(struct db *db, struct problem *p)
 		return ERR_OK;
 	drop_lock(db);
 	return problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot lock beside the store");
+	    "cannot lock bytes of %.120s.lock: is this a network file system "
+	    "without locks?", db->real);
 }
 
 enum err
@@ -79,6 +80,8 @@ connect_file(struct db *db, bool *absent, struct problem *p)
 	if (db->real == NULL)
 		return p->err;
 	e = db->opts.create ? file_make(db->real, p) : ERR_OK;
+	if (e == ERR_OK)
+		e = file_check(db->real, p);
 	if (e == ERR_OK)
 		e = take_lock(db, p);
 	if (e == ERR_OK)

@@ -7,6 +7,8 @@
  */
 #include "db/lock.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -17,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define WHY_SHOWN 256		/* bytes, with the command that mends it */
 #define LINKS_MAX 40		/* as many as the kernel follows */
 
 /* dirname() may change its argument. */
@@ -107,6 +110,47 @@ may_be_store(const char *real)
 	return false;
 }
 
+/* Whether a folder is this user's, or nobody's yet: then what is in it may be
+ * given to this user. */
+static bool
+is_ours(const char *folder)
+{
+	struct stat st;
+
+	if (stat(folder, &st) != 0)
+		return errno == ENOENT;
+	return st.st_uid == geteuid() || st.st_uid == 0;
+}
+
+/* `at` is what is in the way of `path`: itself, or its folder. */
+static enum err
+refused_at(struct problem *p, const char *what, const char *path,
+    const char *at, int error, bool ours)
+{
+	struct hindrance h;
+	char why[WHY_SHOWN];
+
+	path_hindered(&h, at, at == path ? PATH_WRITE : PATH_FOLDER, error,
+	    ours);
+	path_say(&h, why, sizeof(why));
+	return problem_set(p, ERR_DISK, -1, NULL, "cannot open %s %.100s: %s",
+	    what, path, why);
+}
+
+enum err
+file_refused(struct problem *p, const char *what, const char *path,
+    int error)
+{
+	char *folder = folder_of(path);
+	bool no_file = access(path, F_OK) != 0 && errno == ENOENT;
+	const char *at = no_file && folder != NULL ? folder : path;
+	enum err e = refused_at(p, what, path, at, error,
+	    folder == NULL || is_ours(folder));
+
+	free(folder);
+	return e;
+}
+
 char *
 file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 {
@@ -118,8 +162,7 @@ file_resolve(const char *path, bool create, bool *absent, struct problem *p)
 	free(last);
 	if (real != NULL && !*absent && may_be_store(real))
 		return real;
-	(void)problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot open the store %.120s: %s", path, strerror(errno));
+	(void)file_refused(p, "the store", path, errno);
 	free(real);
 	return NULL;
 }
@@ -141,8 +184,41 @@ file_make(const char *real, struct problem *p)
 
 		ok = fd >= 0 ? close(fd) == 0 : errno == EEXIST;
 	}
-	return ok ? ERR_OK : problem_set(p, ERR_DISK, -1, NULL,
-	    "cannot open the store %.120s: %s", real, strerror(errno));
+	return ok ? ERR_OK : file_refused(p, "the store", real, errno);
+}
+
+static enum err
+check_one(const char *real, const char *more, struct problem *p)
+{
+	char *path = NULL;
+	enum err e = ERR_OK;
+	int error;
+
+	if (asprintf(&path, "%s%s", real, more) < 0)
+		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	error = path_usable(path, PATH_WRITE);
+	if (error == EACCES)
+		e = file_refused(p, "the store", path, error);
+	free(path);
+	return e;
+}
+
+enum err
+file_check(const char *real, struct problem *p)
+{
+	static const char *const more[] = { "", "-wal", "-shm" };
+	char *folder = folder_of(real);
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < sizeof(more) / sizeof(more[0]);
+	    i++)
+		e = check_one(real, more[i], p);
+	if (e == ERR_OK && folder != NULL &&
+	    path_usable(folder, PATH_FOLDER) == EACCES)
+		e = refused_at(p, "the store", real, folder, EACCES,
+		    is_ours(folder));
+	free(folder);
+	return e;
 }
 
 struct file_id

@@ -91,9 +91,10 @@ lock_open(const char *real, struct problem *p)
 	char *name = name_of(real);
 	int fd = name != NULL ? open_beside(real, name) : -1;
 
-	if (fd < 0)
-		(void)problem_set(p, ERR_DISK, -1, NULL,
-		    "cannot lock beside the store: %s", strerror(errno));
+	if (fd < 0 && name != NULL)
+		(void)file_refused(p, "the store's lock", name, errno);
+	else if (fd < 0)
+		(void)problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	free(name);
 	return fd;
 }

@@ -15,8 +15,17 @@
  */
 char *file_resolve(const char *path, bool create, bool *absent,
     struct problem *);
+/*
+ * Records that a file of the store cannot be opened: its path, why (errno),
+ * whose it is, and the command that mends it.  ERR_DISK.
+ */
+enum err file_refused(struct problem *, const char *what, const char *path,
+    int error);
 /* Makes it, empty, unless it is there already. */
 enum err file_make(const char *real, struct problem *);
+/* Whether we may write it, what lies beside it, and its folder: SQLite would
+ * only say that one of them is read-only.  ERR_DISK. */
+enum err file_check(const char *real, struct problem *);
 
 /* Which file a name stands for; zeros: none. */
 struct file_id {

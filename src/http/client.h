@@ -43,7 +43,7 @@ enum http_end {
 	HTTP_CUT		/* it gave its place to others: try it later */
 };
 
-#define HTTP_REASON_MAX 160
+#define HTTP_REASON_MAX 360
 #define HTTP_LOCATION_MAX 1024
 
 struct http_call;
@@ -106,7 +106,8 @@ struct http_call {
 	char location[HTTP_LOCATION_MAX];	/* of a 3xx, absolute, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */
 	int64_t took_ms;		/* from leaving to the end */
-	char reason[HTTP_REASON_MAX];	/* for the log: no URL, no body */
+	char reason[HTTP_REASON_MAX];	/* which host, what is wrong with it, */
+					/* what to do; no URL, no body */
 	/* the client's own */
 	struct http_transfer *transfer;
 	TAILQ_ENTRY(http_call) link;

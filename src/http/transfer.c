@@ -10,6 +10,8 @@
  */
 #include "http/transfer.h"
 
+#include "http/certificate.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +140,7 @@ set_request(struct http_transfer *t, CURL *h)
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_PRIVATE, t);
+	SET(CURLOPT_ERRORBUFFER, t->error);
 	SET(CURLOPT_WRITEFUNCTION, reply_body);
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_HEADERFUNCTION, reply_header);
@@ -222,9 +225,11 @@ transfer_arm(struct http_transfer *t, struct http_call *call, bool one_shot)
 	t->too_large = false;
 	t->is_slow = false;
 	t->is_over = false;
+	t->error[0] = '\0';
 	ok = lines_build(t, call->headers) && set_request(t, t->easy) &&
 	    set_connection(call, t->easy) &&
-	    set_trust(call->route, t->easy, one_shot);
+	    set_trust(call->route, t->easy, one_shot) &&
+	    certificate_watch(t->easy, &t->peer);
 	if (!ok)
 		transfer_clear(t);
 	return ok;
@@ -235,5 +240,6 @@ void
 transfer_clear(struct http_transfer *t)
 {
 	curl_easy_reset(t->easy);
+	certificate_forget(&t->peer);
 	t->call = NULL;
 }

@@ -21,6 +21,8 @@ struct http_transfer {
 	enum http_end over;		/* how, and why */
 	const char *why;
 	TAILQ_ENTRY(http_transfer) over_link;
+	char error[CURL_ERROR_SIZE];	/* curl's own words, or "" */
+	struct certificate *peer;	/* the last that was looked at */
 	/* the request's headers as curl wants them */
 	struct curl_slist *lines;
 	size_t lines_max;
@@ -46,6 +48,10 @@ void transfer_clear(struct http_transfer *);
 /* curl's callbacks for body and headers; `ctx` is the transfer. */
 size_t reply_body(char *, size_t one, size_t n, void *ctx);
 size_t reply_header(char *, size_t one, size_t n, void *ctx);
+
+/* Why a transfer had no answer, by curl's verdict and words. */
+void reason_write(const struct http_transfer *, CURLcode,
+    char out[HTTP_REASON_MAX]);
 
 /* Puts a call's results to what they are before anything came. */
 void call_clear(struct http_call *);

@@ -109,26 +109,28 @@ take_answer(struct http_call *call, CURL *h)
 		    to);
 }
 
-/* What an end that is no answer is called in the log. */
+/* Where curl's words would say less, or something else. */
 static const char *
-reason_of(const struct http_transfer *t, enum http_end end, CURLcode code)
+own_reason(const struct http_transfer *t, enum http_end end, CURLcode code)
 {
 	if (end == HTTP_ANSWERED)
 		return "";
 	if (end == HTTP_TOO_LARGE)
 		return "the answer is too large";
 	if (end == HTTP_NO_CONNECTION && tunnel_refused(t->easy))
-		return "the proxy refused the tunnel";
+		return "the proxy refused the tunnel: look at portal.proxy";
 	if (end == HTTP_BROKEN && code == CURLE_UNSUPPORTED_PROTOCOL)
 		return "the answer is not HTTP";
 	if (end == HTTP_BROKEN && code == CURLE_OUT_OF_MEMORY)
 		return "no memory, or a header line too long";
-	return curl_easy_strerror(code);
+	return NULL;
 }
 
 void
 transfer_end(struct http_transfer *t, CURLcode code)
 {
+	char reason[HTTP_REASON_MAX];
+	const char *own;
 	enum http_end end;
 	long sent = 0;
 
@@ -139,5 +141,8 @@ transfer_end(struct http_transfer *t, CURLcode code)
 	if (t->too_large)
 		end = HTTP_TOO_LARGE;
 	take_answer(t->call, t->easy);
-	call_end(t->call, end, reason_of(t, end, code));
+	own = own_reason(t, end, code);
+	if (own == NULL)
+		reason_write(t, code, reason);
+	call_end(t->call, end, own != NULL ? own : reason);
 }

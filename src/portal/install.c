@@ -63,8 +63,7 @@ is_empty(const char *s)
 static enum err
 check(const struct env *env, const struct event *ev, struct problem *p)
 {
-	if (env->config->app.client_id[0] == '\0' ||
-	    env->config->app.client_secret[0] == '\0')
+	if (!oauth_has_client(env->config))
 		return deny(p, NULL, "an installation cannot be proven "
 		    "without client_id and client_secret in the section "
 		    "[app] of the configuration");

@@ -39,6 +39,12 @@ may_have_secret(const struct config *c, const char *endpoint, struct url *url)
 }
 
 bool
+oauth_has_client(const struct config *c)
+{
+	return c->app.client_id[0] != '\0' && c->app.client_secret[0] != '\0';
+}
+
+bool
 oauth_is_trusted(const struct config *c, const char *server_endpoint)
 {
 	struct url url;
@@ -114,6 +120,17 @@ is_final(const char *error)
 	return false;
 }
 
+static const char *
+todo_of(const char *error)
+{
+	if (error == NULL)
+		return "";
+	if (strcmp(error, "invalid_client") == 0 ||
+	    strcmp(error, "wrong_client") == 0)
+		return "; look at client_id and client_secret";
+	return is_final(error) ? "; install the application there again" : "";
+}
+
 static bool
 is_complete(const struct oauth *o)
 {
@@ -132,7 +149,7 @@ judge(const struct http_call *call, struct arena *arena, struct oauth *out)
 	out->expires_in = 3600;
 	if (call->end != HTTP_ANSWERED) {
 		(void)snprintf(out->reason, sizeof(out->reason),
-		    "OAuth server: %.140s", call->reason);
+		    "OAuth server: %s", call->reason);
 		return;
 	}
 	json = call->answer.len != 0 && flat_read(call->answer.p,
@@ -145,8 +162,9 @@ judge(const struct http_call *call, struct arena *arena, struct oauth *out)
 	if (json && is_final(a.error))
 		out->end = OAUTH_REJECTED;
 	(void)snprintf(out->reason, sizeof(out->reason),
-	    "OAuth server: %s (HTTP status %ld)", json && a.error != NULL ?
-	    a.error : "no tokens", call->status);
+	    "OAuth server: %s (HTTP status %ld)%s", json && a.error != NULL ?
+	    a.error : "no tokens", call->status, todo_of(json ? a.error :
+	    NULL));
 }
 
 static enum err

@@ -14,7 +14,7 @@ enum oauth_end {
 	OAUTH_AGAIN		/* it may work later */
 };
 
-#define OAUTH_REASON_MAX 160
+#define OAUTH_REASON_MAX 384
 
 /* What the OAuth server says; texts live in the call's arena. */
 struct oauth {
@@ -27,6 +27,13 @@ struct oauth {
 	const char *refresh_token;
 	int64_t expires_in;		/* seconds */
 };
+
+/* Whether the configuration has what every call to such a server needs. */
+bool oauth_has_client(const struct config *);
+
+/* What a log says where it has not. */
+#define OAUTH_NO_CLIENT "set client_id and client_secret in [app], and " \
+	"install the application in Bitrix24"
 
 /*
  * Whether our client_secret may go to the host and port of that

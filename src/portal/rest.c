@@ -9,6 +9,7 @@
 #include "portal/rest.h"
 
 #include "http/url.h"
+#include "portal/oauth.h"
 #include "portal/trust.h"
 
 #include <stddef.h>
@@ -171,6 +172,22 @@ on_search(struct token_search *s)
 	finish(c);
 }
 
+/* Events bring tokens for an hour; with nothing else there is an end. */
+static void
+say_no_client(struct rest_call *c)
+{
+	size_t n = strlen(c->v.reason);
+
+	if (c->v.kind != VERDICT_EXPIRED ||
+	    oauth_has_client(env_of(c)->config))
+		return;
+	log_error(env_of(c)->log, "token-expired", F_STR("member_id",
+	    room_member(c->room)), F_STR("reason", c->v.reason),
+	    F_STR("advice", OAUTH_NO_CLIENT));
+	(void)snprintf(c->v.reason + n, sizeof(c->v.reason) - n, "; %s",
+	    OAUTH_NO_CLIENT);
+}
+
 /* The next rung of the ladder, below the one whose verdict came. */
 static void
 climb(struct rest_call *c)
@@ -189,6 +206,7 @@ climb(struct rest_call *c)
 		return;
 	}
 	c->tokens_over = true;
+	say_no_client(c);
 	finish(c);
 }
 
@@ -410,7 +428,10 @@ rest_start(struct rest_call *c)
 		call(c);
 	} else {
 		c->no_token = c->tokens_over = true;
-		end_soon(c, "no tokens of this portal are stored");
+		end_soon(c, oauth_has_client(env_of(c)->config) ? "no tokens "
+		    "of this portal are stored: install the application there"
+		    : "no tokens of this portal are stored: "
+		    OAUTH_NO_CLIENT);
 	}
 }
 

@@ -214,6 +214,13 @@ on_oauth(struct oauth_call *c)
 static void
 refresh(struct renewal *n)
 {
+	if (!oauth_has_client(n->env->config)) {
+		log_error(n->env->log, "token-expired", F_STR("member_id",
+		    room_member(n->room)), F_STR("advice", OAUTH_NO_CLIENT));
+		give_up(n, PORTAL_REFRESH_END, TOKENS_AGAIN, "the stored "
+		    "token cannot be refreshed: " OAUTH_NO_CLIENT);
+		return;
+	}
 	n->oauth = (struct oauth_call){
 		.done = on_oauth,
 		.all = rooms_oauth(room_all(n->room)),

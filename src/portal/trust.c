@@ -28,10 +28,15 @@ trust_event(const struct config *c, const char *stored_token,
 		return problem_set(p, ERR_DENIED, -1, field, "no application "
 		    "token is known here yet: set application_token in the "
 		    "section [app] of the configuration");
-	if (!digest_same_secret(ev->application_token, want))
-		return problem_set(p, ERR_DENIED, -1, field,
-		    "%s is not the one of this application", field);
-	return ERR_OK;
+	if (digest_same_secret(ev->application_token, want))
+		return ERR_OK;
+	/* who asks from outside does not learn which portals are known */
+	p->note = stored_token != NULL ? "it is installed here, and the "
+	    "event has another token than its installation had: install the "
+	    "application there again" : "it is not installed here, and the "
+	    "event has another token than app.application_token";
+	return problem_set(p, ERR_DENIED, -1, field,
+	    "%s is not the one of this application", field);
 }
 
 enum err
@@ -42,7 +47,8 @@ trust_check(const struct config *c, struct problem *p)
 	if (c->app.client_endpoint[0] == '\0' ||
 	    trust_endpoint(c, NULL, NULL, &why) != NULL)
 		return ERR_OK;
-	return problem_set(p, ERR_CONFIG, -1, NULL, "[app] %s", why);
+	return config_wrong(c, config_line(c, "app", "client_endpoint"), p,
+	    "[app] %s", why);
 }
 
 bool

@@ -15,37 +15,46 @@
 #include <string.h>
 #include <strings.h>
 
+#define ADMIN "its user may not: install the application as an administrator"
+#define AGAIN "install the application there again"
+#define PLAN "the portal's plan does not include it"
+
 static const struct known {
 	const char *error;
 	enum verdict_kind kind;
+	const char *todo;	/* what a person may do about it, or NULL */
 } table[] = {
-	{ "expired_token", VERDICT_EXPIRED },
-	{ "invalid_token", VERDICT_TOKEN },
-	{ "NO_AUTH_FOUND", VERDICT_TOKEN },
-	{ "user_access_error", VERDICT_ACCESS },
-	{ "ACCESS_DENIED", VERDICT_ACCESS },
-	{ "INVALID_CREDENTIALS", VERDICT_ACCESS },
-	{ "insufficient_scope", VERDICT_REFUSED },
-	{ "WRONG_AUTH_TYPE", VERDICT_REFUSED },
-	{ "ERROR_METHOD_NOT_FOUND", VERDICT_REFUSED },
-	{ "ERROR_ARGUMENT", VERDICT_REFUSED },
-	{ "IMCONNECTOR_NO_CORRECT_PROVIDER", VERDICT_REFUSED },
-	{ "PORTAL_DELETED", VERDICT_PORTAL },
-	{ "ERROR_OAUTH", VERDICT_PORTAL },
-	{ "NOT_INSTALLED", VERDICT_PORTAL },
-	{ "APPLICATION_NOT_FOUND", VERDICT_PORTAL },
-	{ "PAYMENT_REQUIRED", VERDICT_PORTAL },
-	{ "WRONG_LICENSE", VERDICT_PORTAL },
-	{ "QUERY_LIMIT_EXCEEDED", VERDICT_LIMIT },
-	{ "OPERATION_TIME_LIMIT", VERDICT_OPERATING },
-	{ "OVERLOAD_LIMIT", VERDICT_OVERLOAD },
-	{ "INTERNAL_SERVER_ERROR", VERDICT_AGAIN },
-	{ "ERROR_UNEXPECTED_ANSWER", VERDICT_AGAIN },
-	{ "CONNECTION_ERROR", VERDICT_AGAIN },
+	{ "expired_token", VERDICT_EXPIRED, NULL },
+	{ "invalid_token", VERDICT_TOKEN, NULL },
+	{ "NO_AUTH_FOUND", VERDICT_TOKEN, NULL },
+	{ "user_access_error", VERDICT_ACCESS, ADMIN },
+	{ "ACCESS_DENIED", VERDICT_ACCESS, ADMIN },
+	{ "INVALID_CREDENTIALS", VERDICT_ACCESS, ADMIN },
+	{ "insufficient_scope", VERDICT_REFUSED,
+	    "give the application the right imconnector" },
+	{ "WRONG_AUTH_TYPE", VERDICT_REFUSED,
+	    "it takes an application's token only, not a webhook" },
+	{ "ERROR_METHOD_NOT_FOUND", VERDICT_REFUSED, NULL },
+	{ "ERROR_ARGUMENT", VERDICT_REFUSED, NULL },
+	{ "IMCONNECTOR_NO_CORRECT_PROVIDER", VERDICT_REFUSED,
+	    "is the connector registered there, and active on this line?" },
+	{ "PORTAL_DELETED", VERDICT_PORTAL, NULL },
+	{ "ERROR_OAUTH", VERDICT_PORTAL, AGAIN },
+	{ "NOT_INSTALLED", VERDICT_PORTAL, AGAIN },
+	{ "APPLICATION_NOT_FOUND", VERDICT_PORTAL, AGAIN },
+	{ "PAYMENT_REQUIRED", VERDICT_PORTAL, PLAN },
+	{ "WRONG_LICENSE", VERDICT_PORTAL, PLAN },
+	{ "QUERY_LIMIT_EXCEEDED", VERDICT_LIMIT, NULL },
+	{ "OPERATION_TIME_LIMIT", VERDICT_OPERATING, NULL },
+	{ "OVERLOAD_LIMIT", VERDICT_OVERLOAD, NULL },
+	{ "INTERNAL_SERVER_ERROR", VERDICT_AGAIN, NULL },
+	{ "ERROR_UNEXPECTED_ANSWER", VERDICT_AGAIN, NULL },
+	{ "CONNECTION_ERROR", VERDICT_AGAIN, NULL },
 };
 
 /* A peer may say anything as its error, even a token that it was sent. */
-static const struct known unknown = { "unknown error", VERDICT_AGAIN };
+static const struct known unknown = { "unknown error", VERDICT_AGAIN,
+	NULL };
 
 #define RESET_MAX 99999999999	/* Unix seconds: what is later is no time */
 
@@ -148,10 +157,15 @@ static void
 explain(struct verdict *v, const struct http_call *call,
     const struct answer *a, bool json)
 {
+	/* a word that means less this time is no reason to act */
+	const char *todo = a->error != NULL && v->kind == a->error->kind ?
+	    a->error->todo : NULL;
+
 	if (a->error != NULL)
 		(void)snprintf(v->reason, sizeof(v->reason),
-		    "Bitrix24: %s (HTTP status %ld)", a->error->error,
-		    call->status);
+		    "Bitrix24: %s (HTTP status %ld)%s%s", a->error->error,
+		    call->status, todo != NULL ? "; " : "",
+		    todo != NULL ? todo : "");
 	else if (json && a->success_is_false)
 		(void)snprintf(v->reason, sizeof(v->reason),
 		    "Bitrix24: SUCCESS is false (HTTP status %ld)",
@@ -174,7 +188,7 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	    call->end == HTTP_NO_CONNECTION;
 	if (call->end != HTTP_ANSWERED) {
 		(void)snprintf(v->reason, sizeof(v->reason),
-		    "Bitrix24: %.140s", call->reason);
+		    "Bitrix24: %s", call->reason);
 		return;
 	}
 	json = call->answer.len != 0 && flat_read(call->answer.p,

@@ -22,7 +22,7 @@ enum verdict_kind {
 	VERDICT_AGAIN		/* anything that may pass by itself */
 };
 
-#define VERDICT_REASON_MAX 160
+#define VERDICT_REASON_MAX 384
 
 struct verdict {
 	enum verdict_kind kind;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ANSWER_MAX 4096
+#define ANSWER_MAX 8192
 
 struct status {
 	int code;
@@ -122,7 +122,9 @@ add_description(struct buf *b, const struct problem *p)
 	enum err e;
 
 	buf_init(&text, ANSWER_MAX);
-	e = buf_adds(&text, p->text);
+	/* whose the files are, and commands, are for the log alone */
+	e = buf_add(&text, p->text, p->err == ERR_DISK ?
+	    strcspn(p->text, ";") : strlen(p->text));
 	if (e == ERR_OK && p->at >= 0)
 		e = buf_addf(&text, ", at byte %" PRId64, p->at);
 	if (e == ERR_OK)

@@ -44,16 +44,21 @@ answer(struct sender *sender, const struct outcome *o)
 	    F_INT("refused", o->refused));
 }
 
+/* `ev` is who was refused, or NULL where nobody was read. */
 static void
 refuse_request(const struct env *env, struct request *request,
-    const struct problem *p)
+    const struct problem *p, const struct event *ev)
 {
 	int status = answer_problem(request, p);
+	bool named = ev != NULL && p->err == ERR_DENIED;
 
 	log_warning(env->log, "answered", F_INT("status", status),
 	    F_STR("error", err_name(p->err)), F_STR("reason", p->text),
 	    F_INT(p->at >= 0 ? "offset" : "", p->at),
-	    F_OPT("field", p->field[0] != '\0' ? p->field : NULL));
+	    F_OPT("field", p->field[0] != '\0' ? p->field : NULL),
+	    F_OPT("portal", p->note),
+	    F_OPT("member_id", named ? ev->member_id : NULL),
+	    F_OPT("domain", named ? ev->domain : NULL));
 }
 
 static void
@@ -61,7 +66,7 @@ refuse(struct sender *sender, const struct problem *p)
 {
 	const struct exchange *x = of_sender(sender);
 
-	refuse_request(x->env, x->request, p);
+	refuse_request(x->env, x->request, p, &x->event);
 }
 
 static void
@@ -100,7 +105,7 @@ handler_take(struct relay *r, struct request *request, struct exchange *x)
 		struct problem p = { 0 };
 
 		(void)problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
-		refuse_request(env, request, &p);
+		refuse_request(env, request, &p, NULL);
 		return;
 	}
 	if (x->problem.err != ERR_OK) {

@@ -155,6 +155,8 @@ class World:
 
     def installed(self):
         """Whether the portal's installation was proven and stored."""
+        if not self.site.store.exists():
+            return False
         done = self.site.ctl("portals", "--json")
         assert done.returncode == 0, done.stderr
         return [p["member_id"] for p in json.loads(done.stdout)] == \

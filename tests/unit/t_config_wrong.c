@@ -26,25 +26,40 @@ static const struct {
 	const char *want;
 } wrong[] = {
 	/* sections */
-	{ "[servers]\n", ":1: [servers] is no known section" },
+	{ "[servers]\n", ":1: [servers] is no known section: did "
+	    "you mean [server]?" },
 	{ "\n[ app ]\n", ":2: [ app ] is no known section" },
-	{ "[App]\n", ":1: [App] is no known section" },
+	{ "[App]\n", ":1: [App] is no known section: did you mean "
+	    "[app]?" },
 	{ "[]\n", ":1: [] is no known section" },
 	{ "[app\n", ":1: a section must be [NAME] and nothing else on its line"
 	},
 	{ "[app] client_id = x\n",
 	    ":1: a section must be [NAME] and nothing else on its line" },
-	{ "  [servers]\n", ":1: [servers] is no known section" },
+	{ "  [servers]\n", ":1: [servers] is no known section: did "
+	    "you mean [server]?" },
 	{ "[" X50 X50 "]", ":1: [" X10 X10 X10 X10 "...] is no known section" },
 	{ "[s\xc3\xa4\x1b]\n", ":1" CONTROL },
 	{ "[s\xc3\xa4]\n", ":1: [s??] is no known section" },
 	/* options */
 	{ "workers = 1\n", ":1: workers stands before any [section]" },
-	{ "[server]\nworker = 1\n", ":2: [server] has no option worker" },
+	{ "[server]\nworker = 1\n", ":2: [server] has no option worker: did "
+	    "you mean workers?" },
 	{ "[server]\nurl = 1\n", ":2: [server] has no option url" },
-	{ "[server]\nWorkers = 1\n", ":2: [server] has no option Workers" },
+	{ "[app]\nrate = 1\n", ":2: [app] has no option rate: it belongs to "
+	    "[portal]" },
+	{ "[log]\nlevel = debgu\n", ":2: [log] level must be one of: error "
+	    "warning info debug, not \"debgu\": did you mean debug?" },
+	{ "[server]\nworkers = 4 # four\n", ":2: [server] workers must be a "
+	    "number from 1 to 4096, not \"4 # four\"; a note begins with "
+	    "\" ;\"" },
+	{ "[app]\nca_file = '/etc/ca'\n", ":2: [app] ca_file must be an "
+	    "absolute path, not \"'/etc/ca'\"; it takes no quotes" },
+	{ "[server]\nWorkers = 1\n", ":2: [server] has no option Workers: "
+	    "did you mean workers?" },
 	{ "[connector a]\nurl=null:\nsecrets = x\n",
-	    ":3: [connector a] has no option secrets" },
+	    ":3: [connector a] has no option secrets: did you mean "
+	    "secret?" },
 	{ "[connector a]\nurl=null:\nevents = dialogstart message\n",
 	    ":3: [connector a] events" NO_EVENT "\"message\"" },
 	{ "[channel]\nevents = linedelete DialogStrat\n", ":2: [channel] "
@@ -125,7 +140,8 @@ static const struct {
 	{ "[log]\nlevel = loud\n", ":2: [log] level must be one of: "
 	    "error warning info debug, not \"loud\"" },
 	{ "[log]\nlevel = err\n", ":2: [log] level must be one of: "
-	    "error warning info debug, not \"err\"" },
+	    "error warning info debug, not \"err\": did "
+	    "you mean error?" },
 	{ "[log]\nto =\n", ":2: [log] to must be one of: stderr syslog, "
 	    "not \"\"" },
 	{ "[app]\nca_file = ca.pem\n",
@@ -168,7 +184,8 @@ static const struct {
 	/* URLs */
 	{ "[channel]\nurl =\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = spool\n", ":2: [channel] url " CHANNEL_URLS },
-	{ "[channel]\nurl = spool:\n", ":2: [channel] url " CHANNEL_URLS },
+	{ "[channel]\nurl = spool:\n", ":2: [channel] url needs an "
+	    "absolute path, as in spool:/var/spool/imconnector" },
 	{ "[channel]\nurl = spo:/x\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = smtp:/x\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = http:x\n", ":2: [channel] url " CHANNEL_URLS },
@@ -287,6 +304,8 @@ test_no_secret_shown(void **state)
 static void
 test_secret_file_wrong(void **state)
 {
+	char want[256];
+
 	(void)state;
 	(void)write_file("secret", "\n");
 	refused(with_secret_file("client_secret_file", ""),
@@ -305,8 +324,9 @@ test_secret_file_wrong(void **state)
 	    "application_token_file", ""), ":3: [app] application_token_file: "
 	    "only one of a secret and its _file can be given");
 	assert_int_equal(unlink(in_folder("secret")), 0);
-	refused(with_secret_file("client_secret_file", ""),
-	    UNREADABLE "No such file or directory");
+	(void)snprintf(want, sizeof(want), UNREADABLE "No such file or "
+	    "directory: %s", in_folder("secret"));
+	refused(with_secret_file("client_secret_file", ""), want);
 	assert_int_equal(mkdir(in_folder("secret"), 0700), 0);
 	refused(with_secret_file("client_secret_file", ""),
 	    UNREADABLE "it is not a regular file");

@@ -106,8 +106,7 @@ send_it(struct site *s)
 
 	assert_true((r.err == ERR_OK) == (r.reason[0] == '\0'));
 	assert_true((r.err == ERR_OK) == (r.ids.len != 0));
-	assert_null(strstr(r.reason, "hook"));	/* a URL can hold secrets */
-	assert_null(strstr(r.reason, "127.0"));
+	assert_null(strstr(r.reason, "a=b"));	/* a query can be a secret */
 	return r;
 }
 
@@ -250,16 +249,17 @@ test_large_answers(void **state)
 static void
 status_is(struct site *s, int status, enum err e)
 {
-	char reason[64];
+	char reason[128];
 	struct receipt r;
 
-	(void)snprintf(reason, sizeof(reason), "channel: HTTP status %d",
-	    status);
+	(void)snprintf(reason, sizeof(reason), "channel: HTTP status %d from "
+	    "http://127.0.0.1:%d/hook", status, s->peer.port);
 	says(s, status, "", "");
 	r = send_it(s);
 	if (r.err != e)
 		fail_msg("%d: %s", status, err_name(r.err));
-	assert_string_equal(r.reason, e != ERR_OK ? reason : "");
+	if (e != ERR_OK)
+		assert_memory_equal(r.reason, reason, strlen(reason));
 	assert_int_equal(r.retry_after_s, -1);
 	receipt_free(&r);
 }
@@ -294,13 +294,14 @@ test_status_counts_first(void **state)
 	says(s, 500, "Retry-After: 120\r\n", "{\"id\":\"a\"}");
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_RETRY);
-	assert_string_equal(r.reason, "channel: HTTP status 500");
+	assert_non_null(strstr(r.reason, "HTTP status 500 from"));
+	assert_non_null(strstr(r.reason, "; its own log says why"));
 	assert_int_equal(r.retry_after_s, 120);
 	receipt_free(&r);
 	says(s, 422, "", "{\"id\":\"a\"}");
 	r = send_it(s);
 	assert_int_equal(r.err, ERR_REFUSED);
-	assert_string_equal(r.reason, "channel: HTTP status 422");
+	assert_non_null(strstr(r.reason, "HTTP status 422 from"));
 	receipt_free(&r);
 	says(s, 500, "", buf_str(&large));
 	r = send_it(s);
@@ -330,7 +331,7 @@ ends_as(struct site *s, bool down)
 
 	assert_int_equal(r.err, ERR_RETRY);
 	assert_memory_equal(r.reason, "channel: ", 9);
-	assert_true(strlen(r.reason) > 9);
+	assert_non_null(strstr(r.reason, "127.0.0.1"));
 	assert_int_equal(r.down, down);
 	receipt_free(&r);
 }

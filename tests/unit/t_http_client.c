@@ -197,11 +197,15 @@ test_no_connection(void **state)
 	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%d/", port);
 	run(w, &t);
 	assert_int_equal(t.call.end, HTTP_NO_CONNECTION);
+	assert_non_null(strstr(t.call.reason, "firewall"));
 	http_call_free(&t.call);
-	(void)snprintf(t.url, sizeof(t.url), "http://missing.invalid/");
+	(void)snprintf(t.url, sizeof(t.url),
+	    "http://missing.invalid/p?q=geheim");
 	run(w, &t);
 	assert_int_equal(t.call.end, HTTP_NO_CONNECTION);
-	assert_null(strstr(t.call.reason, "missing"));
+	assert_non_null(strstr(t.call.reason, "missing.invalid"));
+	assert_non_null(strstr(t.call.reason, "resolv.conf"));
+	assert_null(strstr(t.call.reason, "geheim"));
 	http_call_free(&t.call);
 }
 

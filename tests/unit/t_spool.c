@@ -83,14 +83,22 @@ taken(struct site *s, const char *key, int64_t time, const char *object)
 	receipt_free(&r);
 }
 
+/* It names the folder, and has the words of errno. */
+static void
+reason_is(const struct site *s, const struct receipt *r, int error)
+{
+	assert_memory_equal(r->reason, "spool: ", 7);
+	assert_memory_equal(r->reason + 7, s->dir, strlen(s->dir));
+	assert_non_null(strstr(r->reason, strerror(error)));
+}
+
 static void
 again(struct site *s, int error)
 {
 	struct receipt r = hand_over(s, KEY, TIME, OBJECT);
 
 	assert_int_equal(r.err, ERR_RETRY);
-	assert_memory_equal(r.reason, "spool: ", 7);
-	assert_string_equal(r.reason + 7, strerror(error));
+	reason_is(s, &r, error);
 	receipt_free(&r);
 }
 
@@ -228,7 +236,7 @@ sweep(const char *name, bool fresh, int error)
 			break;
 		}
 		assert_int_equal(r.err, ERR_RETRY);
-		assert_string_equal(r.reason + 7, strerror(error));
+		reason_is(s, &r, error);
 		receipt_free(&r);
 		if (!fresh) {
 			taken(s, KEY, TIME, OBJECT);
