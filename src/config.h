@@ -73,13 +73,10 @@ struct config {
 		int64_t keep_days;
 	} store;
 	struct {
-		int64_t first;
-		int64_t longest;
-		int64_t give_up_after;
+		int64_t first, longest, give_up_after;
 	} retry;
 	struct {
-		int64_t burst;
-		int64_t rate;
+		int64_t burst, rate;
 		int64_t calls_in_flight;
 		int64_t status_batch;
 		int64_t timeout;
