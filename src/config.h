@@ -11,7 +11,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
-#define CONFIG_OPTIONS 37	/* rows of the table in config_options.c */
+#define CONFIG_OPTIONS 39	/* rows of the table in config_options.c */
 
 /* Words separated by blanks in the file.  Never NULL inside. */
 struct config_list {
@@ -73,18 +73,19 @@ struct config {
 		int64_t keep_days;
 	} store;
 	struct {
-		int64_t first;
-		int64_t longest;
-		int64_t give_up_after;
+		int64_t first, longest, give_up_after;
 	} retry;
 	struct {
-		int64_t burst;
-		int64_t rate;
+		int64_t burst, rate;
 		int64_t calls_in_flight;
 		int64_t status_batch;
 		int64_t timeout;
 		char *proxy;
 	} portal;
+	struct {
+		int64_t alert_age;		/* seconds */
+		struct config_list allow;	/* addresses; empty: nobody */
+	} status;
 	struct log log;
 	struct config_channel *channel;		/* [0] is the default */
 	size_t channels;

@@ -108,6 +108,11 @@ const struct option config_options[] = {
 	{ "portal", "proxy", OPT_PROXY, AT(portal.proxy), 0, 0, "",
 	    NULL },
 
+	{ "status", "alert_age", OPT_INT, AT(status.alert_age), 1,
+	    30 * 86400, "300", NULL },
+	{ "status", "allow", OPT_ADDRESSES, AT(status.allow), 0, 0, "",
+	    NULL },
+
 	{ "log", "level", OPT_WORD, AT(log.level), 0, 0, "info", LEVELS },
 	{ "log", "to", OPT_WORD, AT(log.to), 0, 0, "stderr", TARGETS },
 };
@@ -116,7 +121,8 @@ bool
 config_option_is_list(const struct option *o)
 {
 	return o->type == OPT_HOSTS || o->type == OPT_SERVERS ||
-	    o->type == OPT_NAMES || o->type == OPT_EVENTS;
+	    o->type == OPT_NAMES || o->type == OPT_EVENTS ||
+	    o->type == OPT_ADDRESSES;
 }
 
 bool

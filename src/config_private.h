@@ -18,6 +18,7 @@ enum option_type {
 	OPT_SERVERS,	/* the same, each perhaps with a ":PORT" behind it */
 	OPT_NAMES,	/* list of connector names */
 	OPT_EVENTS,	/* list of `words`, kept as bits in an int64_t */
+	OPT_ADDRESSES,	/* list of IP addresses, each perhaps with "/BITS" */
 	OPT_SECRET,
 	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */
 };

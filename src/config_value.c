@@ -10,6 +10,8 @@
 
 #include "base/near.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +228,30 @@ port_ok(const char *s, size_t n)
 	    strtol(s + 1, NULL, 10) <= 65535);
 }
 
+/* 127.0.0.1, ::1, 10.0.0.0/8 */
+static bool
+address_ok(const char *s, size_t n)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char bytes[sizeof(struct in6_addr)];
+	const char *slash = memchr(s, '/', n);
+	size_t len = slash != NULL ? (size_t)(slash - s) : n;
+	int family = memchr(s, ':', len) != NULL ? AF_INET6 : AF_INET;
+	char *end;
+
+	if (len >= sizeof(address))
+		return false;
+	(void)snprintf(address, sizeof(address), "%.*s", (int)len, s);
+	if (inet_pton(family, address, bytes) != 1)
+		return false;
+	if (slash == NULL)
+		return true;
+	return n - len >= 2 && n - len <= 4 &&
+	    isdigit((unsigned char)slash[1]) &&
+	    strtol(slash + 1, &end, 10) <= (family == AF_INET ? 32 : 128) &&
+	    end == s + n;
+}
+
 static bool
 item_ok(const struct option *o, const char *s, size_t n)
 {
@@ -233,6 +259,8 @@ item_ok(const struct option *o, const char *s, size_t n)
 
 	if (o->type == OPT_NAMES)
 		return config_name_ok(s, n);
+	if (o->type == OPT_ADDRESSES)
+		return address_ok(s, n);
 	return host_ok(s, host) && port_ok(s + host, n - host);
 }
 
@@ -241,6 +269,8 @@ items_of(const struct option *o)
 {
 	if (o->type == OPT_HOSTS)
 		return "hosts such as a.example or *.example";
+	if (o->type == OPT_ADDRESSES)
+		return "addresses such as 127.0.0.1, ::1 or 10.0.0.0/8";
 	return o->type == OPT_SERVERS ?
 	    "servers such as a.example or a.example:8443" :
 	    "names of letters, digits and _";
@@ -414,6 +444,7 @@ config_option_free(const struct option *o, void *base)
 	case OPT_HOSTS:
 	case OPT_SERVERS:
 	case OPT_NAMES:
+	case OPT_ADDRESSES:
 		free_items(place(o, base));
 		break;
 	case OPT_SECRET:

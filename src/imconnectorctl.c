@@ -7,6 +7,7 @@
  */
 #include "base/process.h"
 #include "ctl/command.h"
+#include "ctl/health.h"
 #include "ctl/owner.h"
 
 #include <errno.h>
@@ -54,9 +55,11 @@ run(const struct command *c, struct ctl *ctl)
 
 	if (e == ERR_OK)
 		e = c->run(ctl, &p);
-	if (e != ERR_OK)
+	if (e != ERR_OK && ctl->a.given[ARG_CHECK] != NULL)
+		ctl->code = health_unknown(&p);
+	else if (e != ERR_OK)
 		ctl->code = complain(e, &p);
-	else if (fflush(stdout) != 0)
+	else if (fflush(stdout) != 0 || ferror(stdout) != 0)
 		ctl->code = EX_IOERR;
 	if (c->store)
 		(void)setup_free(&ctl->s);

@@ -56,6 +56,12 @@ list_connectors(struct setup *s)
 	return e;
 }
 
+static const char *
+channel_url(void *ctx, const char *connector, int64_t line)
+{
+	return config_channel_for(ctx, connector, line)->url;
+}
+
 static enum err
 open_store(struct setup *s, const struct setup_opts *o, struct problem *p)
 {
@@ -82,6 +88,8 @@ open_store(struct setup *s, const struct setup_opts *o, struct problem *p)
 		.burst = c->portal.burst,
 		.rate = c->portal.rate,
 		.slots = c->portal.calls_in_flight,
+		.channel_url = channel_url,
+		.channel_ctx = s->config,
 	};
 
 	return store_open(&s->store, &opts, p);

@@ -27,11 +27,24 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	    "received, delivered, acknowledged, refused",
 	    "only messages in this state: received, delivered,\n"
 	    "acknowledged or refused" },
-	[ARG_PORTAL] = { "portal", "MEMBER_ID", NULL,
-	    "only those of the portal with this member_id" },
+	[ARG_PORTAL] = { "portal", "PORTAL", NULL,
+	    "only those of this portal: its member_id or its domain" },
 	[ARG_CHAT] = { "chat", "CHAT", NULL, "only those of this chat" },
 	[ARG_ALL_REFUSED] = { "all-refused", NULL, NULL,
 	    "all that are refused" },
+	[ARG_CONNECTOR] = { "connector", "ID", NULL,
+	    "only those of this connector" },
+	[ARG_ALL] = { "all", NULL, NULL,
+	    "messages one by one, also those that are done" },
+	[ARG_LIMIT] = { "limit", "N", NULL, "no more than N of them" },
+	[ARG_FOLLOW] = { "follow", NULL, NULL,
+	    "again every two seconds, until it is interrupted" },
+	[ARG_OLDER_THAN] = { "older-than", "AGE", NULL,
+	    "only what was refused longer ago: 30m, 12h, 7d" },
+	[ARG_YES] = { "yes", NULL, NULL, "does not ask" },
+	[ARG_CHECK] = { "check", NULL, NULL,
+	    "one line for a monitor; ends with 0, 1 (warning) or\n"
+	    "2 (critical)" },
 	[ARG_USER] = { "user", "NAME", NULL,
 	    "the handler's user, as whom to look (for root); else\n"
 	    "the owner of the store's folder" },
@@ -190,5 +203,8 @@ arguments_read(int argc, char **argv, struct arguments *a,
 	a->operand = a->word + own;
 	a->operands = a->words - own;
 	code = check_options(*command, a);
-	return code >= 0 ? code : check_operands(*command, a);
+	if (code < 0)
+		code = check_operands(*command, a);
+	return code < 0 && (*command)->check != NULL ?
+	    (*command)->check(a) : code;
 }

@@ -48,3 +48,14 @@ clean_text(const char *s)
 	for (; *s != '\0'; s += n)
 		(void)putchar(control(s, &n) >= 0 ? '?' : *s);
 }
+
+enum err
+clean_add(struct buf *b, const char *s)
+{
+	enum err e = ERR_OK;
+	size_t n;
+
+	for (; e == ERR_OK && *s != '\0'; s += n)
+		e = buf_addc(b, control(s, &n) >= 0 ? '?' : *s);
+	return e;
+}

@@ -18,6 +18,13 @@ enum arg {
 	ARG_PORTAL,
 	ARG_CHAT,
 	ARG_ALL_REFUSED,
+	ARG_CONNECTOR,
+	ARG_ALL,
+	ARG_LIMIT,
+	ARG_FOLLOW,
+	ARG_OLDER_THAN,
+	ARG_YES,
+	ARG_CHECK,
 	ARG_USER,
 	ARG__MAX
 };
@@ -55,6 +62,8 @@ struct command {
 	unsigned takes;		/* TAKES() of each option, but for ALL_TAKE */
 	unsigned instead;	/* TAKES() of options instead of operands */
 	bool store;		/* needs the configuration and the store */
+	/* whether the options' values go together; -1, or as usage() */
+	int (*check)(const struct arguments *);		/* or NULL */
 	/* ERR_UNUSABLE: there is no such message (66); else as err.h */
 	enum err (*run)(struct ctl *, struct problem *);
 	const char *brief;	/* for the list of commands: one line */

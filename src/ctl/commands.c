@@ -3,14 +3,19 @@
  *
  * Called by imconnectorctl.  Owns nothing.
  */
+#include "base/number.h"
 #include "ctl/act.h"
 #include "ctl/check.h"
 #include "ctl/command.h"
+#include "ctl/health.h"
 #include "ctl/queue.h"
 #include "ctl/report.h"
 #include "store/admin.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool
 json(const struct ctl *ctl)
@@ -37,16 +42,47 @@ do_help(struct ctl *ctl, struct problem *p)
 	return ERR_OK;
 }
 
+/* 0: none is given. */
+static bool
+read_limit(const struct arguments *a, int64_t *limit)
+{
+	*limit = 0;
+	return a->given[ARG_LIMIT] == NULL ||
+	    (number_read(a->given[ARG_LIMIT], limit) && *limit > 0);
+}
+
+static int
+check_list(const struct arguments *a)
+{
+	int64_t limit;
+
+	if (!read_limit(a, &limit))
+		return usage("--limit %.40s: it must be a number above 0",
+		    a->given[ARG_LIMIT]);
+	return a->given[ARG_FOLLOW] == NULL || a->given[ARG_JSON] == NULL ?
+	    -1 : usage("--follow is for people: it goes without --json");
+}
+
 static enum err
 do_list(struct ctl *ctl, struct problem *p)
 {
-	const struct filter f = {
-		.state = state_given(ctl->a.given[ARG_STATE]),
-		.member_id = ctl->a.given[ARG_PORTAL],
-		.chat = ctl->a.given[ARG_CHAT],
+	const char *const *given = ctl->a.given;
+	struct listing l = {
+		.config = ctl->s.config,
+		.filter = {
+			.state = state_given(given[ARG_STATE]),
+			.member_id = given[ARG_PORTAL],
+			.chat = given[ARG_CHAT],
+		},
+		.json = json(ctl),
+		.follow = given[ARG_FOLLOW] != NULL,
+		/* groups are not made of a part */
+		.all = given[ARG_ALL] != NULL || given[ARG_STATE] != NULL ||
+		    given[ARG_PORTAL] != NULL || given[ARG_CHAT] != NULL,
 	};
 
-	return queue_list(ctl->s.store, &f, json(ctl), p);
+	(void)read_limit(&ctl->a, &l.limit);
+	return queue_list(ctl->s.store, &l, p);
 }
 
 static enum err
@@ -62,10 +98,102 @@ do_requeue(struct ctl *ctl, struct problem *p)
 	    ctl->a.operand[0], json(ctl), p);
 }
 
+/* "7d" and its kind; 0: none is given. */
+static bool
+read_age(const char *text, int64_t *ms)
+{
+	static const struct {
+		char unit;
+		int64_t ms;
+	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 },
+		{ 'd', 86400000 }, { 'w', 7 * 86400000 } };
+	size_t n = text != NULL ? strlen(text) : 0;
+	char digits[10];
+	int64_t number;
+
+	*ms = 0;
+	if (n < 2 || n > sizeof(digits))
+		return text == NULL;
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)n - 1, text);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].unit == text[n - 1] &&
+		    number_read(digits, &number) && number >= 0) {
+			*ms = number * units[i].ms;
+			return true;
+		}
+	return false;
+}
+
+static int
+check_drop(const struct arguments *a)
+{
+	const char *older = a->given[ARG_OLDER_THAN];
+	bool all = a->given[ARG_ALL_REFUSED] != NULL;
+	int64_t ms;
+
+	if (!all && (older != NULL || a->given[ARG_YES] != NULL))
+		return usage("--older-than and --yes go with --all-refused");
+	if (!read_age(older, &ms))
+		return usage("--older-than %.40s: it must be a number with "
+		    "s, m, h, d or w behind it", older);
+	if (all && a->given[ARG_YES] == NULL && isatty(STDIN_FILENO) != 1)
+		return usage("nobody is there to be asked: add --yes");
+	return -1;
+}
+
+/* A person may have meant another command. */
+static bool
+is_sure(const struct arguments *a)
+{
+	const char *older = a->given[ARG_OLDER_THAN];
+	char answer[8];
+
+	if (a->given[ARG_YES] != NULL)
+		return true;
+	fprintf(stderr, "Remove all refused messages%s%s for good? [y/N] ",
+	    older != NULL ? " older than " : "", older != NULL ? older : "");
+	return fgets(answer, sizeof(answer), stdin) != NULL &&
+	    (answer[0] == 'y' || answer[0] == 'Y');
+}
+
 static enum err
 do_drop(struct ctl *ctl, struct problem *p)
 {
-	return act_drop(ctl->s.store, ctl->a.operand[0], json(ctl), p);
+	int64_t ms;
+
+	if (ctl->a.given[ARG_ALL_REFUSED] == NULL)
+		return act_drop(ctl->s.store, ctl->a.operand[0], json(ctl),
+		    p);
+	if (!is_sure(&ctl->a)) {
+		fputs("imconnectorctl: nothing was removed\n", stderr);
+		return ERR_OK;
+	}
+	(void)read_age(ctl->a.given[ARG_OLDER_THAN], &ms);
+	return act_drop_refused(ctl->s.store, ms, json(ctl), p);
+}
+
+static int
+check_flush(const struct arguments *a)
+{
+	return a->operands == 0 || (a->given[ARG_PORTAL] == NULL &&
+	    a->given[ARG_CONNECTOR] == NULL) ? -1 :
+	    usage("it is KEY, or --portal and --connector");
+}
+
+static enum err
+do_flush(struct ctl *ctl, struct problem *p)
+{
+	const char *given = ctl->a.given[ARG_CONNECTOR];
+	char connector[256];
+	struct flush f = { .member_id = ctl->a.given[ARG_PORTAL],
+	    .connector = given != NULL ? connector : NULL };
+
+	(void)snprintf(connector, sizeof(connector), "%s",
+	    given != NULL ? given : "");
+	for (char *c = connector; *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return act_flush(ctl->s.store, &f, ctl->a.operands != 0 ?
+	    ctl->a.operand[0] : NULL, json(ctl), p);
 }
 
 static enum err
@@ -76,7 +204,9 @@ do_retry(struct ctl *ctl, struct problem *p)
 	enum err e = act_pass(ctl->s.relay, json(ctl), p);
 
 	/* where only CGI runs and no event comes, a timer's pass forgets */
-	return e == ERR_OK ? store_purge(ctl->s.store, &n, &more, p) : e;
+	if (e == ERR_OK)
+		e = store_purge(ctl->s.store, &n, &more, p);
+	return e == ERR_OK ? store_tidy(ctl->s.store, &n, p) : e;
 }
 
 static enum err
@@ -94,7 +224,10 @@ do_portals(struct ctl *ctl, struct problem *p)
 static enum err
 do_stats(struct ctl *ctl, struct problem *p)
 {
-	return report_stats(ctl->s.store, json(ctl), p);
+	if (ctl->a.given[ARG_CHECK] == NULL)
+		return report_stats(ctl->s.store, json(ctl), p);
+	return health_check(ctl->s.store, ctl->s.config->status.alert_age *
+	    1000, &ctl->code, p);
 }
 
 const struct command commands[] = {
@@ -114,14 +247,20 @@ const struct command commands[] = {
 	},
 	{
 		.word = "queue", .second = "list",
-		.takes = TAKES(ARG_STATE) | TAKES(ARG_PORTAL) |
-		    TAKES(ARG_CHAT) | TAKES(ARG_JSON),
-		.store = true, .run = do_list,
+		.takes = TAKES(ARG_ALL) | TAKES(ARG_STATE) |
+		    TAKES(ARG_PORTAL) | TAKES(ARG_CHAT) | TAKES(ARG_LIMIT) |
+		    TAKES(ARG_FOLLOW) | TAKES(ARG_JSON),
+		.store = true, .check = check_list, .run = do_list,
 		.brief =
-		    "the messages, in order of arrival; what is done, last",
+		    "what waits or needs a person, where to and why",
 		.help =
-		    "Of what is acknowledged only key, number and time are\n"
-		    "kept: --portal and --chat do not find it.",
+		    "Without options a line for each destination and reason.\n"
+		    "Of each kind 100,000 messages or chats are looked at;\n"
+		    "what is beyond is only counted.\n"
+		    "With --all, --state, --portal or --chat, and as JSON:\n"
+		    "the messages, in order of arrival, what is done last.\n"
+		    "Of that only key, number and time are kept: --portal and\n"
+		    "--chat do not find it.",
 	},
 	{
 		.word = "queue", .second = "show", .usage = "KEY",
@@ -141,13 +280,31 @@ const struct command commands[] = {
 		    "a refused message goes on from the step that refused it",
 	},
 	{
-		.word = "queue", .second = "drop", .usage = "KEY",
+		.word = "queue", .second = "flush", .usage = "[KEY]",
+		.least = 0, .most = 1,
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_CONNECTOR) |
+		    TAKES(ARG_JSON),
+		.store = true, .check = check_flush, .run = do_flush,
+		.brief = "what waits for a time is due now",
+		.help =
+		    "Portals and channels that are down are probed at once;\n"
+		    "portals without a token are tried once more. A running\n"
+		    "handler begins within half a second, and keeps to what\n"
+		    "a portal bears. With KEY: one message, or what it waits\n"
+		    "for.",
+	},
+	{
+		.word = "queue", .second = "drop",
+		.usage = "KEY | --all-refused",
 		.least = 1, .most = 1,
-		.takes = TAKES(ARG_JSON),
-		.store = true, .run = do_drop,
+		.takes = TAKES(ARG_ALL_REFUSED) | TAKES(ARG_OLDER_THAN) |
+		    TAKES(ARG_YES) | TAKES(ARG_JSON),
+		.instead = TAKES(ARG_ALL_REFUSED),
+		.store = true, .check = check_drop, .run = do_drop,
 		.brief = "removes a message for good",
 		.help =
-		    "Its key goes, too: an event that repeats it is a new one.",
+		    "Its key goes, too: an event that repeats it is a new one."
+		    "\n--all-refused asks before, on a terminal.",
 	},
 	{
 		.word = "retry",
@@ -170,9 +327,15 @@ const struct command commands[] = {
 	},
 	{
 		.word = "stats",
-		.takes = TAKES(ARG_JSON),
+		.takes = TAKES(ARG_CHECK) | TAKES(ARG_JSON),
 		.store = true, .run = do_stats,
 		.brief = "figures of the queue",
+		.help =
+		    "--check is for Nagios or cron. Critical: a destination\n"
+		    "is down or a message waits for longer than\n"
+		    "status.alert_age, or no running handler takes it up.\n"
+		    "A warning: some were refused, or are parked for want of\n"
+		    "a token.",
 	},
 	{
 		.word = "help", .usage = "[COMMAND]",

@@ -8,12 +8,40 @@
 #include "base/buf.h"
 #include "codec/json_write.h"
 #include "ctl/clean.h"
+#include "ctl/when.h"
 #include "store/admin.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define OBJECT_MAX ((size_t)64 * 1024)
+
+#define AT(field) offsetof(struct stats, field)
+static const struct {
+	const char *name;
+	size_t at;
+} figures[] = {
+	{ "received", AT(state[STATE_RECEIVED]) },
+	{ "delivered", AT(state[STATE_DELIVERED]) },
+	{ "acknowledged", AT(state[STATE_ACKNOWLEDGED]) },
+	{ "refused", AT(state[STATE_REFUSED]) },
+	{ "held", AT(held) },
+	{ "parked", AT(parked) },
+	{ "uncovered", AT(uncovered) },
+	{ "portals", AT(portals) },
+	{ "refresh_rejected", AT(rejected) },
+	{ "installs_waiting", AT(installs) },
+	{ "destinations_down", AT(down) },
+	{ "lines_off", AT(lines_off) },
+};
+#define FIGURES (sizeof(figures) / sizeof(figures[0]))
+
+static int64_t
+figure(const struct stats *st, size_t i)
+{
+	return *(const int64_t *)((const char *)st + figures[i].at);
+}
 
 struct print {
 	bool json;
@@ -33,9 +61,9 @@ portal_json(struct buf *b, const struct portal *p)
 	if (e == ERR_OK)
 		e = json_add_text(b, "server_endpoint", p->server_endpoint);
 	if (e == ERR_OK)
-		e = json_add_number(b, "expires", p->expires_ms / 1000);
+		e = when_add_json(b, "expires", p->expires_ms);
 	if (e == ERR_OK)
-		e = json_add_number(b, "changed", p->changed_ms / 1000);
+		e = when_add_json(b, "changed", p->changed_ms);
 	if (e == ERR_OK)
 		e = json_add_name(b, "refresh_rejected");
 	if (e == ERR_OK)
@@ -94,43 +122,53 @@ report_portals(struct store *s, bool json, struct problem *p)
 	return e;
 }
 
+static enum err
+stats_json(struct buf *b, const struct stats *st)
+{
+	enum err e = buf_addc(b, '{');
+
+	for (size_t i = 0; e == ERR_OK && i < FIGURES; i++)
+		e = json_add_number(b, figures[i].name,
+		    figure(st, i));
+	if (e == ERR_OK)
+		e = when_add_json(b, "oldest", st->oldest_ms);
+	return e == ERR_OK ? buf_adds(b, "}\n") : e;
+}
+
+static enum err
+stats_text(struct buf *b, const struct stats *st)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < FIGURES; i++)
+		e = buf_addf(b, "%-18s %" PRId64 "\n", figures[i].name,
+		    figure(st, i));
+	if (e == ERR_OK)
+		e = buf_addf(b, "%-18s ", "oldest");
+	if (e == ERR_OK)
+		e = st->oldest_ms == 0 ? buf_adds(b, "none waits") :
+		    when_add_ago(b, st->oldest_ms, st->now_ms);
+	return e == ERR_OK ? buf_addc(b, '\n') : e;
+}
+
 enum err
 report_stats(struct store *s, bool json, struct problem *p)
 {
+	const char *text = NULL;
 	struct stats st;
+	struct buf b;
 	enum err e = store_stats(s, &st, p);
-	const struct {
-		const char *name;
-		int64_t number;
-	} figures[] = {
-		{ "received", st.state[STATE_RECEIVED] },
-		{ "delivered", st.state[STATE_DELIVERED] },
-		{ "acknowledged", st.state[STATE_ACKNOWLEDGED] },
-		{ "refused", st.state[STATE_REFUSED] },
-		{ "held", st.held },
-		{ "parked", st.parked },
-		{ "uncovered", st.uncovered },
-		{ "oldest", st.oldest_ms / 1000 },
-		{ "portals", st.portals },
-		{ "refresh_rejected", st.rejected },
-		{ "installs_waiting", st.installs },
-		{ "destinations_down", st.down },
-		{ "lines_off", st.lines_off },
-	};
-	const char *lead = "{";
 
 	if (e != ERR_OK)
 		return e;
-	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-		if (json)
-			printf("%s\"%s\":%" PRId64, lead, figures[i].name,
-			    figures[i].number);
-		else
-			printf("%-18s %" PRId64 "\n", figures[i].name,
-			    figures[i].number);
-		lead = ",";
-	}
-	if (json)
-		(void)fputs("}\n", stdout);
-	return ERR_OK;
+	buf_init(&b, OBJECT_MAX);
+	e = json ? stats_json(&b, &st) : stats_text(&b, &st);
+	if (e == ERR_OK && (text = buf_str(&b)) == NULL)
+		e = ERR_NOMEM;
+	if (e == ERR_OK)
+		(void)fputs(text, stdout);
+	else
+		(void)problem_set(p, e, -1, NULL, "out of memory");
+	buf_free(&b);
+	return e;
 }

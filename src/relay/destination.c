@@ -9,6 +9,8 @@
  */
 #include "relay/destination.h"
 
+#include "channel/name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -259,22 +261,6 @@ destinations_free(struct relay *r)
 	table_free(&r->destinations);
 }
 
-/* For people: the URL without what may be secret. */
-static char *
-name_of(const char *url)
-{
-	char *name = strdup(url), *at, *user;
-
-	if (name == NULL)
-		return NULL;
-	name[strcspn(name, "?#")] = '\0';
-	at = strstr(name, "//");
-	user = at != NULL ? strchr(at, '@') : NULL;
-	if (user != NULL)
-		memmove(at + 2, user + 1, strlen(user + 1) + 1);
-	return name;
-}
-
 static struct destination *
 make(struct relay *r, const char *connector,
     const struct config_channel *config, int64_t number)
@@ -286,7 +272,7 @@ make(struct relay *r, const char *connector,
 	d->relay = r;
 	d->config = config;
 	d->connector = strdup(connector);
-	d->name = name_of(config->url);
+	d->name = channel_name(config->url);
 	if (d->connector == NULL || d->name == NULL ||
 	    table_add(&r->destinations, &d->node, number) != ERR_OK) {
 		free(d->connector);

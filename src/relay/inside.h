@@ -37,6 +37,8 @@ struct relay {
 	struct peeking peek;
 	struct looking look;
 	bool looking, look_again;
+	bool look_tidies;		/* the look under way does */
+	int64_t tidy_at;		/* when one is to do so again */
 	struct db_work beat;
 	bool beating;
 	int64_t sure_at;		/* when our claims held for sure, */

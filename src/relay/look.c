@@ -17,7 +17,9 @@
 #include <string.h>
 
 #define PEEK_MS 500		/* between looks when nothing is due */
-#define OLDER_MS 1		/* between steps of a store's upgrade */
+#define OLDER_MS 1		/* between steps of a store's upgrade, */
+				/* and of tidying */
+#define TIDY_MS 600000		/* between two times */
 #define PLACES 128		/* told in one look */
 #define PROBE_MORE_MS 30000	/* beyond the call's own time */
 #define LOST_MS 30000		/* for so long others wait (db/alive.c) */
@@ -113,10 +115,13 @@ on_looked(struct db_work *w)
 			serve_channel(r, &r->look.place[i]);
 	}
 	store_look_free(&r->look);
+	if (ok && r->look_tidies && !r->look.tidy)
+		r->tidy_at = loop_now(r->env.loop) + TIDY_MS;
 	if (ok && (r->look.more || r->look_again))
 		look(r);
 	else
-		arm(r, ok && r->look.older ? OLDER_MS : PEEK_MS);
+		arm(r, ok && (r->look.older || r->look.tidy) ? OLDER_MS :
+		    PEEK_MS);
 }
 
 static int64_t
@@ -131,6 +136,13 @@ probe_ms(const struct relay *r)
 	return longest * 1000 + PROBE_MORE_MS;
 }
 
+/* A process that ends soon has no time for it. */
+static bool
+is_untidy(const struct relay *r)
+{
+	return !r->passing && loop_now(r->env.loop) >= r->tidy_at;
+}
+
 static void
 look(struct relay *r)
 {
@@ -138,8 +150,10 @@ look(struct relay *r)
 	if (r->looking || r->closing)
 		return;
 	r->looking = true;
+	r->look_tidies = is_untidy(r);
 	r->look = (struct looking){ .db.done = on_looked,
-	    .store = r->env.store, .max = PLACES, .probe_ms = probe_ms(r) };
+	    .store = r->env.store, .max = PLACES, .probe_ms = probe_ms(r),
+	    .tidy = r->look_tidies };
 	store_look(&r->look);
 	env_submit(&r->env, &r->look.db);
 }
@@ -205,7 +219,7 @@ on_peeked(struct db_work *w)
 	r->looking = false;
 	if (ok && r->peek.installs)
 		install_look(r->proofs);
-	if (ok && r->peek.due) {
+	if (ok && (r->peek.due || is_untidy(r))) {
 		look(r);
 		return;
 	}

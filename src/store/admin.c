@@ -9,13 +9,15 @@
 
 #include "store/find.h"
 #include "store/private.h"
+#include "store/steps.h"
 #include "store/upgrade.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#define STEP_ROWS 50		/* events are stored in between, */
+#define STEP_ROWS 50		/* events are stored in between; */
+#define RETRY_ROWS 25		/* of these each is written anew */
 #define STEP_PAUSE_MS 4		/* in which others have the turn */
 
 struct wish {
@@ -23,12 +25,12 @@ struct wish {
 	struct store *store;
 	int64_t id;		/* 0: all, behind `last` */
 	int64_t last;		/* where a step ended */
+	int64_t older_ms;	/* only those; 0: any */
 	int64_t n;
 	bool more;
 };
 
-/* The lock is not fair: who asks again at once may have it again. */
-static void
+void
 let_others(bool more)
 {
 	if (more)
@@ -48,9 +50,11 @@ struct again {
 
 /* Where it waits: behind its chat's first, or ready at its place. */
 static bool
-find_place(struct tx *tx, const struct again *m, struct place *at,
-    enum turn *turn)
+find_place(const struct store *s, struct tx *tx, const struct again *m,
+    struct place *at, enum turn *turn)
 {
+	const char *url = s->opts.channel_url != NULL ? s->opts.channel_url(
+	    s->opts.channel_ctx, m->connector, m->line) : "";
 	struct chat_first first = { .id = 0 };
 
 	*at = (struct place){ .connector = m->connector,
@@ -60,7 +64,7 @@ find_place(struct tx *tx, const struct again *m, struct place *at,
 	    .name = m->delivered ? m->member_id : m->connector };
 	if (m->delivered ? place_of_tell(&at->number, m->member_id,
 	    m->connector, m->line) != ERR_OK :
-	    place_of_channel(&at->number, m->connector, "") != ERR_OK)
+	    place_of_channel(&at->number, m->connector, url) != ERR_OK)
 		return db_no_memory(tx);
 	if (!m->delivered && !chat_first(tx, m->chat, &first))
 		return false;
@@ -78,7 +82,7 @@ put_back(struct store *s, struct tx *tx, const struct again *m)
 	struct place at;
 	enum turn turn = TURN_READY;
 
-	if (!find_place(tx, m, &at, &turn))
+	if (!find_place(s, tx, m, &at, &turn))
 		return false;
 	tally_add(s, tx, TALLY_REFUSED, -1);
 	tally_add(s, tx, m->delivered ? TALLY_DELIVERED : TALLY_RECEIVED, 1);
@@ -101,46 +105,29 @@ retry(struct tx *tx, struct db_work *w)
 
 	v->n = 0;
 	DB_ROWS(tx, &r, "SELECT id, chat, line, ids IS NOT NULL, member_id,"
-	    " connector FROM refused WHERE step <> 1 AND (?1 = 0 OR id = ?1)"
-	    " AND id > ?2 ORDER BY id LIMIT ?3", V_INT(v->id), V_INT(from),
-	    V_INT(STEP_ROWS));
+	    " connector, step FROM refused WHERE id >= ?1 AND id > ?2"
+	    " ORDER BY id LIMIT ?3", V_INT(v->id), V_INT(from),
+	    V_INT(v->id != 0 ? 1 : RETRY_ROWS));
 	while (ok && db_next(&r)) {
 		const struct again m = { db_int(&r, 0), db_int(&r, 1),
 		    db_int(&r, 2), db_int(&r, 3) != 0, db_text(&r, 4),
 		    db_text(&r, 5) };
 
-		ok = put_back(v->store, tx, &m);
-		v->last = m.id;
 		n++;
+		v->last = m.id;
+		/* bad ones do not get better */
+		if (db_int(&r, 6) == STEP_READ || (v->id != 0 &&
+		    m.id != v->id))
+			continue;
+		ok = put_back(v->store, tx, &m);
+		v->n++;
 	}
-	v->n = n;
-	v->more = n == STEP_ROWS;
+	v->more = n == RETRY_ROWS;
 	if (!db_end(&r) || !ok) {
 		v->last = from;
 		return false;
 	}
 	return true;
-}
-
-enum err
-store_retry(struct store *s, const char *key, int64_t *n, struct problem *p)
-{
-	struct wish v = { .db.work = retry, .store = s };
-	enum err e;
-
-	*n = 0;
-	e = older_take_over(s, p);
-	if (e == ERR_OK && key != NULL)
-		e = store_find(s, key, &v.id, p);
-	if (e != ERR_OK || (key != NULL && v.id == 0))
-		return e;
-	do {
-		v.more = false;
-		e = store_now(s, &v.db, p);
-		*n += e == ERR_OK ? v.n : 0;
-		let_others(v.more);
-	} while (e == ERR_OK && v.more);
-	return e;
 }
 
 /* Whether it may go; and from where it goes. */
@@ -222,21 +209,24 @@ drop(struct tx *tx, struct db_work *w)
 	    remove_refused(v->store, tx, v->id);
 }
 
+/* With the message goes the key: it may come anew. */
+static bool
+forget_key(struct store *s, struct tx *tx, int64_t id, int64_t message_id)
+{
+	if (!DB_RUN(tx, "DELETE FROM seen WHERE id = ?1 AND message_id = ?2",
+	    V_INT(id), V_INT(message_id)))
+		return false;
+	tally_add(s, tx, TALLY_SEEN, -db_changed(tx));
+	return true;
+}
+
 static bool
 drop_key(struct tx *tx, struct db_work *w)
 {
 	struct wish *v = (struct wish *)w;
 
-	/* with the message goes the key: it may come anew */
-	if (!drop(tx, w))
-		return false;
-	if (v->n == 0)
-		return true;
-	if (!DB_RUN(tx, "DELETE FROM seen WHERE id = ?1 AND message_id = ?2",
-	    V_INT(v->id), V_INT(v->last)))
-		return false;
-	tally_add(v->store, tx, TALLY_SEEN, -db_changed(tx));
-	return true;
+	return drop(tx, w) && (v->n == 0 || forget_key(v->store, tx, v->id,
+	    v->last));
 }
 
 enum err
@@ -248,6 +238,98 @@ store_drop(struct store *s, const char *key, int64_t *n, struct problem *p)
 	*n = 0;
 	if (e == ERR_OK)
 		e = store_find_key(s, key, &v.id, &v.last, p);
+	if (e != ERR_OK || v.id == 0)
+		return e;
+	e = store_now(s, &v.db, p);
+	*n = e == ERR_OK ? v.n : 0;
+	return e;
+}
+
+static bool
+drop_some(struct tx *tx, struct db_work *w)
+{
+	struct wish *v = (struct wish *)w;
+	int64_t from = v->last, n = 0;
+	bool ok = true;
+	struct rows r;
+
+	v->n = 0;
+	DB_ROWS(tx, &r, "SELECT id, message_id, changed_ms < ?2 FROM refused"
+	    " WHERE id > ?1 ORDER BY id LIMIT ?3", V_INT(from),
+	    V_INT(db_time(tx) - v->older_ms), V_INT(STEP_ROWS));
+	while (ok && db_next(&r)) {
+		v->last = db_int(&r, 0);
+		if (db_int(&r, 2) != 0 || v->older_ms == 0) {
+			ok = remove_refused(v->store, tx, v->last) &&
+			    forget_key(v->store, tx, v->last, db_int(&r, 1));
+			v->n++;
+		}
+		n++;
+	}
+	v->more = n == STEP_ROWS;
+	if (!db_end(&r) || !ok) {
+		v->last = from;
+		return false;
+	}
+	return true;
+}
+
+/* All steps of a wish. */
+static enum err
+go_through(struct store *s, struct wish *v, struct many *m,
+    struct problem *p)
+{
+	enum err e;
+
+	do {
+		v->more = false;
+		e = store_now(s, &v->db, p);
+		m->n += e == ERR_OK ? v->n : 0;
+		if (m->progress != NULL)
+			m->progress(m);
+		let_others(e == ERR_OK && v->more);
+	} while (e == ERR_OK && v->more);
+	return e;
+}
+
+enum err
+store_drop_refused(struct store *s, int64_t older_ms, struct many *m,
+    struct problem *p)
+{
+	struct wish v = { .db.work = drop_some, .store = s,
+	    .older_ms = older_ms };
+	enum err e = older_take_over(s, p);
+
+	m->n = 0;
+	return e == ERR_OK ? go_through(s, &v, m, p) : e;
+}
+
+enum err
+store_retry_refused(struct store *s, struct many *m, struct problem *p)
+{
+	struct wish v = { .db.work = retry, .store = s };
+	enum err e = older_take_over(s, p);
+
+	m->n = 0;
+	return e == ERR_OK ? go_through(s, &v, m, p) : e;
+}
+
+enum err
+store_retry(struct store *s, const char *key, int64_t *n, struct problem *p)
+{
+	struct wish v = { .db.work = retry, .store = s };
+	struct many all = { .n = 0 };
+	enum err e;
+
+	*n = 0;
+	if (key == NULL) {
+		e = store_retry_refused(s, &all, p);
+		*n = all.n;
+		return e;
+	}
+	e = older_take_over(s, p);
+	if (e == ERR_OK)
+		e = store_find(s, key, &v.id, p);
 	if (e != ERR_OK || v.id == 0)
 		return e;
 	e = store_now(s, &v.db, p);

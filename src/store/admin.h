@@ -32,6 +32,7 @@ struct stored {
 	int64_t next_ms;	/* when it is tried again; 0: not by itself */
 	int64_t tries;
 	enum hold hold;
+	enum turn turn;		/* of one that is received or delivered */
 };
 
 /* Which messages; NULL or 0 means any.  Those that were acknowledged are
@@ -39,7 +40,7 @@ struct stored {
 struct filter {
 	const char *key;
 	enum state state;
-	const char *member_id;
+	const char *member_id;	/* or the portal's domain */
 	const char *chat;
 };
 
@@ -54,10 +55,9 @@ enum err store_each(struct store *, const struct filter *,
     struct problem *);
 
 /*
- * Refused messages go on from the step that refused them: the one with that
- * key, or all (NULL), in steps that hold nobody up.  They take their place in
- * the order of their chats.  An element that could not be read stays.
- * *n: how many.
+ * A refused message goes on from the step that refused it, in the place that
+ * it has in the order of its chat.  An element that could not be read stays.
+ * *n is 0 or 1; without a key all that are refused go on.
  */
 enum err store_retry(struct store *, const char *key, int64_t *n,
     struct problem *);
@@ -67,6 +67,17 @@ enum err store_retry(struct store *, const char *key, int64_t *n,
 enum err store_drop(struct store *, const char *key, int64_t *n,
     struct problem *);
 
+/* The same for all that are refused, in steps that hold nobody up. */
+struct many {
+	void (*progress)(const struct many *);	/* behind a step; or NULL */
+	int64_t n;		/* out: how many yet, also after an error */
+};
+enum err store_retry_refused(struct store *, struct many *,
+    struct problem *);
+/* Those that were refused more than older_ms ago (0: all). */
+enum err store_drop_refused(struct store *, int64_t older_ms, struct many *,
+    struct problem *);
+
 /*
  * Forgets some of what was done more than keep_ms ago, by time that really
  * passed; *n: how many.  *more: there is more to look at.
@@ -74,12 +85,19 @@ enum err store_drop(struct store *, const char *key, int64_t *n,
 enum err store_purge(struct store *, int64_t *n, bool *more,
     struct problem *);
 
+/* Rows of portals and destinations that nobody uses any more; *n: how many
+ * went.  A handler does the same now and then. */
+enum err store_tidy(struct store *, int64_t *n, struct problem *);
+
 struct stats {
+	int64_t now_ms;		/* the store's; 0: there is none */
 	int64_t state[STATE_REFUSED + 1];	/* messages in each */
 	int64_t held, parked;
 	int64_t uncovered;	/* no living process takes them up */
 	int64_t oldest_ms;	/* of those that wait; 0: none */
-	int64_t portals, rejected, installs, down;
+	int64_t portals, rejected, installs;
+	int64_t down;		/* portals and channels */
+	int64_t down_ms;	/* the first of them, since; 0: none */
 	int64_t lines_off;
 };
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PAGE_ROWS 500
 #define PAGE_BYTES ((size_t)1024 * 1024)	/* at which it ends */
@@ -65,7 +66,7 @@ text(const struct rows *r, int i, struct arena *a, bool *ok)
 	" m.probe_ms WHEN p.down_ms <> 0 THEN p.look_ms ELSE 0 END AS next," \
 	" CASE WHEN q.turn <> 2 THEN 0 WHEN p.kind = 3 THEN 2" \
 	" WHEN m.down_ms <> 0 OR p.down_ms <> 0 THEN 1 ELSE 0 END AS hold," \
-	" q.turn IN (2, 3)" \
+	" q.turn" \
 	" FROM (SELECT q.*, place AS at FROM queue q WHERE q.id = ?1) q" \
 	" LEFT JOIN (SELECT number, reason, look_ms, down_ms, kind" \
 	" FROM place) p" \
@@ -81,6 +82,7 @@ static bool
 add_row(struct page *g, const struct rows *r)
 {
 	struct arena *a = &g->arena;
+	struct stored *m;
 	bool ok = true;
 
 	g->row[g->n] = (struct stored){
@@ -105,11 +107,13 @@ add_row(struct page *g, const struct rows *r)
 		.changed_ms = db_int(r, 18),
 		.next_ms = db_int(r, 19),
 		.hold = (enum hold)db_int(r, 20),
+		.turn = (enum turn)db_int(r, 21),
 	};
-	if (g->row[g->n].hold == HOLD_NONE && db_int(r, 21) != 0 &&
-	    !cover_has(&g->cover, g->row[g->n].connector))
-		g->row[g->n].hold = HOLD_UNCOVERED;
-	g->last = g->row[g->n++].id;
+	m = &g->row[g->n++];
+	if (m->hold == HOLD_NONE && (m->turn == TURN_READY ||
+	    m->turn == TURN_LATER) && !cover_has(&g->cover, m->connector))
+		m->hold = HOLD_UNCOVERED;
+	g->last = m->id;
 	return ok;
 }
 
@@ -233,7 +237,8 @@ is_wanted(const struct filter *f, const struct stored *m)
 	return (f->state == 0 || f->state == m->state) &&
 	    (f->key == NULL || strcmp(f->key, m->key) == 0) &&
 	    (f->member_id == NULL ||
-	    strcmp(f->member_id, m->member_id) == 0) &&
+	    strcmp(f->member_id, m->member_id) == 0 ||
+	    strcasecmp(f->member_id, m->domain) == 0) &&
 	    (f->chat == NULL || strcmp(f->chat, m->chat) == 0);
 }
 

@@ -8,6 +8,7 @@
 #include "store/place.h"
 
 #include "store/private.h"
+#include "store/steps.h"
 #include "store/upgrade.h"
 
 #include <string.h>
@@ -23,6 +24,21 @@ make_ready(struct tx *tx, const struct rows *r)
 
 	return DB_RUN(tx, "UPDATE queue SET turn = " READY " WHERE id = ?1",
 	    V_INT(db_int(r, 0))) && place_add(tx, &at, 1);
+}
+
+/* Before its time, for a person. */
+bool
+later_end(struct tx *tx, int64_t id, bool *ended)
+{
+	bool ok = true;
+	struct rows r;
+
+	DB_ROWS(tx, &r, "SELECT " WAITING_COLUMNS " FROM queue WHERE id = ?1"
+	    " AND turn = " LATER, V_INT(id));
+	*ended = db_next(&r);
+	if (*ended)
+		ok = make_ready(tx, &r);
+	return db_end(&r) && ok;
 }
 
 #define DUE_COLUMNS "SELECT " WAITING_COLUMNS \
@@ -207,6 +223,15 @@ next_due(const struct store *s, struct tx *tx, int64_t probe_ms, int64_t *ms)
 	return ok;
 }
 
+/* It may run twice, but the second time goes on behind the first. */
+static bool
+tidy_too(struct looking *l, struct tx *tx)
+{
+	int64_t gone;
+
+	return !l->tidy || tidy_step(l->store, tx, &gone, &l->tidy);
+}
+
 static bool
 look(struct tx *tx, struct db_work *w)
 {
@@ -222,7 +247,7 @@ look(struct tx *tx, struct db_work *w)
 	    &l->more) && older_step(l->store, tx, &l->older) &&
 	    due(l->store, tx, l->probe_ms, &l->more) &&
 	    look_at_all(l, tx, c) && next_due(l->store, tx, l->probe_ms,
-	    &l->next_ms) :
+	    &l->next_ms) && tidy_too(l, tx) :
 	    db_no_memory(tx);
 	if (!ok)
 		forget(l);

@@ -72,7 +72,8 @@ struct looking {
 	size_t max;
 	int64_t probe_ms;	/* how long a probe may take */
 	const char *member_id;	/* set by store_look_portal() */
-	/* out */
+	bool tidy;		/* rows that nobody uses go, too; */
+	/* out */		/* false then: all have been looked at */
 	struct look_place *place;	/* all of it is in the arena, */
 	size_t n;
 	struct arena arena;	/* freed by store_look_free() */

@@ -22,7 +22,7 @@ _Static_assert(STATE_RECEIVED == 1 && STATE_DELIVERED == 2, "names in SQL");
 #define BEHIND "1"	/* the first of its chat */
 #define READY "2"	/* whoever serves its place */
 #define LATER "3"	/* a time of its own */
-enum turn { TURN_IN_WORK, TURN_BEHIND, TURN_READY, TURN_LATER };
+_Static_assert(TURN_IN_WORK == 0 && TURN_LATER == 3, "names in SQL");
 
 /* TALLY_OLDER: of the first three, those that a newer revision of the same
  * message has come after. */
@@ -62,6 +62,7 @@ struct store {
 		bool read;
 		int64_t read_ms, n;	/* when, and how many there were */
 	} off;				/* lines that are off */
+	char tidy_at[256];	/* where tidy_step() goes on */
 };
 
 /* Adds to a count; written once, at the end of the transaction. */

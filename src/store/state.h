@@ -9,6 +9,14 @@ enum state {
 	STATE_REFUSED		/* a person must look: see step and reason */
 };
 
+/* What a message waits for that is neither acknowledged nor refused. */
+enum turn {
+	TURN_IN_WORK,		/* nothing: a process has it */
+	TURN_BEHIND,		/* the first of its chat */
+	TURN_READY,		/* whoever serves its place */
+	TURN_LATER		/* a time of its own */
+};
+
 /* Where a message stands or was refused. */
 enum step {
 	STEP_READ = 1,		/* the element itself is no use */

@@ -7,6 +7,7 @@
 #include "store/admin.h"
 
 #include "store/cover.h"
+#include "store/installs.h"
 #include "store/private.h"
 #include "store/upgrade.h"
 
@@ -54,11 +55,25 @@ count_waiting(struct tx *tx, struct stats *out)
 
 	out->held = ok ? portals + channels : 0;
 	return ok &&
-	    DB_NUMBER(tx, &out->down, "SELECT (SELECT count(*) FROM place"
-	    " WHERE down_ms <> 0) + (SELECT count(*) FROM room"
-	    " WHERE down_ms <> 0)", V_NONE) &&
 	    DB_NUMBER(tx, &out->oldest_ms, "SELECT received_us / 1000"
 	    " FROM queue ORDER BY id LIMIT 1", V_NONE);
+}
+
+/* That a portal is down is of interest while something waits for it. */
+static bool
+count_down(struct tx *tx, struct stats *out)
+{
+	struct rows r;
+
+	DB_ROWS(tx, &r, "SELECT count(*), min(down_ms) FROM (SELECT down_ms"
+	    " FROM place WHERE down_ms <> 0 UNION ALL SELECT down_ms FROM"
+	    " room r WHERE down_ms <> 0 AND EXISTS (SELECT 1 FROM place p"
+	    " WHERE p.member_id = r.member_id AND p.ready > 0))", V_NONE);
+	if (db_next(&r)) {
+		out->down = db_int(&r, 0);
+		out->down_ms = db_int(&r, 1);
+	}
+	return db_end(&r);
 }
 
 static bool
@@ -70,13 +85,15 @@ stats(struct tx *tx, struct db_work *w)
 	    cover_count(tx, &cover, &out->uncovered);
 
 	cover_free(&cover);
+	out->now_ms = db_time(tx);
 	return ok && count_states(tx, out) && count_waiting(tx, out) &&
+	    count_down(tx, out) &&
 	    DB_NUMBER(tx, &out->portals, "SELECT count(*) FROM portal",
 	    V_NONE) && DB_NUMBER(tx, &out->rejected, "SELECT count(*)"
 	    " FROM portal WHERE rejected IS NOT NULL", V_NONE) &&
 	    off_count(tx, &out->lines_off) &&
-	    DB_NUMBER(tx, &out->installs, "SELECT count(*) FROM install",
-	    V_NONE);
+	    DB_NUMBER(tx, &out->installs, "SELECT count(*) FROM install"
+	    " WHERE received_ms >= ?1", V_INT(db_time(tx) - INSTALL_MS));
 }
 
 enum err

@@ -27,6 +27,10 @@ struct store_opts {
 	int64_t longest_ms;	/* no try is further ahead than this */
 	int64_t give_up_ms;
 	int64_t burst, rate, slots;	/* what a portal bears */
+	/* where this process sends them; NULL: it cannot say */
+	const char *(*channel_url)(void *ctx, const char *connector,
+	    int64_t line);
+	void *channel_ctx;
 };
 
 /* ERR_CONFIG for a URL of no known kind, ERR_NOMEM. */

@@ -8,6 +8,13 @@
     many(site, id, n, chats)    n more like that message, which waits or was
                                 refused; each of a chat of its own, or one
                                 after the other of so many chats
+    age_refused(site, seconds, up_to)   those up to this message_id were
+                                refused so much earlier
+    age_down(site, seconds)     what is down has been so for longer
+    age_rooms(site, seconds)    portals were last called so much earlier
+    nothing_is_down(site)       for all that anybody knows
+    leftovers(site)             a place and a process that nobody uses
+    rows(site)                  {table: rows} of what they would be in
     shrink(site)                its write-ahead log is empty
     count(site, name)           how many are "received", "delivered", ...
 
@@ -73,6 +80,54 @@ def make_due(site):
         db.execute("UPDATE queue SET next_ms = 1 WHERE next_ms <> 0")
         db.execute("UPDATE place SET look_ms = 1 WHERE look_ms IS NOT NULL")
         db.execute("UPDATE room SET probe_ms = 1 WHERE probe_ms <> 0")
+
+
+def age_refused(site, seconds, up_to):
+    """See the head of this file."""
+    with store(site) as db:
+        db.execute("UPDATE refused SET changed_ms = changed_ms - ?"
+                   " WHERE message_id <= ?", (seconds * 1000, up_to))
+
+
+def age_down(site, seconds):
+    """See the head of this file."""
+    with store(site) as db:
+        for table in ("place", "room"):
+            db.execute(f"UPDATE {table} SET down_ms = down_ms - ?"
+                       " WHERE down_ms <> 0", (seconds * 1000,))
+
+
+def age_rooms(site, seconds):
+    """See the head of this file."""
+    with store(site) as db:
+        for column in ("level_ms", "reset_ms", "wanted_ms", "probe_ms"):
+            db.execute(f"UPDATE room SET {column} = {column} - ?"
+                       f" WHERE {column} <> 0", (seconds * 1000,))
+
+
+def nothing_is_down(site):
+    """See the head of this file."""
+    with store(site) as db:
+        db.execute("UPDATE room SET down_ms = 0, probe_ms = 0")
+        db.execute("UPDATE place SET down_ms = 0, look_ms = 1")
+
+
+def leftovers(site):
+    """See the head of this file."""
+    with store(site) as db:
+        db.execute("INSERT INTO place(number, kind, name, connector, line,"
+                   " ready, look_ms, down_ms, reason)"
+                   " VALUES(1, 1, 'gone', 'gone', 0, 0, 1, 1, 'refused')")
+        db.execute("INSERT INTO process VALUES(999999, 1, '')")
+        db.execute("INSERT INTO slot VALUES('nobody', 999999, 1)")
+
+
+def rows(site):
+    """See the head of this file."""
+    with contextlib.closing(sqlite3.connect(site.store, timeout=10)) as db:
+        return {table: db.execute(f"SELECT count(*) FROM {table}")
+                .fetchone()[0]
+                for table in ("room", "place", "slot", "process")}
 
 
 # what a copy has of its own; the first of a chat waits, others behind it

@@ -8,6 +8,7 @@ folder: other users can run them there, and /proc/PID/exe tells them apart.
 """
 
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -39,6 +40,12 @@ def wait_until(true, deadline=60.0, what="a condition"):
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not within {deadline} s")
         time.sleep(0.01)
+
+
+def unix_time(text):
+    """The seconds of a time as the operator's tool writes it for programs,
+    which is UTC."""
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
 
 
 def web_user():

@@ -9,6 +9,7 @@ import pytest
 
 import events
 from events import JSON, as_json, event, message
+from site_folder import unix_time
 
 USAGE, CONFIG = 64, 78          # of sysexits.h
 
@@ -212,7 +213,7 @@ def test_queue_list_json(filled):
         assert set(m) >= {"key", "state", "event", "member_id", "connector",
                           "line", "chat", "chat_id", "message_id", "received"}
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", m["key"])
-        assert time.time() - 60 < m["received"] <= time.time()
+        assert time.time() - 60 < unix_time(m["received"]) <= time.time()
     for m in listed[:2]:
         assert m["member_id"] == events.MEMBER and m["line"] == 107
     waits, done = of_state["delivered"], of_state["acknowledged"]
@@ -227,11 +228,15 @@ def test_queue_list_json(filled):
 
 
 def test_queue_list_for_people(filled):
-    done = filled.ctl("queue", "list")
+    done = filled.ctl("queue", "list", "--all")
     assert done.returncode == 0
     for m in filled.queue():
         assert m["key"] in done.stdout
     assert events.ACCESS not in done.stdout
+    groups = filled.ctl("queue", "list").stdout.splitlines()
+    assert groups[0].startswith("1 refused: element of myconnector (im.")
+    assert groups[1].startswith("1 parked: portal some-domain.bitrix24.com")
+    assert "no handler runs" in groups[2] and len(groups) == 3
 
 
 def test_queue_show(filled):

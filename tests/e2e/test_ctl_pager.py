@@ -75,7 +75,7 @@ def log_is_emptied(site):
 
 
 @pytest.mark.parametrize("args", [
-    ("queue", "list"), ("queue", "list", "--json"),
+    ("queue", "list", "--all"), ("queue", "list", "--json"),
     ("queue", "list", "--state", "acknowledged")], ids=" ".join)
 def test_a_list_in_a_pager(server, portal, args):
     before = keys(server.site)
@@ -102,6 +102,6 @@ def test_portals_in_a_pager(server, portals):
 
 
 def test_a_reader_that_goes_away(server):
-    with Blocked(server.site, "queue", "list") as listing:
+    with Blocked(server.site, "queue", "list", "--all") as listing:
         listing.process.stdout.close()
         assert listing.process.wait(10) != 0

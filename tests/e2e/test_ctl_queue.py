@@ -13,13 +13,14 @@ import events
 import fill
 from events import as_json, message, of
 from several import APP, SOON, installed, message_of, post, post_all
-from site_folder import wait_until
+from site_folder import unix_time, wait_until
 from standin import Receiver
 
 USAGE, NO_INPUT, IO_ERROR, CONFIG = 64, 66, 74, 78      # of sysexits.h
 NOT_SOON = {"first": 600, "longest": 600}
-COMMANDS = [("queue", "list"), ("retry",), ("purge",), ("portals",),
-            ("stats",), ("queue", "retry", "--all-refused")]
+COMMANDS = [("queue", "list"), ("queue", "list", "--all"), ("retry",),
+            ("purge",), ("portals",), ("stats",), ("queue", "flush"),
+            ("queue", "retry", "--all-refused")]
 
 
 def ctl_json(site, *args):
@@ -75,7 +76,7 @@ def filled(start, portals):
 def test_filters(filled):
     def ids(*args):
         listed = ctl_json(filled.site, "queue", "list", *args)
-        done = filled.site.ctl("queue", "list", *args)
+        done = filled.site.ctl("queue", "list", "--all", *args)
         assert done.returncode == 0
         assert all(m["key"] in done.stdout for m in listed)
         return [m["message_id"] for m in listed]
@@ -103,11 +104,11 @@ def test_what_is_shown(filled):
     assert "422" in shown["reason"] and shown["message"]
     shown = ctl_json(filled.site, "queue", "show", filled.key(2))
     assert shown["ids"] == ["ext-2"] and "500" in shown["reason"]
-    assert shown["next"] > time.time() and shown["tries"] == 1
+    assert unix_time(shown["next"]) > time.time() and shown["tries"] == 1
     stats = ctl_json(filled.site, "stats")
     assert [stats[k] for k in ("received", "delivered", "acknowledged",
                                "refused")] == [1, 1, 1, 3]
-    assert time.time() - 60 < stats["oldest"] <= time.time()
+    assert time.time() - 60 < unix_time(stats["oldest"]) <= time.time()
     text = filled.site.ctl("stats").stdout
     assert all(name in text for name in stats)
 
@@ -212,7 +213,7 @@ def test_one_pass_for_a_timer(start, portals):
     portal.always(None)
 
     def due():
-        return all(m["next"] and m["next"] < time.time() - 1
+        return all(m["next"] and unix_time(m["next"]) < time.time() - 1
                    for m in server.site.queue())
     wait_until(due)
     assert ctl_json(server.site, "retry")["failed"] == 1
@@ -260,6 +261,13 @@ def test_while_handlers_work(start, portals):
     ("queue", "retry"), ("queue", "drop"), ("queue", "drop", "a", "b"),
     ("queue", "list", "extra"), ("queue", "list", "--state", "nonsense"),
     ("queue", "list", "--all-refused"), ("queue", "drop", "--all-refused"),
+    ("queue", "list", "--limit", "0"), ("queue", "list", "--limit", "x"),
+    ("queue", "list", "--limit"), ("queue", "list", "--follow", "--json"),
+    ("queue", "drop", "key", "--older-than", "7d"), ("stats", "--all"),
+    ("queue", "drop", "--all-refused", "--yes", "--older-than", "7"),
+    ("queue", "drop", "--all-refused", "--yes", "--older-than", "d"),
+    ("queue", "flush", "key", "--portal", "some"), ("queue", "flush", "a",
+    "b"), ("queue", "flush", "--chat", "some"),
     ("queue", "retry", "key", "--all-refused"), ("stats", "extra"),
     ("portals", "--nonsense"), ("retry", "--state"), ("purge", "7"),
     ("queue", "retry", "--all-refused", "--portal", "some"),

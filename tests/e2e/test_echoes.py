@@ -30,7 +30,8 @@ def everything_told(server, *answers):
     """Log, answers, and what the tool prints of all that is stored."""
     site = server.site
     told = [server.log(), *(a.body.decode() for a in answers)]
-    for command in (["queue", "list"], ["queue", "list", "--json"],
+    for command in (["queue", "list"], ["queue", "list", "--all"],
+                    ["queue", "list", "--json"],
                     ["portals"], ["portals", "--json"], ["stats"]):
         done = site.ctl(*command)
         assert done.returncode == 0, done.stderr
@@ -124,6 +125,7 @@ def test_the_channel_echoes(start, portals, status):
         assert done.returncode == 0
         told = json.dumps([server.log(), answer.body.decode(),
                            server.site.ctl("queue", "list").stdout,
+                           server.site.ctl("queue", "list", "--all").stdout,
                            done.stdout, done.stderr])
         assert wait_until(lambda: channel.calls)
     assert "the-hook-secret" not in told

@@ -39,6 +39,8 @@ check_defaults(const struct config *c)
 	assert_int_equal(c->portal.status_batch, 100);
 	assert_int_equal(c->portal.timeout, 65);
 	assert_string_equal(c->portal.proxy, "");
+	assert_int_equal(c->status.alert_age, 300);
+	assert_int_equal(c->status.allow.n, 0);
 	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
 	assert_int_equal(c->log.to, LOG_TO_STDERR);
 	assert_int_equal(c->channels, 1);
@@ -125,6 +127,10 @@ static const char everything[] =
     "keep_days = 1\n"
     "[connector One]\n"
     "url = http://127.0.0.1:8080/hook?a=b\n"
+    "[status]\n"
+    "alert_age = 2592000\n"
+    "allow = 127.0.0.1 ::1 10.0.0.0/8\n"
+    "  fd00::/128 0.0.0.0/0\n"
     "[channel]\n"
     "url = spool:/tmp/spool\n"
     "timeout = 3600\n"
@@ -190,6 +196,10 @@ check_everything(const struct config *c, const char *hook)
 	assert_int_equal(c->portal.status_batch, 1000);
 	assert_int_equal(c->portal.timeout, 1);
 	assert_string_equal(c->portal.proxy, "http://proxy:3128");
+	assert_int_equal(c->status.alert_age, 2592000);
+	assert_int_equal(c->status.allow.n, 5);
+	assert_string_equal(c->status.allow.item[2], "10.0.0.0/8");
+	assert_string_equal(c->status.allow.item[4], "0.0.0.0/0");
 	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
 	assert_int_equal(c->log.to, LOG_TO_SYSLOG);
 	assert_int_equal(c->channels, 3);

@@ -13,6 +13,8 @@
 #define NEED_LINE ": the line must be [section] or option = value"
 #define NEED_SERVERS ": [app] oauth_servers must be servers such as " \
 	"a.example or a.example:8443, not "
+#define NEED_ADDRESSES ": [status] allow must be addresses such as " \
+	"127.0.0.1, ::1 or 10.0.0.0/8, not "
 #define CONTROL ": the line has a control byte (CR alone counts)"
 #define URLS "must be a whole URL, its scheme one of: "
 #define CHANNEL_URLS URLS "spool http https exec null"
@@ -157,6 +159,21 @@ static const struct {
 	{ "[app]\noauth_servers = a:\n", ":2" NEED_SERVERS "\"a:\"" },
 	{ "[app]\noauth_servers = :80\n", ":2" NEED_SERVERS "\":80\"" },
 	{ "[app]\noauth_servers = a:0\n", ":2" NEED_SERVERS "\"a:0\"" },
+	{ "[status]\nalert_age = 0\n", ":2: [status] alert_age must be a "
+	    "number from 1 to 2592000, not \"0\"" },
+	{ "[status]\nallow = localhost\n", ":2" NEED_ADDRESSES
+	    "\"localhost\"" },
+	{ "[status]\nallow = 127.0.0.1 10.0.0.0/33\n", ":2" NEED_ADDRESSES
+	    "\"10.0.0.0/33\"" },
+	{ "[status]\nallow = ::1/129\n", ":2" NEED_ADDRESSES
+	    "\"::1/129\"" },
+	{ "[status]\nallow = 10.0.0.0/\n", ":2" NEED_ADDRESSES
+	    "\"10.0.0.0/\"" },
+	{ "[status]\nallow = 10.0.0.0/+8\n", ":2" NEED_ADDRESSES
+	    "\"10.0.0.0/+8\"" },
+	{ "[status]\nallow = 10.0.0.0/8/8\n", ":2" NEED_ADDRESSES
+	    "\"10.0.0.0/8/8\"" },
+	{ "[status]\nallow = 10.0.0\n", ":2" NEED_ADDRESSES "\"10.0.0\"" },
 	{ "[app]\noauth_servers = a:080\n", ":2" NEED_SERVERS "\"a:080\"" },
 	{ "[app]\noauth_servers = a:65536\n",
 	    ":2" NEED_SERVERS "\"a:65536\"" },

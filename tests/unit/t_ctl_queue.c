@@ -43,11 +43,11 @@ put(struct store_world *w, const char *json, const char *reason)
 	fake_free(&f);
 }
 
-/* What is printed, with that error.  free() it. */
+/* What is printed of one, or of all, with that error.  free() it. */
 static char *
 print(struct store_world *w, const char *key, bool json, enum err want)
 {
-	const struct filter any = { .key = NULL };
+	const struct listing all = { .all = true, .json = json };
 	struct problem p = { 0 };
 	struct capture c;
 	enum err e;
@@ -55,7 +55,7 @@ print(struct store_world *w, const char *key, bool json, enum err want)
 
 	capture_begin(&c, STDOUT_FILENO);
 	e = key != NULL ? queue_show(w->store, key, json, &p) :
-	    queue_list(w->store, &any, json, &p);
+	    queue_list(w->store, &all, &p);
 	text = capture_end(&c);
 	assert_int_equal(e, want);
 	assert_int_equal(p.err, want);
@@ -210,7 +210,7 @@ test_people(void **state)
 	assert_non_null(strstr(text, arrival[0].key));
 	assert_non_null(strstr(text, arrival[1].key));
 	assert_non_null(strstr(text, "c?[2J???31m?\"\\?/107 x?[2J???31m?\"\\?"
-	    FINE " because??[1m\n"));
+	    FINE "  because??[1m, next try "));
 	free(text);
 	text = print(w, arrival[1].key, false, ERR_OK);
 	assert_non_null(strstr(text, "received"));

@@ -87,7 +87,7 @@ test_rejected(void **state)
 	value_is(text, "0.server_endpoint", "https://o/");
 	value_is(text, "0.reason", NULL);
 	value_is(text, "1.member_id", "zz\"\\");
-	value_is(text, "1.expires", "1773759162");
+	value_is(text, "1.expires", "2026-03-17T14:52:42Z");
 	value_is(text, "1.reason", "invalid_grant \"x\"");
 	assert_non_null(strstr(text, "\"refresh_rejected\":true"));
 	assert_non_null(strstr(text, "\"refresh_rejected\":false"));
@@ -125,7 +125,7 @@ static void
 test_stats(void **state)
 {
 	static const char *const zero[] = { "received", "delivered",
-		"acknowledged", "refused", "held", "parked", "oldest",
+		"acknowledged", "refused", "held", "parked",
 		"portals", "refresh_rejected", "installs_waiting",
 		"destinations_down" };
 	struct store_world *w = *state;
@@ -147,7 +147,7 @@ test_stats(void **state)
 	value_is(text, "delivered", "1");
 	value_is(text, "acknowledged", "0");
 	value_is(text, "refused", "1");
-	value_is(text, "oldest", "1773759162");
+	value_is(text, "oldest", "2026-03-17T14:52:42Z");
 	value_is(text, "portals", "1");
 	value_is(text, "refresh_rejected", "1");
 	value_is(text, "destinations_down", "1");
@@ -155,6 +155,8 @@ test_stats(void **state)
 	free(text);
 	text = print(w, report_stats, false, ERR_OK);
 	assert_non_null(strstr(text, "delivered          1\n"));
+	assert_non_null(strstr(text, "oldest             2026-03-17 "));
+	assert_non_null(strstr(text, "(0 s ago)\n"));
 	free(text);
 }
 

@@ -218,7 +218,8 @@ test_shared(void **state)
 	assert_int_equal(older_sql(w->old, "SELECT sum(tries = 0) FROM"
 	    " install"), 2);
 	assert_int_equal(old_stats(w).portals, 1);
-	assert_int_equal(old_stats(w).installs, 2);
+	/* nobody has looked at them since they became too old to be proven */
+	assert_int_equal(old_stats(w).installs, 0);
 }
 
 static void
