@@ -53,7 +53,7 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 		return ERR_NOMEM;
 	}
 	grown[c->channels++] = (struct config_channel){ .connector = name,
-	    .events = -1 };
+	    .events = -1, .text = -1, .signature = -1, .files = -1 };
 	return no_secrets(&grown[c->channels - 1]);
 }
 
@@ -80,22 +80,44 @@ set_defaults(struct config *c)
 	return e;
 }
 
-/* Only now, as [channel] may stand behind the sections that lean on it. */
-static void
-inherit_limits(struct config *c)
+/* Files are fetched for spools only: others keep the links. */
+static int
+files_of(const struct config_channel *ch, const struct config_channel *top)
 {
-	const struct config_channel *top = &c->channel[0];
+	return strncmp(ch->url, "spool:", strlen("spool:")) == 0 ?
+	    top->files : FILES_LINKS;
+}
 
-	for (size_t i = 1; i < c->channels; i++) {
-		struct config_channel *ch = &c->channel[i];
+static enum err
+inherit(struct config_channel *ch, const struct config_channel *top)
+{
+	if (ch->timeout == 0)
+		ch->timeout = top->timeout;
+	if (ch->in_flight == 0)
+		ch->in_flight = top->in_flight;
+	if (ch->events < 0)
+		ch->events = top->events;
+	if (ch->text < 0)
+		ch->text = top->text;
+	if (ch->signature < 0)
+		ch->signature = top->signature;
+	if (ch->files < 0)
+		ch->files = files_of(ch, top);
+	if (ch->files_max == 0)
+		ch->files_max = top->files_max;
+	return ch->files_types.n != 0 ? ERR_OK :
+	    config_list_copy(&ch->files_types, &top->files_types);
+}
 
-		if (ch->timeout == 0)
-			ch->timeout = top->timeout;
-		if (ch->in_flight == 0)
-			ch->in_flight = top->in_flight;
-		if (ch->events < 0)
-			ch->events = top->events;
-	}
+/* Only now, as [channel] may stand behind the sections that lean on it. */
+static enum err
+inherit_all(struct config *c)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 1; e == ERR_OK && i < c->channels; i++)
+		e = inherit(&c->channel[i], &c->channel[0]);
+	return e;
 }
 
 enum err
@@ -113,11 +135,12 @@ config_load(struct config **out, const char *path, struct problem *p)
 		    err_name(e));
 	else
 		e = config_read(c, config_path(path), p);
+	if (e == ERR_OK && inherit_all(c) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	if (e != ERR_OK) {
 		config_free(c);
 		return e;
 	}
-	inherit_limits(c);
 	*out = c;
 	return ERR_OK;
 }

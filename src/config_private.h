@@ -18,6 +18,7 @@ enum option_type {
 	OPT_SERVERS,	/* the same, each perhaps with a ":PORT" behind it */
 	OPT_NAMES,	/* list of connector names */
 	OPT_EVENTS,	/* list of `words`, kept as bits in an int64_t */
+	OPT_TYPES,	/* list of media types, with * for a part */
 	OPT_SECRET,
 	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */
 };
@@ -33,7 +34,7 @@ struct option {
 	const char *words;
 };
 
-#define CONFIG_OPTIONS 37	/* rows, for arrays with one entry per row */
+#define CONFIG_OPTIONS 42	/* rows, for arrays with one entry per row */
 #define CONFIG_NAME_MAX 64	/* bytes in a connector's name */
 
 extern const struct option config_options[CONFIG_OPTIONS];
@@ -50,6 +51,9 @@ struct why {
  */
 enum err config_option_set(const struct option *, void *base,
     const char *text, bool more, struct why *);
+
+/* Adds the items of another list.  ERR_NOMEM. */
+enum err config_list_copy(struct config_list *, const struct config_list *);
 
 /* Frees what the option holds.  Safe on one that was never set. */
 void config_option_free(const struct option *, void *base);

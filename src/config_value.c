@@ -205,6 +205,17 @@ port_ok(const char *s, size_t n)
 	    strtol(s + 1, NULL, 10) <= 65535);
 }
 
+/* A type and a subtype, either of them perhaps "*". */
+static bool
+media_type_ok(const char *s, size_t n)
+{
+	size_t type = strspn(s, LETTERS DIGITS "*.+-_");
+	size_t rest = type < n && s[type] == '/' ?
+	    strspn(s + type + 1, LETTERS DIGITS "*.+-_") : 0;
+
+	return type != 0 && rest != 0 && type + 1 + rest >= n;
+}
+
 static bool
 item_ok(const struct option *o, const char *s, size_t n)
 {
@@ -212,6 +223,8 @@ item_ok(const struct option *o, const char *s, size_t n)
 
 	if (o->type == OPT_NAMES)
 		return config_name_ok(s, n);
+	if (o->type == OPT_TYPES)
+		return media_type_ok(s, n);
 	return host_ok(s, host) && port_ok(s + host, n - host);
 }
 
@@ -220,6 +233,8 @@ items_of(const struct option *o)
 {
 	if (o->type == OPT_HOSTS)
 		return "hosts such as a.example or *.example";
+	if (o->type == OPT_TYPES)
+		return "media types such as image/png or image/*";
 	return o->type == OPT_SERVERS ?
 	    "servers such as a.example or a.example:8443" :
 	    "names of letters, digits and _";
@@ -239,6 +254,16 @@ add_item(struct config_list *l, const char *s, size_t n)
 	}
 	l->item[l->n++] = copy;
 	return ERR_OK;
+}
+
+enum err
+config_list_copy(struct config_list *to, const struct config_list *from)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < from->n; i++)
+		e = add_item(to, from->item[i], strlen(from->item[i]));
+	return e;
 }
 
 /*
@@ -393,6 +418,7 @@ config_option_free(const struct option *o, void *base)
 	case OPT_HOSTS:
 	case OPT_SERVERS:
 	case OPT_NAMES:
+	case OPT_TYPES:
 		free_items(place(o, base));
 		break;
 	case OPT_SECRET:

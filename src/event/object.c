@@ -24,6 +24,8 @@ object_render(struct buf *b, const struct object *o)
 		e = json_add_text(b, "connector", o->connector);
 	if (e == ERR_OK)
 		e = json_add_number(b, "line", o->line);
+	if (e == ERR_OK)
+		e = json_add_text(b, "author", o->author);
 	if (e == ERR_OK && o->body_len != 0)
 		e = buf_addc(b, ',');
 	if (e == ERR_OK)

@@ -10,7 +10,6 @@
 #include "relay/journey.h"
 
 #include "base/fault.h"
-#include "event/object.h"
 #include "relay/attempt.h"
 #include "relay/destination.h"
 #include "relay/lines.h"
@@ -21,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The envelope's texts are capped by the grammar. */
-#define OBJECT_MORE ((size_t)64 * 1024)
 #define RETRY_MS 500		/* between tries of a write that failed */
 
 static struct journey *
@@ -33,7 +30,6 @@ journey_new(struct relay *r)
 	if (j == NULL)
 		return NULL;
 	j->relay = r;
-	buf_init(&j->object, 0);
 	r->journeys++;
 	return j;
 }
@@ -112,7 +108,7 @@ journey_free(struct journey *j)
 		destination_leave(j->destination);
 	if (j->own_work)
 		free(j->work);
-	buf_free(&j->object);
+	unwrap(&j->wrapped);
 	free(j->ids);
 	free(j->moving.next);
 	loop_disarm(r->env.loop, &j->retry);
@@ -203,26 +199,6 @@ wants_status(const struct work *w)
 	return event_traits(event_kind_of(w->event))->status;
 }
 
-static enum err
-render(struct journey *j)
-{
-	const struct work *w = j->work;
-	const struct object o = {
-		.key = w->key,
-		.event = w->event,
-		.member_id = w->member_id,
-		.domain = w->domain,
-		.connector = w->connector,
-		.line = w->line,
-		.ts = w->ts,
-		.body = w->body,
-		.body_len = w->body_len,
-	};
-
-	buf_init(&j->object, w->body_len + OBJECT_MORE);
-	return object_render(&j->object, &o);
-}
-
 /* What the store is told of the end of a hand-over. */
 static void
 prepare_move(struct journey *j)
@@ -294,7 +270,7 @@ on_handed_over(struct delivery *d)
 	const char *ids = NULL;
 
 	fault_point("hand-over-after");
-	buf_free(&j->object);
+	unwrap(&j->wrapped);
 	if (receipt->err == ERR_OK)
 		ids = buf_str(&receipt->ids);
 	j->ids = ids != NULL ? strdup(ids) : NULL;
@@ -320,7 +296,7 @@ journey_hand_over(struct journey *j)
 
 	journey_enter(j, STAGE_HANDING_OVER);
 	j->delivery = (struct delivery){ .done = on_handed_over };
-	if (render(j) != ERR_OK) {
+	if (wrap(&j->wrapped, j->relay->env.config, w) != ERR_OK) {
 		receipt_init(&j->delivery.receipt);
 		receipt_fail(&j->delivery.receipt, ERR_RETRY,
 		    "out of memory");
@@ -329,7 +305,8 @@ journey_hand_over(struct journey *j)
 		return;
 	}
 	j->delivery.parcel = (struct parcel){ w->key, w->received_us,
-	    j->object.p, j->object.len, w->event, w->connector, w->line };
+	    j->wrapped.object.p, j->wrapped.object.len, w->event,
+	    w->connector, w->line };
 	fault_point("hand-over-before");
 	channel_send(destination_channel(j->destination), &j->delivery);
 }

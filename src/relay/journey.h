@@ -4,6 +4,7 @@
 #include "portal/room.h"
 #include "relay/inside.h"
 #include "relay/stage.h"
+#include "relay/wrap.h"
 #include "store/moves.h"
 #include "store/take.h"
 
@@ -24,7 +25,7 @@ struct journey {
 	bool comes;			/* its line counts it as coming */
 	bool parked;			/* no token is left for it */
 	int64_t delivered_at;		/* on the loop's clock */
-	struct buf object;
+	struct wrapped wrapped;		/* while it is handed over */
 	struct delivery delivery;
 	char *ids;			/* what the channel gave */
 	struct moving moving;
