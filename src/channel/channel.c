@@ -103,6 +103,9 @@ open_one(struct channel **out, const struct config_channel *c,
 	if (c->secret != NULL && c->secret[0] != '\0' && !kind->signs)
 		return problem_set(p, e, -1, NULL, "%s secret: only http:// "
 		    "and https:// are signed", section);
+	if (c->files == FILES_FETCH && kind != &channel_spool)
+		return problem_set(p, e, -1, NULL, "%s files: fetch needs a "
+		    "spool: URL", section);
 	e = kind->open(out, c, env, &why);
 	if (e != ERR_OK)
 		return problem_set(p, e, -1, NULL, "%s %s: %s", section,
@@ -144,6 +147,19 @@ struct channel *
 channels_of(const struct channels *s, const struct config_channel *c)
 {
 	return s->channel[c - s->config->channel];
+}
+
+struct pool *
+channels_disk(const struct channels *s)
+{
+	return s->env.disk;
+}
+
+const char *
+channel_spool_dir(const char *url)
+{
+	return kind_of(url) == &channel_spool ?
+	    url + strlen(channel_spool.scheme) : "";
 }
 
 void

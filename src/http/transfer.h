@@ -21,6 +21,8 @@ struct http_transfer {
 	enum http_end over;		/* how, and why */
 	const char *why;
 	TAILQ_ENTRY(http_transfer) over_link;
+	bool goes_on;
+	TAILQ_ENTRY(http_transfer) going_link;
 	/* the request's headers as curl wants them */
 	struct curl_slist *lines;
 	size_t lines_max;
@@ -49,6 +51,9 @@ size_t reply_header(char *, size_t one, size_t n, void *ctx);
 
 /* Puts a call's results to what they are before anything came. */
 void call_clear(struct http_call *);
+
+/* The media type of the answer, without its parameters. */
+void call_take_type(struct http_call *, CURL *);
 
 /* Writes how a call ended.  `reason` may not carry input. */
 void call_end(struct http_call *, enum http_end, const char *reason);

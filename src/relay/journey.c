@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "relay/attempt.h"
 #include "relay/destination.h"
+#include "relay/fetch.h"
 #include "relay/lines.h"
 #include "relay/visit.h"
 
@@ -109,6 +110,7 @@ journey_free(struct journey *j)
 	if (j->own_work)
 		free(j->work);
 	unwrap(&j->wrapped);
+	fetch_free(j);
 	free(j->ids);
 	free(j->moving.next);
 	loop_disarm(r->env.loop, &j->retry);
@@ -183,6 +185,13 @@ journey_go(struct journey *j)
 		line_queue(j->line, j);
 		return;
 	}
+	if (!fetch_begin(j))
+		journey_queue(j);
+}
+
+void
+journey_queue(struct journey *j)
+{
 	if (j->relay->stopping ||
 	    (destination_is_down(j->destination) && !j->probe)) {
 		put_back(j);
@@ -289,6 +298,26 @@ on_handed_over(struct delivery *d)
 	submit(j);
 }
 
+/* It was wrapped before, if it has files; false: the receipt says why. */
+static bool
+is_wrapped(struct journey *j)
+{
+	struct receipt *receipt = &j->delivery.receipt;
+	int64_t retry_after_s = -1;
+	const char *why = fetch_failed(j, &retry_after_s);
+
+	if (why == NULL && j->wrapped.object.len == 0 &&
+	    wrap(&j->wrapped, j->relay->env.config, j->work) != ERR_OK)
+		why = "out of memory";
+	if (why == NULL)
+		return true;
+	receipt_init(receipt);
+	receipt_fail(receipt, ERR_RETRY, "%s", why);
+	receipt->retry_after_s = retry_after_s;
+	receipt->untold = true;
+	return false;
+}
+
 void
 journey_hand_over(struct journey *j)
 {
@@ -296,11 +325,7 @@ journey_hand_over(struct journey *j)
 
 	journey_enter(j, STAGE_HANDING_OVER);
 	j->delivery = (struct delivery){ .done = on_handed_over };
-	if (wrap(&j->wrapped, j->relay->env.config, w) != ERR_OK) {
-		receipt_init(&j->delivery.receipt);
-		receipt_fail(&j->delivery.receipt, ERR_RETRY,
-		    "out of memory");
-		j->delivery.receipt.untold = true;
+	if (!is_wrapped(j)) {
 		on_handed_over(&j->delivery);
 		return;
 	}

@@ -26,6 +26,7 @@ struct journey {
 	bool parked;			/* no token is left for it */
 	int64_t delivered_at;		/* on the loop's clock */
 	struct wrapped wrapped;		/* while it is handed over */
+	struct fetch *fetch;		/* of its files, or NULL */
 	struct delivery delivery;
 	char *ids;			/* what the channel gave */
 	struct moving moving;
@@ -45,6 +46,8 @@ struct journey *journey_of_visit(struct visit *, size_t index,
 struct journey *journey_of_work(struct relay *, struct work *);
 /* To its destination, or to its line. */
 void journey_go(struct journey *);
+/* Its files are fetched, if they had to be: to its destination's queue. */
+void journey_queue(struct journey *);
 /* Its turn has come: hands it over. */
 void journey_hand_over(struct journey *);
 /* It leaves this process: told, refused, or back in the store. */

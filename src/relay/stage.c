@@ -15,6 +15,8 @@ stage_name(enum stage stage)
 		return "new";
 	case STAGE_QUEUED:
 		return "queued";
+	case STAGE_FETCHING:
+		return "fetching";
 	case STAGE_HANDING_OVER:
 		return "handing-over";
 	case STAGE_NOTING:
@@ -36,7 +38,9 @@ may_follow(enum stage from, enum stage to)
 	static const unsigned char follow[] = {
 		[STAGE_NEW] = 1 << STAGE_QUEUED | 1 << STAGE_WAITING |
 		    1 << STAGE_ENDED,
-		[STAGE_QUEUED] = 1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
+		[STAGE_QUEUED] = 1 << STAGE_FETCHING |
+		    1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
+		[STAGE_FETCHING] = 1 << STAGE_QUEUED,
 		[STAGE_HANDING_OVER] = 1 << STAGE_NOTING,
 		[STAGE_NOTING] = 1 << STAGE_WAITING | 1 << STAGE_ENDED,
 		[STAGE_WAITING] = 1 << STAGE_TELLING | 1 << STAGE_ENDED,

@@ -31,6 +31,24 @@ rewrite(struct wrapped *o, const struct config *config, const struct work *w)
 	return e;
 }
 
+static enum err
+render(struct wrapped *o)
+{
+	buf_free(&o->object);
+	buf_init(&o->object, o->parts.body_len + OBJECT_MORE);
+	return object_render(&o->object, &o->parts);
+}
+
+enum err
+wrap_again(struct wrapped *o)
+{
+	enum err e = rewrite_render(&o->rewrite);
+
+	o->parts.body = o->rewrite.body.p;
+	o->parts.body_len = o->rewrite.body.len;
+	return e == ERR_OK ? render(o) : e;
+}
+
 enum err
 wrap(struct wrapped *o, const struct config *config, const struct work *w)
 {
@@ -48,8 +66,7 @@ wrap(struct wrapped *o, const struct config *config, const struct work *w)
 		.body_len = w->body_len,
 	} };
 	e = rewrite(o, config, w);
-	buf_init(&o->object, o->parts.body_len + OBJECT_MORE);
-	return e == ERR_OK ? object_render(&o->object, &o->parts) : e;
+	return e == ERR_OK ? render(o) : e;
 }
 
 void

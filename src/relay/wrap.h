@@ -17,6 +17,10 @@ struct wrapped {
 /* The work must outlive it.  ERR_NOMEM; unwrap() must follow in any case. */
 enum err wrap(struct wrapped *, const struct config *, const struct work *);
 
+/* Renders the object again, once rewrite.element was changed.  Errors as
+ * buf_add(). */
+enum err wrap_again(struct wrapped *);
+
 /* One that is all zeroes, or was unwrapped before, is fine. */
 void unwrap(struct wrapped *);
 
