@@ -9,9 +9,6 @@
  */
 #include "relay/grab.h"
 
-#include "http/url.h"
-#include "portal/room.h"
-#include "portal/trust.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -29,6 +26,7 @@ of_keep(struct keep *k)
 static void
 finish(struct grab *g)
 {
+	arena_free(&g->arena);
 	buf_free(&g->fill);
 	buf_free(&g->out);
 	g->done(g);
@@ -169,40 +167,10 @@ take(struct http_call *call, const char *p, size_t n)
 
 /* ---- calls */
 
-static bool
-may_have_token(const struct grab *g, const struct url *to)
-{
-	const struct portal *p = room_portal(g->room);
-	const char *why;
-	const char *endpoint = trust_endpoint(g->relay->env.config,
-	    p != NULL ? p->endpoint : NULL, g->work->endpoint, &why);
-	struct url home;
-
-	return endpoint != NULL && url_parse(&home, endpoint) == ERR_OK &&
-	    home.https == to->https && home.port == to->port &&
-	    strcmp(home.host, to->host) == 0;
-}
-
-/* The next token to try, or NULL: the event's own, the portal's. */
-static const char *
-next_token(struct grab *g)
-{
-	const struct portal *p = room_portal(g->room);
-	const char *const token[] = { g->work->token, room_token(g->room),
-		p != NULL ? p->access_token : NULL };
-	const char *t = NULL;
-
-	while (g->tokens < sizeof(token) / sizeof(token[0]) &&
-	    (t == NULL || t[0] == '\0'))
-		t = token[g->tokens++];
-	return t != NULL && t[0] != '\0' &&
-	    strlen(t) < sizeof(g->authorization) - 32 ? t : NULL;
-}
-
 static void on_done(struct http_call *);
 
-static void
-call(struct grab *g, bool token)
+void
+grab_call(struct grab *g, bool token)
 {
 	g->headers[0] = token ? g->authorization : NULL;
 	g->stop = NULL;
@@ -222,9 +190,8 @@ call(struct grab *g, bool token)
 	http_start(g->relay->env.http, &g->call);
 }
 
-/* False: it is no URL that may be called. */
-static bool
-set_url(struct grab *g, const char *link)
+bool
+grab_set_url(struct grab *g, const char *link)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	struct url url;
@@ -248,28 +215,6 @@ set_url(struct grab *g, const char *link)
 	    (url.https || g->relay->env.config->app.insecure_http);
 }
 
-/* Where a file is not given to anybody, its portal may be asked with a
- * token. */
-static bool
-try_token(struct grab *g)
-{
-	struct url to;
-	const char *token;
-
-	/* from the beginning: a login page is where it led without */
-	if (!set_url(g, g->link) || url_parse(&to, g->url) != ERR_OK ||
-	    !may_have_token(g, &to))
-		return false;
-	token = next_token(g);
-	if (token == NULL)
-		return false;
-	(void)snprintf(g->authorization, sizeof(g->authorization),
-	    "Authorization: Bearer %s", token);
-	g->hops = 0;
-	call(g, true);
-	return true;
-}
-
 /* With the token that it had, if that may go there, too. */
 static void
 follow(struct grab *g)
@@ -281,11 +226,11 @@ follow(struct grab *g)
 	(void)snprintf(location, sizeof(location), "%s", g->call.location);
 	if (++g->hops > HOPS_MAX)
 		end(g, GRAB_NEVER, "it was redirected too often");
-	else if (!set_url(g, location) || url_parse(&to, g->url) != ERR_OK)
+	else if (!grab_set_url(g, location) || url_parse(&to, g->url) != ERR_OK)
 		end(g, GRAB_NEVER, "it was redirected to no URL that may be "
 		    "called");
 	else
-		call(g, token && may_have_token(g, &to));
+		grab_call(g, token && grab_may_have_token(g, &to));
 }
 
 /* The last piece comes by here twice: it is written, then published. */
@@ -326,28 +271,37 @@ judge_status(struct grab *g)
 		end(g, GRAB_NEVER, why);
 }
 
-/* The answer of a call, or its last piece, is there. */
-static void
-call_ended(struct grab *g)
+/* Nothing more is asked for it. */
+void
+grab_conclude(struct grab *g)
 {
 	const struct http_call *c = &g->call;
-	bool refused = c->end != HTTP_ANSWERED && c->end != HTTP_TOO_LARGE;
-	bool asks = !refused && (c->status == 401 || c->status == 403 ||
-	    (c->status / 100 == 2 && is_page(g)));
 
-	if (asks && try_token(g))
-		return;
 	g->retry_after_s = c->retry_after_s;
 	if (g->keep.error != 0)
 		end(g, GRAB_LATER, strerror(g->keep.error));
 	else if (g->stop != NULL)
 		end(g, GRAB_NEVER, g->stop);
-	else if (refused)
+	else if (c->end != HTTP_ANSWERED && c->end != HTTP_TOO_LARGE)
 		end(g, GRAB_LATER, c->reason);
 	else if (c->end == HTTP_TOO_LARGE && c->status / 100 == 2)
 		end(g, GRAB_LATER, "out of memory");
 	else
 		judge_status(g);
+}
+
+/* The answer of a call, or its last piece, is there.  Where a file is not
+ * given to anybody, its portal may be asked with a token. */
+static void
+call_ended(struct grab *g)
+{
+	const struct http_call *c = &g->call;
+	bool answered = c->end == HTTP_ANSWERED || c->end == HTTP_TOO_LARGE;
+	bool asks = c->status == 401 || c->status == 403 ||
+	    (c->status / 100 == 2 && is_page(g));
+
+	if (!answered || !asks || !grab_try_token(g))
+		grab_conclude(g);
 }
 
 static void
@@ -365,12 +319,13 @@ on_done(struct http_call *c)
 bool
 grab_start(struct grab *g)
 {
-	if (!set_url(g, g->link))
+	if (!grab_set_url(g, g->link))
 		return false;
 	buf_init(&g->fill, PIECE);
 	buf_init(&g->out, PIECE);
+	arena_init(&g->arena, PORTAL_ARENA_MAX);
 	keep_init(&g->keep);
 	g->retry_after_s = -1;
-	call(g, false);
+	grab_call(g, false);
 	return true;
 }

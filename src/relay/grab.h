@@ -2,8 +2,11 @@
 #define RELAY_GRAB_H
 
 #include "channel/keep.h"
+#include "http/url.h"
+#include "portal/tokens.h"
 #include "relay/inside.h"
 #include "relay/source.h"
+#include "store/portals.h"
 #include "store/work.h"
 
 #define GRAB_URL_MAX 2048
@@ -39,6 +42,10 @@ struct grab {
 	char authorization[4096 + 32];
 	const char *headers[2];
 	unsigned hops;
+	struct portal_reading reading;	/* of its portal, once a token is */
+	struct token_search search;	/* needed */
+	struct arena arena;
+	bool read, renewed;
 	unsigned tokens;		/* that were tried */
 	const char *stop;		/* why it took no more, for good */
 	int64_t size;
@@ -51,5 +58,20 @@ struct grab {
 /* Never calls done() from inside.  False: the link cannot be called, and
  * done() will not be. */
 bool grab_start(struct grab *);
+
+/* ---- private to grab*.c */
+
+/* False: it is no URL that may be called. */
+bool grab_set_url(struct grab *, const char *link);
+/* Calls it; with the header that names a token, or without. */
+void grab_call(struct grab *, bool token);
+/* By what the last call came to. */
+void grab_conclude(struct grab *);
+
+/* Whether a token of the portal may go there. */
+bool grab_may_have_token(const struct grab *, const struct url *);
+/* True: it is called with the next token, or one is being looked for;
+ * grab_conclude() follows if there is none. */
+bool grab_try_token(struct grab *);
 
 #endif

@@ -3,13 +3,17 @@ of a spool.
 """
 
 import pathlib
+import time
 
 import pytest
 
+import several
+
 from events import (ACCESS, FORM, JSON, as_form, as_json, event,
-                    message)
+                    message, of, tokenless)
+from several import APP, expire, installed
 from site_folder import wait_until
-from standin import Answer, Files
+from standin import Answer, Files, Portal
 
 PAGE = Answer(200, b"<html>Log in</html>", {"Content-Type":
                                             "text/html; charset=UTF-8"})
@@ -268,6 +272,69 @@ def test_untrusted_portals_get_no_token(start, web):
     assert post(server, web, file("/f")).status == 202
     assert got(server)[0]["error"] == "HTTP status 401"
     assert {g.token for g in web.gets} == {""}
+
+
+class Home(Portal):
+    """A portal that gives its files to who has a token."""
+
+    seen = ()
+
+    def respond(self, request):
+        if not request.path.startswith("/f"):
+            return super().respond(request)
+        token = request.headers.get("authorization", "")[7:]
+        self.seen = (*self.seen, token)
+        known = self.tokens.get(token)
+        if known is None or known.expires <= time.time():
+            return Answer(401)
+        return Answer(200, b"x", {"Content-Type": "image/png"})
+
+
+def test_the_stored_token(start, portals):
+    """Where the event has none, or one that is over."""
+    server = start("fcgi", channel=FETCH, app=APP)
+    portal = portals(Home)
+    stored, _ = installed(server, portal)
+    assert several.post(server, tokenless(
+        portal, with_files(file("/f")))).status == 200
+    assert portal.seen == ("", stored)
+    expire(portal, ACCESS)
+    assert several.post(server, of(
+        portal, with_files(file("/f"), message_id=6))).status == 200
+    assert portal.seen[2:] == ("", ACCESS, stored)
+    assert all("path" in o["message"]["files"][0]
+               for o in server.site.objects())
+    assert len(portal.refreshes) == 1       # the proof of installation
+
+
+def test_the_stored_token_is_refreshed_when_it_is_over(start, portals):
+    server = start("fcgi", channel=FETCH, app=APP)
+    portal = portals(Home)
+    portal.expires_in = 1
+    stored, _ = installed(server, portal)
+    portal.expires_in = 3600
+    wait_until(lambda: portal.tokens[stored].expires < time.time() - 1, 60,
+               "it is over")
+    assert several.post(server, tokenless(
+        portal, with_files(file("/f")))).status == 200
+    first, second, third = portal.seen
+    assert (first, second) == ("", stored) and third not in ("", stored)
+    assert "path" in got(server)[0]
+    assert len(portal.refreshes) == 2
+
+
+def test_a_good_token_is_not_refreshed(start, portals):
+    """A file may be refused to those who have one."""
+    server = start("fcgi", channel=FETCH, app=APP)
+    portal = portals(Home)
+    stored, _ = installed(server, portal)
+    portal.respond = lambda request, was=portal.respond: Answer(401) \
+        if request.path.startswith("/f") else was(request)
+    assert several.post(server, of(portal, with_files(
+        file("/f")))).status == 200
+    assert got(server)[0]["error"] == "HTTP status 401"
+    assert len(portal.refreshes) == 1
+    assert stored in portal.tokens
 
 
 # -- others
