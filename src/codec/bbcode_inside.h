@@ -23,8 +23,8 @@ struct bbtag {
 	bool fills;			/* a pair with nothing in it shows */
 					/* its argument */
 	const char *html;		/* the element of a pair, or NULL */
-	const char *mark;		/* of Markdown, on both sides, or NULL */
-	bool (*good)(const char *arg, size_t n);	/* or NULL */
+	const char *mark;		/* in Markdown, at both ends, or NULL */
+	bool (*good)(const char *arg, size_t n);	/* NULL: any is */
 	/* what a single one shows, NULL: nothing; or what follows when a
 	 * pair is opened */
 	void (*put)(struct bbcode *, const struct bbtoken *);

@@ -85,9 +85,9 @@ void http_peer_init(struct http_peer *);
 bool http_peer_idle(const struct http_peer *);
 
 /*
- * One POST, or a GET.  The caller owns it and everything it points to, and keeps them
- * unchanged until `done` was called, once, in the loop, never from inside
- * http_start().
+ * One POST, or a GET.  The caller owns it and everything it points to, and
+ * keeps them unchanged until `done` was called, once, in the loop, never from
+ * inside http_start().
  */
 struct http_call {
 	/* set by the caller */
