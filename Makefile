@@ -98,7 +98,8 @@ fuzz: deps-test
 	    $(wildcard src/codec/bbcode*.c) src/base/buf.c src/base/fault.c \
 	    src/base/number.c
 	$B/fuzz/bbcode -max_total_time=$(FUZZ_SECONDS) -max_len=20000 \
-	    -timeout=10 -dict=tests/fuzz/bbcode.dict $B/fuzz/corpus
+	    -timeout=10 -artifact_prefix=$B/fuzz/ \
+	    -dict=tests/fuzz/bbcode.dict $B/fuzz/corpus
 
 # Dies at every named point on the way of an event, and goes on.
 check-crash: deps-test

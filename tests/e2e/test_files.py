@@ -180,6 +180,19 @@ def test_plain_http_only_for_tests(start, portal, web):
     assert web.gets == []
 
 
+def test_many(fetching, web):
+    """64 of a message, and four messages of a portal at a time."""
+    server = fetching()
+    web.put("/f", b"x")
+    assert post(server, web, *(file("/f", "n") for _ in range(66))).status \
+        == 200
+    files = got(server)
+    assert ["path" in f for f in files] == [True] * 64 + [False] * 2
+    assert {f["error"] for f in files[64:]} == {
+        "the message has too many files"}
+    assert len(web.gets) == 64
+
+
 LATER = [Answer(500), Answer(503, b"", {"Retry-After": "1"}), Answer(429),
          Answer(408), Answer(cut="before", genuine=True),
          Answer(200, b"x" * 300000, {"Content-Type": "image/png"},
