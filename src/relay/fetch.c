@@ -68,9 +68,12 @@ static bool
 is_page(const struct node *file)
 {
 	const char *name = text_of(file, "name");
+	const char *mime = text_of(file, "mime");
 
-	return strncasecmp(text_of(file, "mime"), "text/html", 9) == 0 ||
-	    ends_in(name, ".html") || ends_in(name, ".htm");
+	return strncasecmp(mime, "text/html", 9) == 0 ||
+	    strncasecmp(mime, "application/json", 16) == 0 ||
+	    ends_in(name, ".html") || ends_in(name, ".htm") ||
+	    ends_in(name, ".json");
 }
 
 /* What became of this file is told in the object. */

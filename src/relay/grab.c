@@ -88,10 +88,12 @@ type_is_wanted(const struct grab *g, const char *type)
 	return types->n == 0;
 }
 
+/* A login page, or an error, which Bitrix24 may give with any status. */
 static bool
 is_page(const struct grab *g)
 {
-	return !g->page && strcmp(g->call.type, "text/html") == 0;
+	return !g->page && (strcmp(g->call.type, "text/html") == 0 ||
+	    strcmp(g->call.type, "application/json") == 0);
 }
 
 /* What the head of an answer says against it, for good; NULL: nothing. */
@@ -99,7 +101,7 @@ static const char *
 against(const struct grab *g)
 {
 	if (is_page(g))
-		return "a page came instead of the file";
+		return "a page or an error came instead of the file";
 	if (!type_is_wanted(g, g->call.type))
 		return "its media type is none of files_types";
 	return NULL;

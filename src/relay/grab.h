@@ -29,7 +29,7 @@ struct grab {
 	struct room *room;
 	struct http_peer *peer;
 	const char *link;
-	bool page;			/* it is an HTML file itself */
+	bool page;			/* it may be HTML or JSON itself */
 	struct keep keep;		/* its message and name */
 	/* out */
 	enum grab_end end;

@@ -3,6 +3,7 @@ of a spool.
 """
 
 import pathlib
+import signal
 import time
 
 import pytest
@@ -11,12 +12,14 @@ import several
 
 from events import (ACCESS, FORM, JSON, as_form, as_json, event,
                     message, of, tokenless)
-from several import APP, expire, installed
+from several import APP, SOON, expire, installed, next_life
 from site_folder import wait_until
 from standin import Answer, Files, Portal
 
 PAGE = Answer(200, b"<html>Log in</html>", {"Content-Type":
                                             "text/html; charset=UTF-8"})
+ERROR = Answer(200, b'{"error":"expired_token"}', {"Content-Type":
+                                                  "application/json"})
 FETCH = {"files": "fetch"}
 
 
@@ -122,19 +125,22 @@ def test_a_file_like_any_other(fetching, web):
     """An HTML file is no login page; and its own words are not ours."""
     server = fetching()
     web.put("/p", b"<html>", "text/html")
-    assert post(server, web, file("/p", "page.HTML", path="/etc/passwd"),
-                file("/p", "x", mime="text/html"),
-                file("/none", path="/etc/passwd", error="no")).status == 200
-    one, two, three = got(server)
-    assert pathlib.Path(one["path"]).read_bytes() == b"<html>"
-    assert pathlib.Path(two["path"]).read_bytes() == b"<html>"
-    assert "path" not in three and three["error"] == "HTTP status 404"
+    web.put("/j", b"<html>", "application/json")
+    assert post(server, web, file("/none", path="/etc/passwd", error="no"),
+                file("/p", "page.HTML", path="/etc/passwd"),
+                file("/p", "x", mime="text/html"), file("/j", "x.json"),
+                file("/j", "x", mime="application/json")).status == 200
+    none, *others = got(server)
+    assert "path" not in none and none["error"] == "HTTP status 404"
+    for other in others:
+        assert pathlib.Path(other["path"]).read_bytes() == b"<html>"
 
 
 NEVER = [       # what a file is -> why there is none
     (Answer(404), "HTTP status 404"), (Answer(410), "HTTP status 410"),
     (Answer(400), "HTTP status 400"),
-    (PAGE, "a page came instead of the file"),
+    (PAGE, "a page or an error came instead of the file"),
+    (ERROR, "a page or an error came instead of the file"),
     (Answer(200, b"x" * 1001, {"Content-Type": "image/png"}),
      "it is larger than files_max"),
     (Answer(200, b"x", {"Content-Type": "text/x-sh"}),
@@ -239,7 +245,7 @@ def test_redirects(fetching, web):
         assert [g.path for g in cdn.gets] == ["/z"]
 
 
-@pytest.mark.parametrize("otherwise", [Answer(401), Answer(403), PAGE,
+@pytest.mark.parametrize("otherwise", [Answer(401), Answer(403), PAGE, ERROR,
                                        Answer(302, b"", {"Location":
                                                          "/login"})])
 def test_needs_the_token(start, web, otherwise):
@@ -369,6 +375,61 @@ def test_a_hanging_server_holds_nobody_else(start, portal, web):
     assert len(web.gets) == 4           # of one portal at the same time
     web.release()
     wait_until(lambda: len(server.site.spooled()) == 7, 60, "all of them")
+
+
+def test_more_than_may_wait(start, portal, web):
+    """Four fetch, 64 wait for that, and others try again later."""
+    server = start("fcgi", channel=FETCH, server={"answer_within": 1},
+                   retry={"first": 1, "longest": 1},
+                   app={"client_endpoint": portal.endpoint})
+    web.put("/f", b"x", held=True)
+    many = [message(i + 1, chat=f"chat-{i}", files=[file("/f")])
+            for i in range(80)]
+    assert server.post(as_form(event(*many, **home(portal, web)))).status \
+        == 202
+    wait_until(lambda: "too many are fetched" in server.log(), 60,
+               "one that is put off")
+    web.release()
+    wait_until(lambda: len(server.site.spooled()) == 80, 60, "all of them")
+    assert all("path" in o["message"]["files"][0]
+               for o in server.site.objects())
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
+def test_an_end_in_the_middle(start, portal, web, sig):
+    """The next process fetches it anew."""
+    server = start("fcgi", channel=FETCH, server={"answer_within": 1},
+                   retry=SOON, app={"client_endpoint": portal.endpoint})
+    web.put("/f", b"x" * 300000, held=True)
+    assert post(server, web, file("/f")).status == 202
+    web.wait_for_gets(1)
+    next_life(server, sig)
+    web.release()
+    wait_until(server.site.spooled, 60, "the message")
+    one, = got(server)
+    assert pathlib.Path(one["path"]).read_bytes() == b"x" * 300000
+
+
+def test_no_file_is_in_memory(start, portal, web):
+    """However large it is, and however fast it comes."""
+    size = 64 << 20
+    server = start("fcgi", channel={**FETCH, "files_max": size},
+                   app={"client_endpoint": portal.endpoint})
+    web.put("/small", b"x")
+    web.files["/large"] = Answer(cut="endless")
+    pid, = server.site.handlers()
+
+    def peak():
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) << 10
+    assert post(server, web, file("/small")).status == 200
+    before = peak()
+    value = event(with_files(file("/large"), message_id=6),
+                  **home(portal, web))
+    assert server.post(as_form(value)).status in (200, 202)
+    wait_until(lambda: len(server.site.spooled()) == 2, 60, "its end")
+    assert web.sent > size
+    assert peak() - before < 8 << 20
 
 
 def test_fetch_needs_a_spool(start, portal):
