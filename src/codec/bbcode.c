@@ -212,7 +212,7 @@ enum err
 bbcode_convert(struct buf *out, const char *s, size_t n, enum bbcode_to to)
 {
 	struct bbcode b = { .s = s, .n = n, .to = to, .out = out,
-	    .solid = out->len, .line_new = true };
+	    .solid = out->len, .begin = out->len, .line_new = true };
 
 	if (to == BBCODE_AS_IS)
 		return buf_add(out, s, n);

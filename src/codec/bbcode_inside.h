@@ -71,13 +71,19 @@ struct bbcode {
 	bool apart;			/* ... and an empty line */
 	size_t solid;			/* the output's length behind what is */
 					/* no blank */
+	size_t begin;			/* and when it all began, and */
+	size_t marked;			/* behind the last mark's end */
 	enum bbline line;
 	bool line_new;			/* nothing of it was written */
+	size_t indent;			/* blanks that it begins with */
 	bool verbatim;			/* in code */
 };
 
 /* ---- bbcode_write.c: the output */
 
+/* Adds bytes, and nothing else; what a new line needs in front, first. */
+void bbcode_adds(struct bbcode *, const char *);
+void bbcode_begin_line(struct bbcode *);
 /* Bytes that are markup; and text, escaped. */
 void bbcode_raw(struct bbcode *, const char *);
 void bbcode_text(struct bbcode *, const char *, size_t n);
@@ -88,8 +94,11 @@ void bbcode_target(struct bbcode *, const struct bbopen *);
 /* A line's end that is seen as one; and one of the source, in code. */
 void bbcode_line(struct bbcode *);
 void bbcode_new_line(struct bbcode *);
-/* Marks that wait for what they mark. */
-void bbcode_marks(struct bbcode *);
+
+/* ---- bbcode_marks.c: of Markdown */
+
+/* Marks that wait for what they mark, which begins so. */
+void bbcode_marks(struct bbcode *, char next);
 /* The end of one that is shown, or of all: they begin anew where something
  * follows that they mark. */
 void bbcode_mark_end(struct bbcode *, struct bbopen *);
@@ -105,8 +114,9 @@ bool bbcode_follows(const char *s, size_t n, const char *word);
 void bbcode_open(struct bbcode *, const struct bbtoken *);
 void bbcode_close(struct bbcode *, size_t at);
 
-/* ---- bbcode_show.c: what the rows of the table show */
+/* ---- bbcode_show.c, bbcode_code.c: what the rows of the table show */
 
+void bbcode_put_code(struct bbcode *, const struct bbtoken *);
 extern const struct bbtag bbcode_tags[];
 extern const size_t bbcode_tags_n;
 

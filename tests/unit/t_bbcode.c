@@ -306,6 +306,8 @@ test_no_tags(void **state)
 	rows_hold(rows, COUNT(rows));
 }
 
+#define JOINT "\xe2\x80\x8b"		/* a space without width */
+
 static void
 test_markdown_escapes(void **state)
 {
@@ -320,6 +322,21 @@ test_markdown_escapes(void **state)
 		    "1\\. a  \n23\\) b  \n 4\\. c  \n5 . d" },
 		{ "  # a", "  \\# a" },
 		{ "[b]1. a[/b]", "**1. a**" },
+		{ "[u]1. a[/u]", "1\\. a" },
+		/* four blanks would begin code, in whatever pieces */
+		{ "  [u]  [/u] a  b", "   &nbsp;&nbsp;a  b" },
+		{ "a\n  [u]  b", "a  \n   &nbsp;b" },
+		/* between a letter and punctuation a mark needs help */
+		{ "[b]Note:[/b]text", "**Note:" JOINT "**text" },
+		{ "[b]Note:[/b] text", "**Note:** text" },
+		{ "[b]Note:[/b][br]text", "**Note:**  \ntext" },
+		{ "[b][i]x![/i][/b][u]y", "***x\\!" JOINT "***y" },
+		{ "a[b](x)[/b]", "a**" JOINT "(x)**" },
+		{ "a[b][url=https://b]c[/url][/b]",
+		    "a**" JOINT "[c](https://b)**" },
+		{ "[b]a[/b][b]b[/b]", "**a**" JOINT "**b**" },
+		{ "[code]a[/code][code]b[/code]", "`a` `b`" },
+		{ "[b]a\n  \nb", "**a**  \n    \n**b**" },
 		{ ">># a", "> \\# a" },
 	};
 

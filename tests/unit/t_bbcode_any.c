@@ -51,6 +51,7 @@ static const char *const pieces[] = {
 	"[size=9]", "[color=#fff]x", "\"", "`", "[code]`[/code]", "[call]1",
 	"[timestamp=1 ", "[br]", "#BR#", "\t", "1.", "-", "\xf0\x9f\x98\x80",
 	"[/url]", "[/code]", "[/img]", "[/i]", "[/size]", "https://b",
+	"[b]![/b]a", "a[b]!", "x[b][i][s]!\n\n",
 	"[send=", "[b]x            [/b]", "[url=https://aaaaaaaaaaaaaaaaaaaa]",
 };
 
