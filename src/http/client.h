@@ -104,20 +104,16 @@ struct http_call {
 	bool keep;			/* never cut for others */
 	size_t answer_max;		/* bytes; 0 takes 64 KiB */
 	bool get;			/* a GET, without a body */
-	/*
-	 * Takes the body of a 2xx answer, piece by piece, in place of
-	 * `answer`; status and type are set by then.  Starts no call.  After
-	 * HTTP_NO_MORE the call ends with HTTP_TOO_LARGE, after HTTP_NOT_NOW
-	 * it waits for http_go_on().  NULL: all goes into `answer`.
-	 */
+	/* Takes the body of a 2xx answer in pieces, in place of `answer`;
+	 * status and type are set by then.  HTTP_NO_MORE ends the call with
+	 * HTTP_TOO_LARGE, HTTP_NOT_NOW waits for http_go_on().  Or NULL. */
 	enum http_take (*take)(struct http_call *, const char *, size_t n);
 	/* set by the client */
 	enum http_end end;
 	long status;			/* with _ANSWERED and _TOO_LARGE */
 	struct buf answer;		/* freed by http_call_free() */
 	char location[HTTP_LOCATION_MAX];	/* of a 3xx, absolute, or "" */
-	char type[HTTP_TYPE_MAX];	/* of a GET's answer: its media type, */
-					/* in lower case, or "" */
+	char type[HTTP_TYPE_MAX];	/* of a GET's: in lower case, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */
 	int64_t took_ms;		/* from leaving to the end */
 	char reason[HTTP_REASON_MAX];	/* for the log: no URL, no body */
