@@ -88,6 +88,19 @@ demo: deps-demo
 	@IMCONNECTOR_BUILD=$B /usr/bin/python3 tests/demo.py
 units: $(UNITS) $B/php/objects
 
+# Any bytes into what reads texts of others, for a while.
+FUZZ_SECONDS ?= 30
+fuzz: deps-test
+	@mkdir -p $B/fuzz/corpus
+	clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -Isrc -Itests/lib -o $B/fuzz/bbcode \
+	    tests/fuzz/bbcode.c tests/lib/bbcode_holds.c \
+	    $(wildcard src/codec/bbcode*.c) src/base/buf.c src/base/fault.c \
+	    src/base/number.c
+	$B/fuzz/bbcode -max_total_time=$(FUZZ_SECONDS) -max_len=20000 \
+	    -timeout=10 -artifact_prefix=$B/fuzz/ \
+	    -dict=tests/fuzz/bbcode.dict $B/fuzz/corpus
+
 # Dies at every named point on the way of an event, and goes on.
 check-crash: deps-test
 	@$(MAKE) --no-print-directory FAULT=1 all
@@ -166,7 +179,7 @@ clean:
 	rm -rf build
 
 .PHONY: all units bench check check-all check-crash check-fresh \
-        check-valgrind soak \
+        check-valgrind soak fuzz \
         demo install clean \
         deps-build deps-demo deps-test deps-fresh deps-bench
 .SECONDARY:

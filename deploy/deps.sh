@@ -16,7 +16,7 @@ BUILD="gcc make pkg-config libfcgi-dev libyajl-dev libcurl4-openssl-dev
 DEMO="python3 nginx-light spawn-fcgi"
 TEST="libcmocka-dev python3-pytest python3-pytest-xdist apache2
       libapache2-mod-fcgid lighttpd lighttpd-mod-openssl caddy adduser openssl
-      clang valgrind curl php-cli"
+      clang libclang-rt-dev valgrind curl php-cli"
 FRESH="debootstrap systemd-container"
 BENCH="php-fpm php-curl golang-go nodejs node-undici"
 

@@ -58,7 +58,7 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 	}
 	lines[c->channels] = (struct config_lines){ 0 };
 	grown[c->channels++] = (struct config_channel){ .connector = name,
-	    .events = -1 };
+	    .events = -1, .text = -1, .signature = -1, .files = -1 };
 	return no_secrets(&grown[c->channels - 1]);
 }
 
@@ -85,22 +85,45 @@ set_defaults(struct config *c)
 	return e;
 }
 
-/* Only now, as [channel] may stand behind the sections that lean on it. */
-static void
-inherit_limits(struct config *c)
+/* Files are fetched for spools only: others keep the links. */
+static int
+files_of(const struct config_channel *ch, const struct config_channel *top)
 {
-	const struct config_channel *top = &c->channel[0];
+	return ch->url != NULL &&
+	    strncmp(ch->url, "spool:", strlen("spool:")) == 0 ?
+	    top->files : FILES_LINKS;
+}
 
-	for (size_t i = 1; i < c->channels; i++) {
-		struct config_channel *ch = &c->channel[i];
+static enum err
+inherit(struct config_channel *ch, const struct config_channel *top)
+{
+	if (ch->timeout == 0)
+		ch->timeout = top->timeout;
+	if (ch->in_flight == 0)
+		ch->in_flight = top->in_flight;
+	if (ch->events < 0)
+		ch->events = top->events;
+	if (ch->text < 0)
+		ch->text = top->text;
+	if (ch->signature < 0)
+		ch->signature = top->signature;
+	if (ch->files < 0)
+		ch->files = files_of(ch, top);
+	if (ch->files_max == 0)
+		ch->files_max = top->files_max;
+	return ch->files_types.n != 0 ? ERR_OK :
+	    config_list_copy(&ch->files_types, &top->files_types);
+}
 
-		if (ch->timeout == 0)
-			ch->timeout = top->timeout;
-		if (ch->in_flight == 0)
-			ch->in_flight = top->in_flight;
-		if (ch->events < 0)
-			ch->events = top->events;
-	}
+/* Only now, as [channel] may stand behind the sections that lean on it. */
+static enum err
+inherit_all(struct config *c)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 1; e == ERR_OK && i < c->channels; i++)
+		e = inherit(&c->channel[i], &c->channel[0]);
+	return e;
 }
 
 enum err
@@ -120,12 +143,13 @@ config_load_all(struct config **out, const char *path,
 		    err_name(e));
 	else
 		e = config_read(c, config_path(path), sink, p);
-	if (e == ERR_OK || (e == ERR_CONFIG && sink != NULL)) {
-		inherit_limits(c);
+	if ((e == ERR_OK || (e == ERR_CONFIG && sink != NULL)) &&
+	    inherit_all(c) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
+	if (e == ERR_OK || (e == ERR_CONFIG && sink != NULL))
 		*out = c;
-	} else {
+	else
 		config_free(c);
-	}
 	return e;
 }
 

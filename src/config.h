@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "config_channel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,33 +12,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
-#define CONFIG_OPTIONS 39	/* rows of the table in config_options.c */
-
-/* Words separated by blanks in the file.  Never NULL inside. */
-struct config_list {
-	char **item;
-	size_t n;
-};
-
-/* Events beside messages that a channel can ask for: bits of `events`. */
-enum config_events {
-	CONFIG_DIALOGSTART = 1 << 0,
-	CONFIG_DIALOGFINISH = 1 << 1,
-	CONFIG_STATUSDELETE = 1 << 2,
-	CONFIG_LINEDELETE = 1 << 3
-};
-
-/* Where the messages of one connector, or of one of its lines, go. */
-struct config_channel {
-	char *connector;	/* "" in [channel], the default */
-	int64_t line;		/* 0: every line of the connector */
-	char *url;
-	int64_t timeout;	/* seconds */
-	int64_t in_flight;	/* hand-overs at the same time */
-	char *secret;		/* signs them; secret; and beside it, while */
-	char *secret_previous;	/* it is being changed, that of before */
-	int64_t events;		/* enum config_events */
-};
+#define CONFIG_OPTIONS 44	/* rows of the table in config_options.c */
 
 /* Where it stands in the file; 0: nowhere. */
 struct config_lines {

@@ -28,6 +28,14 @@
 _Static_assert(LOG_LEVEL_ERROR == 0 && LOG_LEVEL_WARNING == 1 &&
     LOG_LEVEL_INFO == 2 && LOG_LEVEL_DEBUG == 3, "LEVELS");
 _Static_assert(LOG_TO_STDERR == 0 && LOG_TO_SYSLOG == 1, "TARGETS");
+#define TEXTS "bbcode plain html markdown"
+#define SIGNATURES "keep split drop"
+#define FILES "links fetch"
+_Static_assert(TEXT_BBCODE == 0 && TEXT_PLAIN == 1 && TEXT_HTML == 2 &&
+    TEXT_MARKDOWN == 3, "TEXTS");
+_Static_assert(SIGNATURE_KEEP == 0 && SIGNATURE_SPLIT == 1 &&
+    SIGNATURE_DROP == 2, "SIGNATURES");
+_Static_assert(FILES_LINKS == 0 && FILES_FETCH == 1, "FILES");
 _Static_assert(sizeof(enum log_level) == sizeof(int) &&
     sizeof(enum log_target) == sizeof(int), "OPT_WORD keeps an int");
 
@@ -89,6 +97,16 @@ const struct option config_options[] = {
 	    CHANNEL_AT(secret_previous), 0, 0, NULL, NULL },
 	{ "channel", "events", OPT_EVENTS, CHANNEL_AT(events), 0, 0, "",
 	    EVENTS },
+	{ "channel", "text", OPT_WORD, CHANNEL_AT(text), 0, 0, "bbcode",
+	    TEXTS },
+	{ "channel", "signature", OPT_WORD, CHANNEL_AT(signature), 0, 0,
+	    "keep", SIGNATURES },
+	{ "channel", "files", OPT_WORD, CHANNEL_AT(files), 0, 0, "links",
+	    FILES },
+	{ "channel", "files_max", OPT_INT,
+	    CHANNEL_AT(files_max), 1, INT64_C(1) << 40, "20971520", NULL },
+	{ "channel", "files_types", OPT_TYPES, CHANNEL_AT(files_types), 0, 0,
+	    "", NULL },
 
 	{ "retry", "first", OPT_INT, AT(retry.first), 1, 3600, "2", NULL },
 	{ "retry", "longest", OPT_INT, AT(retry.longest), 1, 86400, "600",
@@ -122,7 +140,7 @@ config_option_is_list(const struct option *o)
 {
 	return o->type == OPT_HOSTS || o->type == OPT_SERVERS ||
 	    o->type == OPT_NAMES || o->type == OPT_EVENTS ||
-	    o->type == OPT_ADDRESSES;
+	    o->type == OPT_ADDRESSES || o->type == OPT_TYPES;
 }
 
 bool

@@ -144,6 +144,7 @@ print_option(const struct option *o, const void *base, struct buf *b)
 	case OPT_SERVERS:
 	case OPT_NAMES:
 	case OPT_ADDRESSES:
+	case OPT_TYPES:
 		return print_list(b, o->name, at);
 	case OPT_SECRET:
 		return (*text)[0] == '\0' ? ERR_OK :

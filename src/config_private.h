@@ -19,6 +19,7 @@ enum option_type {
 	OPT_NAMES,	/* list of connector names */
 	OPT_EVENTS,	/* list of `words`, kept as bits in an int64_t */
 	OPT_ADDRESSES,	/* list of IP addresses, each perhaps with "/BITS" */
+	OPT_TYPES,	/* list of media types, with * for a part */
 	OPT_SECRET,
 	OPT_SECRET_FILE	/* its content is the OPT_SECRET at `at` */
 };
@@ -50,6 +51,9 @@ struct why {
  */
 enum err config_option_set(const struct option *, void *base,
     const char *text, bool more, struct why *);
+
+/* Adds the items of another list.  ERR_NOMEM. */
+enum err config_list_copy(struct config_list *, const struct config_list *);
 
 /* Frees what the option holds.  Safe on one that was never set. */
 void config_option_free(const struct option *, void *base);

@@ -252,6 +252,17 @@ address_ok(const char *s, size_t n)
 	    end == s + n;
 }
 
+/* A type and a subtype, either of them perhaps "*". */
+static bool
+media_type_ok(const char *s, size_t n)
+{
+	size_t type = strspn(s, LETTERS DIGITS "*.+-_");
+	size_t rest = type < n && s[type] == '/' ?
+	    strspn(s + type + 1, LETTERS DIGITS "*.+-_") : 0;
+
+	return type != 0 && rest != 0 && type + 1 + rest >= n;
+}
+
 static bool
 item_ok(const struct option *o, const char *s, size_t n)
 {
@@ -261,6 +272,8 @@ item_ok(const struct option *o, const char *s, size_t n)
 		return config_name_ok(s, n);
 	if (o->type == OPT_ADDRESSES)
 		return address_ok(s, n);
+	if (o->type == OPT_TYPES)
+		return media_type_ok(s, n);
 	return host_ok(s, host) && port_ok(s + host, n - host);
 }
 
@@ -271,6 +284,8 @@ items_of(const struct option *o)
 		return "hosts such as a.example or *.example";
 	if (o->type == OPT_ADDRESSES)
 		return "addresses such as 127.0.0.1, ::1 or 10.0.0.0/8";
+	if (o->type == OPT_TYPES)
+		return "media types such as image/png or image/*";
 	return o->type == OPT_SERVERS ?
 	    "servers such as a.example or a.example:8443" :
 	    "names of letters, digits and _";
@@ -290,6 +305,16 @@ add_item(struct config_list *l, const char *s, size_t n)
 	}
 	l->item[l->n++] = copy;
 	return ERR_OK;
+}
+
+enum err
+config_list_copy(struct config_list *to, const struct config_list *from)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < from->n; i++)
+		e = add_item(to, from->item[i], strlen(from->item[i]));
+	return e;
 }
 
 /*
@@ -445,6 +470,7 @@ config_option_free(const struct option *o, void *base)
 	case OPT_SERVERS:
 	case OPT_NAMES:
 	case OPT_ADDRESSES:
+	case OPT_TYPES:
 		free_items(place(o, base));
 		break;
 	case OPT_SECRET:

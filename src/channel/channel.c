@@ -116,6 +116,10 @@ open_one(struct channel **out, const struct config *config,
 		return config_wrong(config, secret_line(config, c), p,
 		    "%s secret: only http:// and https:// are signed",
 		    section);
+	if (c->files == FILES_FETCH && kind != &channel_spool)
+		return config_wrong(config, config_channel_line(config, c,
+		    "files"), p, "%s files: fetch needs a spool: URL",
+		    section);
 	e = kind->open(out, c, env, &why);
 	if (e == ERR_CONFIG && why.field[0] != '\0')
 		return config_wrong(config, secret_line(config, c), p,
@@ -162,6 +166,19 @@ struct channel *
 channels_of(const struct channels *s, const struct config_channel *c)
 {
 	return s->channel[c - s->config->channel];
+}
+
+struct pool *
+channels_disk(const struct channels *s)
+{
+	return s->env.disk;
+}
+
+const char *
+channel_spool_dir(const char *url)
+{
+	return kind_of(url) == &channel_spool ?
+	    url + strlen(channel_spool.scheme) : "";
 }
 
 void

@@ -121,6 +121,11 @@ enum err channels_open(struct channels **, const struct config *,
 struct channel *channels_of(const struct channels *,
     const struct config_channel *);
 
+/* What a spool's disk is worked on by; the folder of a URL, "" if it is no
+ * spool's. */
+struct pool *channels_disk(const struct channels *);
+const char *channel_spool_dir(const char *url);
+
 /* The descriptors that their hand-overs may take together. */
 int64_t channels_descriptors(const struct channels *);
 

@@ -10,6 +10,7 @@
  * every attempt, so a repeat replaces its own file.
  */
 #include "channel/channel.h"
+#include "channel/folder.h"
 
 #include "base/path.h"
 
@@ -21,12 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define FOLDER_MODE 0750
-#define FILE_MODE 0640
 #define NAME_BYTES 160
 
 struct spool {
@@ -68,67 +65,17 @@ spool_open(struct channel **out, const struct config_channel *c,
 	return ERR_OK;
 }
 
-/* The name of a new folder stands in the one above it. */
-static bool
-sync_above(int folder)
-{
-	int fd = openat(folder, "..", FOLDER_FLAGS);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		(void)close(fd);
-	return ok;
-}
-
-/* Opens the folder `name` below `at`; makes it, durably, where it lacks. */
-static int
-open_folder(int at, const char *name)
-{
-	int fd = openat(at, name, FOLDER_FLAGS);
-	int saved;
-
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
-	if (mkdirat(at, name, FOLDER_MODE) != 0 && errno != EEXIST)
-		return -1;
-	fd = openat(at, name, FOLDER_FLAGS);
-	if (fd < 0 || sync_above(fd))
-		return fd;
-	saved = errno;
-	(void)close(fd);
-	/* or the next attempt would find it and trust it */
-	(void)unlinkat(at, name, AT_REMOVEDIR);
-	errno = saved;
-	return -1;
-}
-
-static bool
-write_all(int fd, const char *s, size_t n)
-{
-	while (n != 0) {
-		ssize_t done = write(fd, s, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		s += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 /* Bytes first, then late errors of close(). */
 static bool
 write_file(int folder, const char *name, const struct parcel *parcel)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-	    FILE_MODE);
+	    FOLDER_FILE_MODE);
 	bool ok;
 
 	if (fd < 0)
 		return false;
-	ok = write_all(fd, parcel->object, parcel->object_len) &&
+	ok = folder_write(fd, parcel->object, parcel->object_len) &&
 	    fsync(fd) == 0;
 	return close(fd) == 0 && ok;
 }
@@ -153,34 +100,19 @@ publish(int tmp, int new, const char *name, const struct parcel *parcel)
 	return ok && fsync(new) == 0;
 }
 
-/* The reason of a failure stays. */
-static void
-close_all(int dir, int tmp, int new)
-{
-	int saved = errno;
-
-	if (new >= 0)
-		(void)close(new);
-	if (tmp >= 0)
-		(void)close(tmp);
-	if (dir >= 0)
-		(void)close(dir);
-	errno = saved;
-}
-
 static bool
 write_message(const struct writing *w)
 {
-	int dir = open_folder(AT_FDCWD, w->spool->dir), tmp = -1, new = -1;
+	int dir = folder_open(AT_FDCWD, w->spool->dir), tmp = -1, new = -1;
 	bool ok = false;
 
 	if (dir >= 0)
-		tmp = open_folder(dir, "tmp");
+		tmp = folder_open(dir, "tmp");
 	if (tmp >= 0)
-		new = open_folder(dir, "new");
+		new = folder_open(dir, "new");
 	if (new >= 0)
 		ok = publish(tmp, new, w->name, w->parcel);
-	close_all(dir, tmp, new);
+	folder_close(dir, tmp, new);
 	return ok;
 }
 

@@ -17,6 +17,7 @@ object_render(struct buf *b, const struct object *o)
 	json_add_text(b, "domain", o->domain);
 	json_add_text(b, "connector", o->connector);
 	json_add_number(b, "line", o->line);
+	json_add_text(b, "author", o->author);
 	if (o->body_len != 0)
 		buf_addc(b, ',');
 	buf_add(b, o->body, o->body_len);

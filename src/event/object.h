@@ -11,6 +11,7 @@ struct object {
 	const char *domain;
 	const char *connector;
 	int64_t line;
+	const char *author;	/* split off the text (event/rewrite.h) */
 	int64_t ts;		/* -1: none */
 	const char *body;	/* the inner part of event/render.h */
 	size_t body_len;

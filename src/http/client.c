@@ -93,6 +93,7 @@ run(struct task *task)
 
 	c->now_ms = c->clock->mono_ms(c->clock->ctx);
 	multi_act(c);
+	flight_go_on(c);
 	multi_time(c);
 	reap(c);
 	flight_end_over(c);
@@ -127,6 +128,7 @@ http_client_new(struct http_client **out, const struct http_opts *o)
 	c->slow.wakes = &c->task;
 	TAILQ_INIT(&c->spare);
 	TAILQ_INIT(&c->over);
+	TAILQ_INIT(&c->going);
 	TAILQ_INIT(&c->ended);
 	places_init(&c->places, o);
 	if (!multi_init(c)) {

@@ -40,6 +40,10 @@ enum http_end {
 
 #define HTTP_REASON_MAX 360
 #define HTTP_LOCATION_MAX 1024
+#define HTTP_TYPE_MAX 128
+
+/* What a taker says of a piece: taken; not now, it comes again; no more. */
+enum http_take { HTTP_TAKEN, HTTP_NOT_NOW, HTTP_NO_MORE };
 
 struct http_call;
 TAILQ_HEAD(http_calls, http_call);
@@ -73,9 +77,9 @@ struct http_peer {
 void http_peer_init(struct http_peer *);
 
 /*
- * One POST.  The caller owns it and everything it points to, and keeps them
- * unchanged until `done` was called, once, in the loop, never from inside
- * http_start().
+ * One POST, or a GET.  The caller owns it and everything it points to, and
+ * keeps them unchanged until `done` was called, once, in the loop, never from
+ * inside http_start().
  */
 struct http_call {
 	/* set by the caller */
@@ -91,16 +95,23 @@ struct http_call {
 	bool fresh;			/* on a connection of its own */
 	bool keep;			/* never cut for others */
 	size_t answer_max;		/* bytes; 0 takes 64 KiB */
+	bool get;			/* a GET, without a body */
+	/* Takes the body of a 2xx answer in pieces, in place of `answer`;
+	 * status and type are set by then.  HTTP_NO_MORE ends the call with
+	 * HTTP_TOO_LARGE, HTTP_NOT_NOW waits for http_go_on().  Or NULL. */
+	enum http_take (*take)(struct http_call *, const char *, size_t n);
 	/* set by the client */
 	enum http_end end;
 	long status;			/* with _ANSWERED and _TOO_LARGE */
 	struct buf answer;		/* freed by http_call_free() */
 	char location[HTTP_LOCATION_MAX];	/* of a 3xx, absolute, or "" */
+	char type[HTTP_TYPE_MAX];	/* of a GET's: in lower case, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */
 	int64_t took_ms;		/* from leaving to the end */
 	char reason[HTTP_REASON_MAX];	/* which host, what is wrong with it, */
 					/* what to do; no URL, no body */
 	/* the client's own */
+	struct http_transfer *transfer;
 	TAILQ_ENTRY(http_call) link;
 };
 
@@ -119,6 +130,9 @@ enum err http_client_new(struct http_client **, const struct http_opts *);
 
 /* Begins a call.  Cannot fail: what goes wrong is told by done(). */
 void http_start(struct http_client *, struct http_call *);
+
+/* Its taker takes again.  Nothing, if the call is not under way. */
+void http_go_on(struct http_client *, struct http_call *);
 
 /* Frees what an ended call holds; once for each started call. */
 void http_call_free(struct http_call *);

@@ -79,6 +79,7 @@ flight_begin(struct http_client *c, struct http_call *call)
 		spare_keep(c, t);
 		return;
 	}
+	call->transfer = t;
 	t->began_ms = c->now_ms;
 	arm_limit(c, t);
 	places_take(&c->places, t);
@@ -111,9 +112,12 @@ flight_end(struct http_client *c, struct http_transfer *t)
 	loop_disarm(c->loop, &t->limit);
 	if (t->is_over)
 		TAILQ_REMOVE(&c->over, t, over_link);
+	if (t->goes_on)
+		TAILQ_REMOVE(&c->going, t, going_link);
 	call->took_ms = c->now_ms - t->began_ms;
 	places_give(&c->places, t, state_after(c, call));
 	transfer_clear(t);
+	call->transfer = NULL;
 	TAILQ_INSERT_TAIL(&c->ended, call, link);
 	spare_keep(c, t);
 }
@@ -143,6 +147,31 @@ flight_end_over(struct http_client *c)
 		else
 			call_end(t->call, t->over, t->why);
 		flight_end(c, t);
+	}
+}
+
+void
+http_go_on(struct http_client *c, struct http_call *call)
+{
+	struct http_transfer *t = call->transfer;
+
+	if (t == NULL || t->goes_on)
+		return;
+	t->goes_on = true;
+	TAILQ_INSERT_TAIL(&c->going, t, going_link);
+	loop_ready(c->loop, &c->task);
+}
+
+/* A taker may hold it again from inside: it is told of later, too. */
+void
+flight_go_on(struct http_client *c)
+{
+	struct http_transfer *t;
+
+	while ((t = TAILQ_FIRST(&c->going)) != NULL) {
+		TAILQ_REMOVE(&c->going, t, going_link);
+		t->goes_on = false;
+		(void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
 	}
 }
 

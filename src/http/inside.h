@@ -42,6 +42,7 @@ struct http_client {
 	struct http_transfers spare;
 	size_t spares;
 	struct http_transfers over;	/* end them without curl's verdict */
+	struct http_transfers going;	/* they were held, and go on */
 	struct http_calls ended;	/* done() is to be called */
 	/* multi.c's */
 	CURLM *multi;
@@ -89,6 +90,9 @@ void flight_end(struct http_client *, struct http_transfer *);
 void flight_end_soon(struct http_client *, struct http_transfer *,
     enum http_end, const char *why);
 void flight_end_over(struct http_client *);
+
+/* What was held by its taker goes on: noted anywhere, done by the task. */
+void flight_go_on(struct http_client *);
 
 /* Frees the handles that carry nothing. */
 void flight_end_spares(struct http_client *);

@@ -15,6 +15,21 @@
 #define HEAD_MAX ((size_t)64 * 1024)	/* Bitrix24 sends about 1 KiB */
 #define RETRY_AFTER_MAX_S ((int64_t)86400 * 30)
 
+/* Its taker knows by status and type what it takes. */
+static size_t
+give(struct http_transfer *t, const char *p, size_t n)
+{
+	switch (t->call->take(t->call, p, n)) {
+	case HTTP_TAKEN:
+		return n;
+	case HTTP_NOT_NOW:
+		return CURL_WRITEFUNC_PAUSE;
+	default:
+		t->too_large = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+}
+
 size_t
 reply_body(char *p, size_t one, size_t n, void *ctx)
 {
@@ -22,6 +37,13 @@ reply_body(char *p, size_t one, size_t n, void *ctx)
 	enum err e;
 
 	(void)one;	/* curl always says 1 */
+	if (t->call->take != NULL) {
+		(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE,
+		    &t->call->status);
+		call_take_type(t->call, t->easy);
+		if (t->call->status / 100 == 2)
+			return give(t, p, n);
+	}
 	e = buf_add(&t->call->answer, p, n);
 	if (e == ERR_TOOBIG)
 		t->too_large = true;

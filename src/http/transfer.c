@@ -130,10 +130,14 @@ set_request(struct http_transfer *t, CURL *h)
 	SET(CURLOPT_DEFAULT_PROTOCOL, "https");
 	SET(CURLOPT_PROTOCOLS_STR, call->route->plain ? "http,https" : "https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_POST, 1L);
-	/* Not copied.  A NULL would make curl read standard input. */
-	SET(CURLOPT_POSTFIELDS, call->body != NULL ? call->body : "");
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+	if (call->get) {
+		SET(CURLOPT_HTTPGET, 1L);
+	} else {
+		SET(CURLOPT_POST, 1L);
+		/* Not copied.  A NULL would have curl read standard input. */
+		SET(CURLOPT_POSTFIELDS, call->body != NULL ? call->body : "");
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+	}
 	SET(CURLOPT_HTTPHEADER, t->lines);
 	SET(CURLOPT_USERAGENT, "imconnector-fcgi/" VERSION);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -225,6 +229,7 @@ transfer_arm(struct http_transfer *t, struct http_call *call, bool one_shot)
 	t->is_slow = false;
 	t->is_over = false;
 	t->error[0] = '\0';
+	t->goes_on = false;
 	ok = lines_build(t, call->headers) && set_request(t, t->easy) &&
 	    set_connection(call, t->easy) &&
 	    set_trust(call->route, t->easy, one_shot) &&

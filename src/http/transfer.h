@@ -23,6 +23,8 @@ struct http_transfer {
 	TAILQ_ENTRY(http_transfer) over_link;
 	char error[CURL_ERROR_SIZE];	/* curl's own words, or "" */
 	struct certificate *peer;	/* the last that was looked at */
+	bool goes_on;
+	TAILQ_ENTRY(http_transfer) going_link;
 	/* the request's headers as curl wants them */
 	struct curl_slist *lines;
 	size_t lines_max;
@@ -55,6 +57,9 @@ void reason_write(const struct http_transfer *, CURLcode,
 
 /* Puts a call's results to what they are before anything came. */
 void call_clear(struct http_call *);
+
+/* The media type of the answer, without its parameters. */
+void call_take_type(struct http_call *, CURL *);
 
 /* Writes how a call ended.  `reason` may not carry input. */
 void call_end(struct http_call *, enum http_end, const char *reason);

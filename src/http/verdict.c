@@ -19,6 +19,7 @@ call_clear(struct http_call *call)
 	call->status = 0;
 	buf_init(&call->answer, max);
 	call->location[0] = '\0';
+	call->type[0] = '\0';
 	call->retry_after_s = -1;
 	call->took_ms = 0;
 	call->reason[0] = '\0';
@@ -90,6 +91,22 @@ tunnel_refused(CURL *h)
 	return code != 0 && code / 100 != 2;
 }
 
+void
+call_take_type(struct http_call *call, CURL *h)
+{
+	char *type = NULL;
+	size_t n;
+
+	(void)curl_easy_getinfo(h, CURLINFO_CONTENT_TYPE, &type);
+	n = type != NULL ? strcspn(type, "; \t") : 0;
+	if (n >= sizeof(call->type))
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		call->type[i] = type[i] >= 'A' && type[i] <= 'Z' ?
+		    (char)(type[i] - 'A' + 'a') : type[i];
+	call->type[n] = '\0';
+}
+
 /*
  * curl makes the Location of a redirect absolute.  One that is too long is
  * left out: cut, it would be another address.
@@ -100,6 +117,8 @@ take_answer(struct http_call *call, CURL *h)
 	char *to = NULL;
 
 	(void)curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &call->status);
+	if (call->get)
+		call_take_type(call, h);
 	if (call->status / 100 != 3)
 		return;
 	(void)curl_easy_getinfo(h, CURLINFO_REDIRECT_URL, &to);

@@ -26,6 +26,7 @@ struct relay {
 	struct table destinations;	/* by the number of their place */
 	struct table lines;		/* by the number of theirs */
 	struct table awaits;		/* by a message's number */
+	struct table sources;		/* by a portal's */
 	TAILQ_HEAD(, visit) visits;
 	TAILQ_HEAD(, other) others;	/* events without messages */
 	size_t journeys;		/* on their way */

@@ -10,17 +10,15 @@
 #include "relay/journey.h"
 
 #include "base/fault.h"
-#include "event/object.h"
 #include "relay/attempt.h"
 #include "relay/destination.h"
+#include "relay/fetch.h"
 #include "relay/line.h"
 #include "relay/visit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The envelope's texts are capped by the grammar. */
-#define OBJECT_MORE ((size_t)64 * 1024)
 
 static struct journey *
 journey_new(struct relay *r)
@@ -30,7 +28,6 @@ journey_new(struct relay *r)
 	if (j == NULL)
 		return NULL;
 	j->relay = r;
-	buf_init(&j->object, 0);
 	r->journeys++;
 	return j;
 }
@@ -109,7 +106,8 @@ journey_free(struct journey *j)
 		destination_leave(j->destination);
 	if (j->own_work)
 		free(j->work);
-	buf_free(&j->object);
+	unwrap(&j->wrapped);
+	fetch_free(j);
 	free(j->ids);
 	free(j->moving.next);
 	loop_disarm(r->env.loop, &j->moving.db.again);
@@ -161,6 +159,13 @@ journey_go(struct journey *j)
 		line_queue(j->line, j);
 		return;
 	}
+	if (!fetch_begin(j))
+		journey_queue(j);
+}
+
+void
+journey_queue(struct journey *j)
+{
 	if (j->relay->stopping ||
 	    (j->destination->outage.down && !j->probe)) {
 		journey_release(j);
@@ -183,26 +188,6 @@ journeys_go(struct relay *r, struct taking_up *up, bool probe)
 		journey_go(j);
 	}
 	free(up->work);
-}
-
-static enum err
-render(struct journey *j)
-{
-	const struct work *w = j->work;
-	const struct object o = {
-		.key = w->key,
-		.event = w->event,
-		.member_id = w->member_id,
-		.domain = w->domain,
-		.connector = w->connector,
-		.line = w->line,
-		.ts = w->ts,
-		.body = w->body,
-		.body_len = w->body_len,
-	};
-
-	buf_init(&j->object, w->body_len + OBJECT_MORE);
-	return object_render(&j->object, &o);
 }
 
 /* What the store is told of the end of a hand-over. */
@@ -265,7 +250,7 @@ on_handed_over(struct delivery *d)
 	const char *ids = NULL;
 
 	fault_point("hand-over-after");
-	buf_free(&j->object);
+	unwrap(&j->wrapped);
 	if (receipt->err == ERR_OK)
 		ids = buf_str(&receipt->ids);
 	j->ids = ids != NULL ? strdup(ids) : NULL;
@@ -287,6 +272,26 @@ on_handed_over(struct delivery *d)
 	submit(j);
 }
 
+/* It was wrapped before, if it has files; false: the receipt says why. */
+static bool
+is_wrapped(struct journey *j)
+{
+	struct receipt *receipt = &j->delivery.receipt;
+	int64_t retry_after_s = -1;
+	const char *why = fetch_failed(j, &retry_after_s);
+
+	if (why == NULL && j->wrapped.object.len == 0 &&
+	    wrap(&j->wrapped, j->relay->env.config, j->work) != ERR_OK)
+		why = "out of memory";
+	if (why == NULL)
+		return true;
+	receipt_init(receipt);
+	receipt_fail(receipt, ERR_RETRY, "%s", why);
+	receipt->retry_after_s = retry_after_s;
+	receipt->untold = true;
+	return false;
+}
+
 void
 journey_hand_over(struct journey *j)
 {
@@ -294,16 +299,13 @@ journey_hand_over(struct journey *j)
 
 	journey_enter(j, STAGE_HANDING_OVER);
 	j->delivery = (struct delivery){ .done = on_handed_over };
-	if (render(j) != ERR_OK) {
-		receipt_init(&j->delivery.receipt);
-		receipt_fail(&j->delivery.receipt, ERR_RETRY,
-		    "out of memory");
-		j->delivery.receipt.untold = true;
+	if (!is_wrapped(j)) {
 		on_handed_over(&j->delivery);
 		return;
 	}
 	j->delivery.parcel = (struct parcel){ w->key, w->received_us,
-	    j->object.p, j->object.len, w->event, w->connector, w->line };
+	    j->wrapped.object.p, j->wrapped.object.len, w->event,
+	    w->connector, w->line };
 	fault_point("hand-over-before");
 	channel_send(channels_of(j->relay->channels,
 	    j->destination->config), &j->delivery);

@@ -4,6 +4,7 @@
 #include "portal/room.h"
 #include "relay/inside.h"
 #include "relay/stage.h"
+#include "relay/wrap.h"
 #include "store/moves.h"
 #include "store/take.h"
 
@@ -24,7 +25,8 @@ struct journey {
 	bool comes;			/* its line counts it as coming */
 	bool parked;			/* no token is left for it */
 	int64_t delivered_at;		/* on the loop's clock */
-	struct buf object;
+	struct wrapped wrapped;		/* while it is handed over */
+	struct fetch *fetch;		/* of its files, or NULL */
 	struct delivery delivery;
 	char *ids;			/* what the channel gave */
 	struct moving moving;
@@ -45,6 +47,8 @@ struct journey *journey_of_work(struct relay *, struct work *);
 void journey_go(struct journey *);
 /* The same for all that were taken up; their list is freed. */
 void journeys_go(struct relay *, struct taking_up *, bool probe);
+/* Its files are fetched, if they had to be: to its destination's queue. */
+void journey_queue(struct journey *);
 /* Its turn has come: hands it over. */
 void journey_hand_over(struct journey *);
 /* It leaves this process: told, refused, or back in the store. */

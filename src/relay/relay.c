@@ -11,6 +11,7 @@
 #include "relay/fan.h"
 #include "relay/inside.h"
 #include "relay/line.h"
+#include "relay/source.h"
 #include "relay/visit.h"
 #include "store/off.h"
 #include "store/portals.h"
@@ -455,6 +456,7 @@ relay_free(struct relay *r)
 	loop_disarm(r->env.loop, &r->look_timer);
 	loop_disarm(r->env.loop, &r->watch_timer);
 	await_drop_all(r);
+	sources_free(r);
 	table_free(&r->awaits);
 	destinations_free(r);
 	lines_free(r);

@@ -7,8 +7,8 @@
 
 #include "relay/journey.h"
 
-static const char *const names[] = { "new", "queued", "handing-over",
-	"noting", "waiting", "telling", "ended" };
+static const char *const names[] = { "new", "queued", "fetching",
+	"handing-over", "noting", "waiting", "telling", "ended" };
 
 /* docs/INTERNALS prints the same table. */
 static bool
@@ -17,7 +17,9 @@ may_follow(enum stage from, enum stage to)
 	static const unsigned char follow[] = {
 		[STAGE_NEW] = 1 << STAGE_QUEUED | 1 << STAGE_WAITING |
 		    1 << STAGE_ENDED,
-		[STAGE_QUEUED] = 1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
+		[STAGE_QUEUED] = 1 << STAGE_FETCHING |
+		    1 << STAGE_HANDING_OVER | 1 << STAGE_ENDED,
+		[STAGE_FETCHING] = 1 << STAGE_QUEUED,
 		[STAGE_HANDING_OVER] = 1 << STAGE_NOTING,
 		[STAGE_NOTING] = 1 << STAGE_WAITING | 1 << STAGE_ENDED,
 		[STAGE_WAITING] = 1 << STAGE_TELLING | 1 << STAGE_ENDED,

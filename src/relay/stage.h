@@ -5,6 +5,7 @@
 enum stage {
 	STAGE_NEW,		/* it has not begun */
 	STAGE_QUEUED,		/* for its channel's turn */
+	STAGE_FETCHING,		/* its files, before that */
 	STAGE_HANDING_OVER,	/* the channel has it */
 	STAGE_NOTING,		/* what the channel said is written */
 	STAGE_WAITING,		/* for its portal's turn */

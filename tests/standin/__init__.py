@@ -6,10 +6,11 @@ tests/demo.py as a package, from a shell as `python3 tests/standin`.
 """
 
 from .answers import Answer, answer_from, error
+from .files import Files
 from .peer import Peer
 from .portal import Call, Portal, Token
 from .receiver import Receiver
 from .tls import Authority
 
-__all__ = ["Answer", "Authority", "Call", "Peer", "Portal", "Receiver",
-           "Token", "answer_from", "error"]
+__all__ = ["Answer", "Authority", "Call", "Files", "Peer", "Portal",
+           "Receiver", "Token", "answer_from", "error"]

@@ -62,6 +62,7 @@ class Portal(Peer):
         self.any_token = any_token  # every token is a good one
         self.bucket = None          # a Bucket, to limit the rate
         self.operating = OperatingTime()
+        self.expires_in = 3600      # of the tokens that a refresh gives
         self.member_id = secrets.token_hex(16)
         self.client_id = "local." + secrets.token_hex(8)
         self.client_secret = secrets.token_hex(16)
@@ -291,9 +292,10 @@ class Portal(Peer):
             return error("invalid_grant")
         self.refresh_tokens.discard(form["refresh_token"])
         return json_answer({
-            "access_token": self.add_token(),
+            "access_token": self.add_token(expires_in=self.expires_in),
             "refresh_token": self.add_refresh_token(),
-            "expires": int(time.time()) + 3600, "expires_in": 3600,
+            "expires": int(time.time()) + self.expires_in,
+            "expires_in": self.expires_in,
             "client_endpoint": self.endpoint, "server_endpoint": self.endpoint,
             "domain": "oauth.bitrix.info", "member_id": self.member_id,
             "scope": "imconnector,imopenlines", "status": "L", "user_id": 1})

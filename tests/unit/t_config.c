@@ -52,6 +52,11 @@ check_defaults(const struct config *c)
 	assert_string_equal(c->channel[0].secret, "");
 	assert_string_equal(c->channel[0].secret_previous, "");
 	assert_int_equal(c->channel[0].events, 0);
+	assert_int_equal(c->channel[0].text, TEXT_BBCODE);
+	assert_int_equal(c->channel[0].signature, SIGNATURE_KEEP);
+	assert_int_equal(c->channel[0].files, FILES_LINKS);
+	assert_int_equal(c->channel[0].files_max, 20 << 20);
+	assert_int_equal(c->channel[0].files_types.n, 0);
 }
 
 static void

@@ -11,6 +11,8 @@
 #define NO_EVENT " must be of: dialogstart dialogfinish statusdelete " \
 	"linedelete, not "
 #define NEED_LINE ": the line must be [section] or option = value"
+#define NEED_TYPES ": [channel] files_types must be media types such as " \
+	"image/png or image/*, not "
 #define NEED_SERVERS ": [app] oauth_servers must be servers such as " \
 	"a.example or a.example:8443, not "
 #define NEED_ADDRESSES ": [status] allow must be addresses such as " \
@@ -181,6 +183,20 @@ static const struct {
 	{ "[app]\noauth_servers = ::1\n", ":2" NEED_SERVERS "\"::1\"" },
 	{ "[app]\noauth_servers = https://a\n",
 	    ":2" NEED_SERVERS "\"https://a\"" },
+	{ "[channel]\ntext = HTML\n", ":2: [channel] text must be one of: "
+	    "bbcode plain html markdown, not \"HTML\": did you mean html?" },
+	{ "[connector a]\nsignature =\n", ":2: [connector a] signature must "
+	    "be one of: keep split drop, not \"\"" },
+	{ "[channel]\nfiles = yes\n", ":2: [channel] files must be one of: "
+	    "links fetch, not \"yes\"" },
+	{ "[channel]\nfiles_max = 0\n", ":2: [channel] files_max must be a "
+	    "number from 1 to 1099511627776, not \"0\"" },
+	{ "[channel]\nfiles_types = image/* pdf\n", ":2" NEED_TYPES
+	    "\"pdf\"" },
+	{ "[channel]\nfiles_types = /a\n", ":2" NEED_TYPES "\"/a\"" },
+	{ "[channel]\nfiles_types = a/\n", ":2" NEED_TYPES "\"a/\"" },
+	{ "[channel]\nfiles_types = a/b/c\n", ":2" NEED_TYPES "\"a/b/c\"" },
+	{ "[channel]\nfiles_types = a/b;c\n", ":2" NEED_TYPES "\"a/b;c\"" },
 	/* URLs */
 	{ "[channel]\nurl =\n", ":2: [channel] url " CHANNEL_URLS },
 	{ "[channel]\nurl = spool\n", ":2: [channel] url " CHANNEL_URLS },
