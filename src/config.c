@@ -24,18 +24,25 @@ config_path(const char *path)
 	return env != NULL && env[0] != '\0' ? env : CONFIG_DEFAULT_PATH;
 }
 
-/* A secret belongs to the URL beside it: none comes from [channel]. */
+/*
+ * A secret belongs to the URL beside it: none comes from [channel] alone.
+ * What only [connector ID] has is not in [channel] either.
+ */
 static enum err
-no_secrets(struct config_channel *ch)
+own_defaults(struct config_channel *ch)
 {
 	struct why why;
 	enum err e = ERR_OK;
 
-	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++)
-		if (config_option_is_channel(&config_options[i]) &&
-		    config_options[i].type == OPT_SECRET)
-			e = config_option_set(&config_options[i], ch, "",
-			    false, &why);
+	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++) {
+		const struct option *o = &config_options[i];
+
+		if (config_option_is_connector(o))
+			e = config_option_set(o, ch, o->value, false, &why);
+		else if (config_option_is_channel(o) &&
+		    o->type == OPT_SECRET)
+			e = config_option_set(o, ch, "", false, &why);
+	}
 	return e;
 }
 
@@ -59,7 +66,7 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 	lines[c->channels] = (struct config_lines){ 0 };
 	grown[c->channels++] = (struct config_channel){ .connector = name,
 	    .events = -1 };
-	return no_secrets(&grown[c->channels - 1]);
+	return own_defaults(&grown[c->channels - 1]);
 }
 
 /* The rows of [channel] are kept in the channel, all others in the root. */
@@ -78,16 +85,39 @@ set_defaults(struct config *c)
 	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++) {
 		const struct option *o = &config_options[i];
 
-		if (o->value != NULL)
+		if (o->value != NULL && !config_option_is_connector(o))
 			e = config_option_set(o, base_of(o, c), o->value,
 			    false, &why);
 	}
 	return e;
 }
 
+static enum err
+inherit_text(char **to, const char *from)
+{
+	free(*to);
+	*to = strdup(from);
+	return *to != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+/* With the secrets that belong to it. */
+static enum err
+inherit_url(struct config_channel *ch, const struct config_channel *top)
+{
+	enum err e = inherit_text(&ch->url, top->url);
+
+	if (e == ERR_OK && ch->secret[0] == '\0') {
+		e = inherit_text(&ch->secret, top->secret);
+		if (e == ERR_OK)
+			e = inherit_text(&ch->secret_previous,
+			    top->secret_previous);
+	}
+	return e;
+}
+
 /* Only now, as [channel] may stand behind the sections that lean on it. */
-static void
-inherit_limits(struct config *c)
+static enum err
+inherit(struct config *c)
 {
 	const struct config_channel *top = &c->channel[0];
 
@@ -100,7 +130,10 @@ inherit_limits(struct config *c)
 			ch->in_flight = top->in_flight;
 		if (ch->events < 0)
 			ch->events = top->events;
+		if (ch->url == NULL && inherit_url(ch, top) != ERR_OK)
+			return ERR_NOMEM;
 	}
+	return ERR_OK;
 }
 
 enum err
@@ -120,8 +153,10 @@ config_load_all(struct config **out, const char *path,
 		    err_name(e));
 	else
 		e = config_read(c, config_path(path), sink, p);
+	if ((e == ERR_OK || (e == ERR_CONFIG && sink != NULL)) &&
+	    inherit(c) != ERR_OK)
+		e = problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	if (e == ERR_OK || (e == ERR_CONFIG && sink != NULL)) {
-		inherit_limits(c);
 		*out = c;
 	} else {
 		config_free(c);

@@ -11,7 +11,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
-#define CONFIG_OPTIONS 37	/* rows of the table in config_options.c */
+#define CONFIG_OPTIONS 49	/* rows of the table in config_options.c */
 
 /* Words separated by blanks in the file.  Never NULL inside. */
 struct config_list {
@@ -27,6 +27,27 @@ enum config_events {
 	CONFIG_LINEDELETE = 1 << 3
 };
 
+/* A file's path and, read with the configuration, its content. */
+struct config_file {
+	char *path;
+	char *text;
+};
+
+/* How a connector is registered in Bitrix24 (imconnector.register). */
+struct config_connector {
+	char *name;		/* "": it is not registered by us */
+	struct config_file icon;	/* an SVG; "": the embedded one */
+	char *color;		/* #rrggbb */
+	bool del_external_messages;
+	bool edit_internal_messages;
+	bool del_internal_messages;
+	bool newsletter;
+	bool need_system_messages;
+	bool need_signature;
+	bool chat_group;
+	char *comment;
+};
+
 /* Where the messages of one connector, or of one of its lines, go. */
 struct config_channel {
 	char *connector;	/* "" in [channel], the default */
@@ -37,6 +58,7 @@ struct config_channel {
 	char *secret;		/* signs them; secret; and beside it, while */
 	char *secret_previous;	/* it is being changed, that of before */
 	int64_t events;		/* enum config_events */
+	struct config_connector as;	/* of [connector ID] alone */
 };
 
 /* Where it stands in the file; 0: nowhere. */
@@ -58,6 +80,7 @@ struct config {
 		struct config_list portals;	/* host patterns */
 		struct config_list oauth_servers;	/* HOST[:PORT] */
 		struct config_list connectors;	/* empty: every one */
+		char *handler_url;	/* "": as the installation came */
 		bool insecure_http;
 		char *ca_file;
 	} app;

@@ -149,6 +149,38 @@ set_path(char **where, const char *text, struct why *w)
 	return set_text(where, text);
 }
 
+static enum err
+set_limited(const struct option *o, char **where, const char *text,
+    struct why *w)
+{
+	if (o->max == 0 || strlen(text) <= (size_t)o->max)
+		return set_text(where, text);
+	(void)snprintf(w->text, sizeof(w->text),
+	    "must not be longer than %lld bytes", (long long)o->max);
+	return ERR_CONFIG;
+}
+
+static enum err
+set_color(char **where, const char *text, struct why *w)
+{
+	if (text[0] == '#' && strlen(text) == 7 &&
+	    strspn(text + 1, DIGITS "abcdefABCDEF") == 6)
+		return set_text(where, text);
+	return refuse(w, "a colour such as #2fc6f6", text, strlen(text));
+}
+
+/* Read now, so that nothing has to be read while others wait. */
+static enum err
+set_file(struct config_file *where, const char *text, struct why *w)
+{
+	enum err e = set_path(&where->path, text, w);
+
+	if (e == ERR_OK)
+		e = text[0] == '\0' ? set_text(&where->text, "") :
+		    config_read_text(&where->text, text, w);
+	return e;
+}
+
 /* Whether something stands behind the scheme that the scheme can use. */
 static bool
 url_rest_ok(const char *text, size_t scheme)
@@ -396,6 +428,12 @@ config_option_set(const struct option *o, void *base, const char *text,
 		return set_word(o, where, text, w);
 	case OPT_PATH:
 		return set_path(where, text, w);
+	case OPT_TEXT:
+		return set_limited(o, where, text, w);
+	case OPT_COLOR:
+		return set_color(where, text, w);
+	case OPT_FILE:
+		return set_file(where, text, w);
 	case OPT_URL:
 		return set_url(o, where, text, w);
 	case OPT_SECRET_FILE:
@@ -409,8 +447,14 @@ void
 config_option_free(const struct option *o, void *base)
 {
 	char **text = place(o, base);
+	struct config_file *file = place(o, base);
 
 	switch (o->type) {
+	case OPT_FILE:
+		free(file->path);
+		free(file->text);
+		*file = (struct config_file){ NULL, NULL };
+		break;
 	case OPT_HOSTS:
 	case OPT_SERVERS:
 	case OPT_NAMES:
@@ -418,6 +462,7 @@ config_option_free(const struct option *o, void *base)
 		break;
 	case OPT_SECRET:
 	case OPT_TEXT:
+	case OPT_COLOR:
 	case OPT_PATH:
 	case OPT_URL:
 	case OPT_PROXY:
