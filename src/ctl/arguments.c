@@ -35,6 +35,13 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	[ARG_USER] = { "user", "NAME", NULL,
 	    "the handler's user, as whom to look (for root); else\n"
 	    "the owner of the store's folder" },
+	[ARG_CONNECTOR] = { "connector", "ID", NULL,
+	    "this connector, where several are ours" },
+	[ARG_VERBOSE] = { "verbose", NULL, NULL,
+	    "shows each call and its answer, on standard error, without\n"
+	    "tokens" },
+	[ARG_DRY_RUN] = { "dry-run", NULL, NULL,
+	    "only says what would be called" },
 };
 
 int

@@ -19,6 +19,9 @@ enum arg {
 	ARG_CHAT,
 	ARG_ALL_REFUSED,
 	ARG_USER,
+	ARG_CONNECTOR,
+	ARG_VERBOSE,
+	ARG_DRY_RUN,
 	ARG__MAX
 };
 #define TAKES(arg) (1u << (arg))

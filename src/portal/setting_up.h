@@ -17,7 +17,7 @@ enum setting_end {
 	SETTING_AGAIN		/* it may work later */
 };
 
-#define SETTING_REASON_MAX 320
+#define SETTING_REASON_MAX (METHOD_REASON_MAX + 128)
 
 struct setting_up {
 	/*
