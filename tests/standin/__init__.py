@@ -5,11 +5,13 @@ channel, Authority makes certificates for both. Used by tests/e2e and
 tests/demo.py as a package, from a shell as `python3 tests/standin`.
 """
 
+from .application import Application, Binding, Line
 from .answers import Answer, answer_from, error
 from .peer import Peer
 from .portal import Call, Portal, Token
 from .receiver import Receiver
 from .tls import Authority
 
-__all__ = ["Answer", "Authority", "Call", "Peer", "Portal", "Receiver",
+__all__ = ["Answer", "Application", "Authority", "Binding", "Call", "Line",
+           "Peer", "Portal", "Receiver",
            "Token", "answer_from", "error"]
