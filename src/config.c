@@ -24,18 +24,25 @@ config_path(const char *path)
 	return env != NULL && env[0] != '\0' ? env : CONFIG_DEFAULT_PATH;
 }
 
-/* A secret belongs to the URL beside it: none comes from [channel]. */
+/*
+ * A secret belongs to the URL beside it: none comes from [channel] alone.
+ * What only [connector ID] has is not in [channel] either.
+ */
 static enum err
-no_secrets(struct config_channel *ch)
+own_defaults(struct config_channel *ch)
 {
 	struct why why;
 	enum err e = ERR_OK;
 
-	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++)
-		if (config_option_is_channel(&config_options[i]) &&
-		    config_options[i].type == OPT_SECRET)
-			e = config_option_set(&config_options[i], ch, "",
-			    false, &why);
+	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++) {
+		const struct option *o = &config_options[i];
+
+		if (config_option_is_connector(o))
+			e = config_option_set(o, ch, o->value, false, &why);
+		else if (config_option_is_channel(o) &&
+		    o->type == OPT_SECRET)
+			e = config_option_set(o, ch, "", false, &why);
+	}
 	return e;
 }
 
@@ -59,7 +66,7 @@ config_add_channel(struct config *c, const char *connector, size_t n)
 	lines[c->channels] = (struct config_lines){ 0 };
 	grown[c->channels++] = (struct config_channel){ .connector = name,
 	    .events = -1, .text = -1, .signature = -1, .files = -1 };
-	return no_secrets(&grown[c->channels - 1]);
+	return own_defaults(&grown[c->channels - 1]);
 }
 
 /* The rows of [channel] are kept in the channel, all others in the root. */
@@ -78,9 +85,32 @@ set_defaults(struct config *c)
 	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++) {
 		const struct option *o = &config_options[i];
 
-		if (o->value != NULL)
+		if (o->value != NULL && !config_option_is_connector(o))
 			e = config_option_set(o, base_of(o, c), o->value,
 			    false, &why);
+	}
+	return e;
+}
+
+static enum err
+inherit_text(char **to, const char *from)
+{
+	free(*to);
+	*to = strdup(from);
+	return *to != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+/* With the secrets that belong to it. */
+static enum err
+inherit_url(struct config_channel *ch, const struct config_channel *top)
+{
+	enum err e = inherit_text(&ch->url, top->url);
+
+	if (e == ERR_OK && ch->secret[0] == '\0') {
+		e = inherit_text(&ch->secret, top->secret);
+		if (e == ERR_OK)
+			e = inherit_text(&ch->secret_previous,
+			    top->secret_previous);
 	}
 	return e;
 }
@@ -89,8 +119,7 @@ set_defaults(struct config *c)
 static int
 files_of(const struct config_channel *ch, const struct config_channel *top)
 {
-	return ch->url != NULL &&
-	    strncmp(ch->url, "spool:", strlen("spool:")) == 0 ?
+	return strncmp(ch->url, "spool:", strlen("spool:")) == 0 ?
 	    top->files : FILES_LINKS;
 }
 
@@ -107,6 +136,8 @@ inherit(struct config_channel *ch, const struct config_channel *top)
 		ch->text = top->text;
 	if (ch->signature < 0)
 		ch->signature = top->signature;
+	if (ch->url == NULL && inherit_url(ch, top) != ERR_OK)
+		return ERR_NOMEM;
 	if (ch->files < 0)
 		ch->files = files_of(ch, top);
 	if (ch->files_max == 0)

@@ -12,7 +12,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
-#define CONFIG_OPTIONS 44	/* rows of the table in config_options.c */
+#define CONFIG_OPTIONS 56	/* rows of the table in config_options.c */
 
 /* Where it stands in the file; 0: nowhere. */
 struct config_lines {
@@ -33,6 +33,7 @@ struct config {
 		struct config_list portals;	/* host patterns */
 		struct config_list oauth_servers;	/* HOST[:PORT] */
 		struct config_list connectors;	/* empty: every one */
+		char *handler_url;	/* "": as the installation came */
 		bool insecure_http;
 		char *ca_file;
 	} app;

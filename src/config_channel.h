@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+/* What [channel] and the sections [connector ...] say; for config.h. */
+
 /* Words separated by blanks in the file.  Never NULL inside. */
 struct config_list {
 	char **item;
@@ -23,6 +25,27 @@ enum config_text { TEXT_BBCODE, TEXT_PLAIN, TEXT_HTML, TEXT_MARKDOWN };
 enum config_signature { SIGNATURE_KEEP, SIGNATURE_SPLIT, SIGNATURE_DROP };
 enum config_files { FILES_LINKS, FILES_FETCH };
 
+/* A file's path and, read with the configuration, its content. */
+struct config_file {
+	char *path;
+	char *text;
+};
+
+/* How a connector is registered in Bitrix24 (imconnector.register). */
+struct config_connector {
+	char *name;		/* "": it is not registered by us */
+	struct config_file icon;	/* an SVG; "": the embedded one */
+	char *color;		/* #rrggbb */
+	bool del_external_messages;
+	bool edit_internal_messages;
+	bool del_internal_messages;
+	bool newsletter;
+	bool need_system_messages;
+	bool need_signature;
+	bool chat_group;
+	char *comment;
+};
+
 /* Where the messages of one connector, or of one of its lines, go. */
 struct config_channel {
 	char *connector;	/* "" in [channel], the default */
@@ -39,6 +62,7 @@ struct config_channel {
 	int files;		/* enum config_files */
 	int64_t files_max;	/* bytes of one */
 	struct config_list files_types;	/* media types; empty: all */
+	struct config_connector as;	/* of [connector ID] alone */
 };
 
 #endif

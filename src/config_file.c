@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SECRET_MAX 4096	/* bytes in the file; longer is a mistake */
+#define TEXT_MAX 32768	/* the same, of an icon */
 
 static enum err
 because(struct why *w, const char *what)
@@ -133,5 +134,29 @@ config_read_secret(char **where, const char *path, struct why *w)
 		return e;
 	free(*where);
 	*where = secret;
+	return ERR_OK;
+}
+
+enum err
+config_read_text(char **where, const char *path, struct why *w)
+{
+	char *text = calloc(1, TEXT_MAX + 1);
+	FILE *f = NULL;
+	enum err e = text != NULL ? config_open(&f, path, TEXT_MAX, w) :
+	    ERR_NOMEM;
+	size_t n = 0;
+
+	if (e == ERR_OK) {
+		n = fread(text, 1, TEXT_MAX, f);
+		if (ferror(f) || n == 0 || memchr(text, '\0', n) != NULL)
+			e = because(w, "it is empty, or no text");
+		(void)fclose(f);
+	}
+	if (e != ERR_OK) {
+		free(text);
+		return e;
+	}
+	free(*where);
+	*where = text;
 	return ERR_OK;
 }

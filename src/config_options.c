@@ -13,6 +13,8 @@
 
 #define AT(field) offsetof(struct config, field)
 #define CHANNEL_AT(field) offsetof(struct config_channel, field)
+#define FLAG(name, value) { "connector", #name, OPT_BOOL, \
+	CHANNEL_AT(as.name), 0, 0, value, NULL }
 
 /* Every zone in which the vendor sells portals. */
 #define CLOUD "*.bitrix24.com *.bitrix24.eu *.bitrix24.de *.bitrix24.es " \
@@ -61,6 +63,8 @@ const struct option config_options[] = {
 	{ "app", "oauth_servers", OPT_SERVERS,
 	    AT(app.oauth_servers), 0, 0, OAUTH, NULL },
 	{ "app", "connectors", OPT_NAMES, AT(app.connectors), 0, 0, "", NULL },
+	{ "app", "handler_url", OPT_URL,
+	    AT(app.handler_url), 0, 0, "", "https http" },
 	{ "app", "insecure_http", OPT_BOOL,
 	    AT(app.insecure_http), 0, 0, "no", NULL },
 	{ "app", "ca_file", OPT_PATH, AT(app.ca_file), 0, 0, "", NULL },
@@ -108,6 +112,22 @@ const struct option config_options[] = {
 	{ "channel", "files_types", OPT_TYPES, CHANNEL_AT(files_types), 0, 0,
 	    "", NULL },
 
+	{ "connector", "name", OPT_TEXT, CHANNEL_AT(as.name), 0, 100, "",
+	    NULL },
+	{ "connector", "icon_file", OPT_FILE, CHANNEL_AT(as.icon), 0, 0, "",
+	    NULL },
+	{ "connector", "color", OPT_COLOR, CHANNEL_AT(as.color), 0, 0,
+	    "#2fc6f6", NULL },
+	FLAG(del_external_messages, "yes"),
+	FLAG(edit_internal_messages, "yes"),
+	FLAG(del_internal_messages, "yes"),
+	FLAG(newsletter, "yes"),
+	FLAG(need_system_messages, "yes"),
+	FLAG(need_signature, "yes"),
+	FLAG(chat_group, "no"),
+	{ "connector", "comment", OPT_TEXT, CHANNEL_AT(as.comment), 0, 0, "",
+	    NULL },
+
 	{ "retry", "first", OPT_INT, AT(retry.first), 1, 3600, "2", NULL },
 	{ "retry", "longest", OPT_INT, AT(retry.longest), 1, 86400, "600",
 	    NULL },
@@ -146,5 +166,12 @@ config_option_is_list(const struct option *o)
 bool
 config_option_is_channel(const struct option *o)
 {
-	return strcmp(o->section, "channel") == 0;
+	return strcmp(o->section, "channel") == 0 ||
+	    config_option_is_connector(o);
+}
+
+bool
+config_option_is_connector(const struct option *o)
+{
+	return strcmp(o->section, "connector") == 0;
 }

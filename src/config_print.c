@@ -151,6 +151,9 @@ print_option(const struct option *o, const void *base, struct buf *b)
 		    buf_addf(b, "; %s is set\n", o->name);
 	case OPT_SECRET_FILE:
 		return ERR_OK;
+	case OPT_FILE:
+		return print_pair(b, o->name,
+		    ((const struct config_file *)at)->path);
 	case OPT_URL:
 	case OPT_PROXY:
 		return print_url(b, o, *text);
@@ -165,6 +168,14 @@ print_section(struct buf *b, const char *name)
 	return buf_addf(b, "%s[%s]\n", b->len != 0 ? "\n" : "", name);
 }
 
+/* What concerns the connector as a whole is not said of its lines. */
+static bool
+is_said_of(const struct config_channel *ch, const struct option *o)
+{
+	return config_option_is_channel(o) && (ch->line == 0 ||
+	    !config_option_is_connector(o));
+}
+
 /* "[connector NAME]", or "[connector NAME/LINE]" where there is a line. */
 static enum err
 print_channel(struct buf *b, const struct config_channel *ch)
@@ -176,7 +187,7 @@ print_channel(struct buf *b, const struct config_channel *ch)
 	if (e == ERR_OK)
 		e = buf_adds(b, "]\n");
 	for (size_t i = 0; e == ERR_OK && i < CONFIG_OPTIONS; i++)
-		if (config_option_is_channel(&config_options[i]))
+		if (is_said_of(ch, &config_options[i]))
 			e = print_option(&config_options[i], ch, b);
 	return e;
 }
@@ -191,6 +202,8 @@ config_print(const struct config *c, struct buf *b)
 		const struct option *o = &config_options[i];
 		bool channel = config_option_is_channel(o);
 
+		if (config_option_is_connector(o))
+			continue;
 		if (strcmp(section, o->section) != 0)
 			e = print_section(b, o->section);
 		section = o->section;

@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #define PATH_SHOWN 100	/* bytes; the reason must fit behind it */
+#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static enum err
 say_wrong(const char *path, int line, const char *reason, struct problem *p)
@@ -71,15 +72,24 @@ config_no_memory(struct config_reader *r)
 	return r->e;
 }
 
-/* A section of its own has nothing to fall back on but the limits. */
+/* A section of its own has nothing to fall back on but the limits, unless it
+ * is there to register a connector.  Bitrix24 registers in lower case, and an
+ * operator's edits are then never sent to another spelling. */
 enum err
 config_end_section(struct config_reader *r)
 {
 	const struct config_channel *ch = &r->c->channel[r->channel];
+	bool named = r->channel != 0 && ch->as.name[0] != '\0';
 
-	if (r->channel != 0 && config_channel_line(r->c, ch, "url") == 0)
+	if (r->channel != 0 && !named &&
+	    config_channel_line(r->c, ch, "url") == 0)
 		return config_complain(r, config_channel_line(r->c, ch, NULL),
-		    "[%s] needs url", r->shown.text);
+		    "[%s] needs url%s", r->shown.text, ch->line == 0 ?
+		    ", or a name to be registered by" : "");
+	if (named && strpbrk(ch->connector, CAPITALS) != NULL)
+		return config_complain(r, config_channel_line(r->c, ch, NULL),
+		    "[%s] has a name, to be registered by: Bitrix24 wants "
+		    "such an ID in lower case", r->shown.text);
 	return ERR_OK;
 }
 
@@ -153,7 +163,8 @@ begin_section(struct config_reader *r, const char *name)
 	if (n == sizeof(word) - 1 && memcmp(name, word, n) == 0)
 		return begin_connector(r, name + n + strspn(name + n, BLANKS));
 	for (size_t i = 0; i < CONFIG_OPTIONS; i++)
-		if (strcmp(name, config_options[i].section) == 0) {
+		if (!config_option_is_connector(&config_options[i]) &&
+		    strcmp(name, config_options[i].section) == 0) {
 			r->section = config_options[i].section;
 			r->skip = false;
 			return ERR_OK;
@@ -189,6 +200,18 @@ config_option_find(const char *section, const char *name)
 	return NULL;
 }
 
+/* What is said of a connector as a whole is no option of its lines. */
+static const struct option *
+find_here(const struct config_reader *r, const char *name)
+{
+	const struct option *o = config_option_find(r->section, name);
+
+	if (o == NULL && r->channel != 0 &&
+	    r->c->channel[r->channel].line == 0)
+		o = config_option_find("connector", name);
+	return o;
+}
+
 /* A forgotten "=" must not show a secret that has a ":" or "=" in it. */
 static enum err
 unknown_option(struct config_reader *r, const char *name)
@@ -212,7 +235,8 @@ unknown_option(struct config_reader *r, const char *name)
 			near_try_words(&near, name, config_options[i].name);
 	if (homes == 1)
 		return config_complain(r, r->line, "[%s] has no option %s: "
-		    "it belongs to [%s]", r->shown.text, shown.text, home);
+		    "it belongs to [%s%s]", r->shown.text, shown.text, home,
+		    strcmp(home, "connector") == 0 ? " NAME" : "");
 	return near.word == NULL ?
 	    config_complain(r, r->line, "[%s] has no option %s",
 	    r->shown.text, shown.text) : config_complain(r, r->line,
@@ -276,7 +300,7 @@ config_take_option(struct config_reader *r, const char *name,
 {
 	bool more = r->indented && r->last != NULL;
 	const struct option *o = more ? r->last :
-	    config_option_find(r->section, name);
+	    find_here(r, name);
 	struct config_lines *lines;
 	int *given;
 

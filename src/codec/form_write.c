@@ -1,7 +1,7 @@
 /*
- * A form on its way out: the body of a token refresh.
+ * A form on its way out: the body of a token refresh; and escapes.
  *
- * Called by portal/oauth.c.  Owns nothing.
+ * Called by portal/.  Owns nothing.
  */
 #include "codec/form_write.h"
 
@@ -15,16 +15,22 @@ is_unreserved(unsigned char c)
 }
 
 enum err
+form_escape(struct buf *b, const char *text)
+{
+	enum err e = ERR_OK;
+
+	for (; e == ERR_OK && *text != '\0'; text++)
+		e = is_unreserved((unsigned char)*text) ? buf_addc(b, *text) :
+		    buf_addf(b, "%%%02X", (unsigned char)*text);
+	return e;
+}
+
+enum err
 form_add(struct buf *b, const char *name, const char *text)
 {
 	if (b->len != 0)
 		buf_addc(b, '&');
 	buf_adds(b, name);
 	buf_addc(b, '=');
-	for (; *text != '\0'; text++)
-		if (is_unreserved((unsigned char)*text))
-			buf_addc(b, *text);
-		else
-			buf_addf(b, "%%%02X", (unsigned char)*text);
-	return b->err;
+	return form_escape(b, text);
 }

@@ -9,4 +9,7 @@
  */
 enum err form_add(struct buf *, const char *name, const char *text);
 
+/* Appends a text percent-encoded, a blank as %20, for any place in a URL. */
+enum err form_escape(struct buf *, const char *text);
+
 #endif

@@ -33,7 +33,7 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	[ARG_ALL_REFUSED] = { "all-refused", NULL, NULL,
 	    "all that are refused" },
 	[ARG_CONNECTOR] = { "connector", "ID", NULL,
-	    "only those of this connector" },
+	    "this connector only" },
 	[ARG_ALL] = { "all", NULL, NULL,
 	    "messages one by one, also those that are done" },
 	[ARG_LIMIT] = { "limit", "N", NULL, "no more than N of them" },
@@ -48,6 +48,11 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	[ARG_USER] = { "user", "NAME", NULL,
 	    "the handler's user, as whom to look (for root); else\n"
 	    "the owner of the store's folder" },
+	[ARG_VERBOSE] = { "verbose", NULL, NULL,
+	    "shows each call and its answer, on standard error, without\n"
+	    "tokens" },
+	[ARG_DRY_RUN] = { "dry-run", NULL, NULL,
+	    "only says what would be called" },
 };
 
 int

@@ -41,12 +41,18 @@ clean_json(const char *s)
 }
 
 void
-clean_text(const char *s)
+clean_to(FILE *f, const char *s)
 {
 	size_t n;
 
 	for (; *s != '\0'; s += n)
-		(void)putchar(control(s, &n) >= 0 ? '?' : *s);
+		(void)putc(control(s, &n) >= 0 ? '?' : *s, f);
+}
+
+void
+clean_text(const char *s)
+{
+	clean_to(stdout, s);
 }
 
 enum err

@@ -26,6 +26,8 @@ enum arg {
 	ARG_YES,
 	ARG_CHECK,
 	ARG_USER,
+	ARG_VERBOSE,
+	ARG_DRY_RUN,
 	ARG__MAX
 };
 #define TAKES(arg) (1u << (arg))

@@ -8,6 +8,7 @@
 #include "ctl/check.h"
 #include "ctl/command.h"
 #include "ctl/health.h"
+#include "ctl/portal_act.h"
 #include "ctl/queue.h"
 #include "ctl/report.h"
 #include "store/admin.h"
@@ -324,6 +325,40 @@ const struct command commands[] = {
 		.takes = TAKES(ARG_JSON),
 		.store = true, .run = do_portals,
 		.brief = "the portals on which the application is installed",
+	},
+	{
+		.word = "setup",
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_VERBOSE) |
+		    TAKES(ARG_DRY_RUN) | TAKES(ARG_JSON),
+		.store = true, .run = setup_command,
+		.brief = "registers the connectors, binds the events",
+		.help =
+		    "On all portals, or one. The handler does it by itself\n"
+		    "after an installation; it may be repeated. Ends with 69\n"
+		    "where a person must act, with 75 where it may work later.",
+	},
+	{
+		.word = "lines",
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_VERBOSE) |
+		    TAKES(ARG_JSON),
+		.store = true, .run = lines_command,
+		.brief = "a portal's open lines, our connectors on them",
+	},
+	{
+		.word = "activate", .usage = "LINE",
+		.least = 1, .most = 1,
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_CONNECTOR) |
+		    TAKES(ARG_VERBOSE) | TAKES(ARG_JSON),
+		.store = true, .run = activate_command,
+		.brief = "switches the connector on, on an open line",
+	},
+	{
+		.word = "deactivate", .usage = "LINE",
+		.least = 1, .most = 1,
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_CONNECTOR) |
+		    TAKES(ARG_VERBOSE) | TAKES(ARG_JSON),
+		.store = true, .run = deactivate_command,
+		.brief = "switches it off there",
 	},
 	{
 		.word = "stats",

@@ -10,6 +10,7 @@
 #include "ctl/clean.h"
 #include "ctl/when.h"
 #include "store/admin.h"
+#include "store/setups.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -44,13 +45,31 @@ figure(const struct stats *st, size_t i)
 }
 
 struct print {
+	struct store *store;
 	bool json;
 	size_t n;
 	enum err err;
 };
 
+static const char *const setup_names[] = {
+	[SETUP_WANTED] = "wanted", [SETUP_WAITS] = "waits",
+	[SETUP_DONE] = "done",
+};
+
+/* Only of portals that were installed since there is one. */
 static enum err
-portal_json(struct buf *b, const struct portal *p)
+add_setup(struct buf *b, const struct setup_reading *r)
+{
+	enum err e = json_add_text(b, "setup", r->found ?
+	    setup_names[r->row.state] : NULL);
+
+	return e == ERR_OK && r->found && r->row.reason[0] != '\0' ?
+	    json_add_text(b, "setup_reason", r->row.reason) : e;
+}
+
+static enum err
+portal_json(struct buf *b, const struct portal *p,
+    const struct setup_reading *r)
 {
 	enum err e = buf_addc(b, '{');
 
@@ -70,36 +89,59 @@ portal_json(struct buf *b, const struct portal *p)
 		e = buf_adds(b, p->rejected != NULL ? "true" : "false");
 	if (e == ERR_OK)
 		e = json_add_text(b, "reason", p->rejected);
+	if (e == ERR_OK)
+		e = add_setup(b, r);
 	return e == ERR_OK ? buf_addc(b, '}') : e;
 }
 
 static void
-print_line(const struct portal *p)
+print_setup(const struct setup_reading *r)
+{
+	if (!r->found || r->row.state == SETUP_DONE)
+		return;
+	(void)fputs(", not set up", stdout);
+	if (r->row.reason[0] != '\0')
+		(void)fputs(": ", stdout);
+	clean_text(r->row.reason);
+}
+
+static void
+print_line(const struct portal *p, const struct setup_reading *r)
 {
 	clean_text(p->member_id);
 	(void)putchar(' ');
 	clean_text(p->endpoint);
-	(void)fputs(p->rejected != NULL ? " REJECTED: install again\n" :
-	    " ok\n", stdout);
+	(void)fputs(p->rejected != NULL ? " REJECTED: install again" :
+	    " ok", stdout);
+	print_setup(r);
+	(void)putchar('\n');
 }
 
 static bool
 each_portal(void *ctx, const struct portal *p)
 {
 	struct print *print = ctx;
+	struct problem problem = { .err = ERR_OK };
+	struct arena a;
+	struct setup_reading r = { .member_id = p->member_id, .arena = &a };
 	struct buf b;
 
+	arena_init(&a, OBJECT_MAX);
 	buf_init(&b, OBJECT_MAX);
-	print->err = portal_json(&b, p);
+	store_setup_read(&r);
+	print->err = store_now(print->store, &r.db, &problem);
+	if (print->err == ERR_OK)
+		print->err = portal_json(&b, p, &r);
 	if (print->err == ERR_OK && buf_str(&b) == NULL)
 		print->err = ERR_NOMEM;
 	if (print->err == ERR_OK && print->json) {
 		(void)fputs(print->n != 0 ? ",\n" : "", stdout);
 		clean_json(b.p);
 	} else if (print->err == ERR_OK) {
-		print_line(p);
+		print_line(p, &r);
 	}
 	buf_free(&b);
+	arena_free(&a);
 	print->n++;
 	return print->err == ERR_OK && ferror(stdout) == 0;
 }
@@ -107,7 +149,7 @@ each_portal(void *ctx, const struct portal *p)
 enum err
 report_portals(struct store *s, bool json, struct problem *p)
 {
-	struct print print = { .json = json };
+	struct print print = { .store = s, .json = json };
 	enum err e;
 
 	if (json)

@@ -38,6 +38,14 @@
  * tally: counts, and how far the purge has come.
  * portal: what an installation gave (portal/trust.h).
  * install: installations that could not be proven yet, inert.
+ *   url         where it arrived: the handler's own, for the set-up
+ * setup: whether an installed portal has been set up.
+ *   url         as above
+ *   asked       grows with each wish to set it up: an end is that of the
+ *               wish that it was made for
+ *   state       0 it is to be, 1 all is but for the end of its installation,
+ *               2 done
+ *   next_ms     when it is tried; while one tries, when others may
  */
 const char db_ddl[] =
     "CREATE TABLE IF NOT EXISTS process("
@@ -126,8 +134,9 @@ const char db_ddl[] =
     " access_token TEXT NOT NULL, refresh_token TEXT NOT NULL,"
     " expires_ms INTEGER NOT NULL, ts INTEGER NOT NULL,"
     " rejected TEXT, changed_ms INTEGER NOT NULL,"
-    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);"
+    " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0);";
 
+const char db_ddl_installs[] =
     "CREATE TABLE IF NOT EXISTS install("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " member_id TEXT NOT NULL, application_token TEXT NOT NULL,"
@@ -136,7 +145,18 @@ const char db_ddl[] =
     " expires_in INTEGER NOT NULL, ts INTEGER NOT NULL,"
     " received_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
     " owner INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
-    " tries INTEGER NOT NULL DEFAULT 0);";
+    " tries INTEGER NOT NULL DEFAULT 0, url TEXT NOT NULL DEFAULT '');"
+
+    "CREATE TABLE IF NOT EXISTS setup("
+    " member_id TEXT PRIMARY KEY, url TEXT NOT NULL,"
+    " asked INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, owner INTEGER NOT NULL,"
+    " changed_ms INTEGER NOT NULL, reason TEXT);"
+    "CREATE INDEX IF NOT EXISTS setup_due ON setup(next_ms)"
+    " WHERE state < 2;"
+    "CREATE INDEX IF NOT EXISTS setup_owned ON setup(owner)"
+    " WHERE owner <> 0;";
 
 /* Few rows of many are down, parked or owned at a time. */
 const char db_ddl_rare[] =
@@ -166,9 +186,12 @@ const char db_ddl_beside_2[] =
     " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence"
     " WHERE name = 'queue');";
 
-/* Processes of version 2 name the columns that they write. */
+/* Processes of version 2, or of version 3 before there was a set-up, name
+ * the columns that they write. */
 const char db_ddl_tries[] =
     "ALTER TABLE install ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;";
+const char db_ddl_url[] =
+    "ALTER TABLE install ADD COLUMN url TEXT NOT NULL DEFAULT '';";
 
 /* As version 2 had it; reset_ms has no default there: it is always given. */
 const char db_ddl_from_1[] =

@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -201,6 +202,20 @@ check_head(struct sqlite *s, struct problem *p)
 	return size == 0 || is_database(s->head) ? ERR_OK : not_ours(p);
 }
 
+/* Whether it is missing among those of installations that wait. */
+static bool
+lacks_column(struct sqlite *s, const char *name, bool *missing)
+{
+	char sql[128], n[16];
+
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM"
+	    " pragma_table_info('install') WHERE name = '%s'", name);
+	if (!ask(s, sql, n, sizeof(n)))
+		return false;
+	*missing = strcmp(n, "0") == 0;
+	return true;
+}
+
 /* Before anything is set: a file that is not ours stays as it is. */
 static enum err
 check_version(struct sqlite *s, bool *old, struct problem *p)
@@ -214,23 +229,22 @@ check_version(struct sqlite *s, bool *old, struct problem *p)
 		return fail(s, p);
 	*old = strcmp(version, "1") == 0 || strcmp(version, "2") == 0 ||
 	    (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0);
-	if (*old || strcmp(version, "3") == 0)
+	if (!*old && strcmp(version, "3") == 0)
+		return lacks_column(s, "url", old) ? ERR_OK : fail(s, p);
+	if (*old)
 		return ERR_OK;
 	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
 	    "version %s, this program knows version 3: it is another "
 	    "program's file, or of a newer version", version);
 }
 
-/* What a file of version 2 needs before the new tables are used in it. */
+/* A table of an earlier version may lack what has come since. */
 static bool
-make_beside_2(struct sqlite *s)
+add_column(struct sqlite *s, const char *name, const char *ddl)
 {
-	char tries[16];
+	bool missing;
 
-	return run(s, db_ddl_beside_2) &&
-	    ask(s, "SELECT count(*) FROM pragma_table_info('install')"
-	    " WHERE name = 'tries'", tries, sizeof(tries)) &&
-	    (strcmp(tries, "0") != 0 || run(s, db_ddl_tries));
+	return lacks_column(s, name, &missing) && (!missing || run(s, ddl));
 }
 
 static bool
@@ -240,10 +254,13 @@ make_all(struct sqlite *s)
 
 	if (!ask(s, "PRAGMA user_version", version, sizeof(version)) ||
 	    (strcmp(version, "1") == 0 && !run(s, db_ddl_from_1)) ||
-	    !run(s, db_ddl) || !run(s, db_ddl_rare))
+	    !run(s, db_ddl) || !run(s, db_ddl_installs) ||
+	    !run(s, db_ddl_rare))
 		return false;
 	s->older = strcmp(version, "1") == 0 || strcmp(version, "2") == 0;
-	return (!s->older || make_beside_2(s)) &&
+	return (!s->older || run(s, db_ddl_beside_2)) &&
+	    add_column(s, "tries", db_ddl_tries) &&
+	    add_column(s, "url", db_ddl_url) &&
 	    (strcmp(version, "0") != 0 || sqlite_finish_upgrade(s));
 }
 

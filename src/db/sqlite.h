@@ -10,10 +10,12 @@ struct sqlite;
 /* ddl.c.  Tables are made where they are missing (IF NOT EXISTS), also
  * beside those of version 2. */
 extern const char db_ddl[];
+extern const char db_ddl_installs[];
 extern const char db_ddl_rare[];
 extern const char db_ddl_from_1[];	/* to version 2 */
 extern const char db_ddl_beside_2[];	/* behind db_ddl, in its file */
-extern const char db_ddl_tries[];	/* where install has no such column */
+extern const char db_ddl_tries[];
+extern const char db_ddl_url[];	/* where install has no such column */
 
 /* ---- sqlite.c: one connection */
 

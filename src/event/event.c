@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void
 event_init(struct event *ev, size_t max)
@@ -173,11 +174,41 @@ check_envelope(struct event *ev, enum event_shape shape, struct problem *p)
 	return ERR_OK;
 }
 
+static bool
+is_page(const struct event *ev)
+{
+	return ev->name == NULL && ev->page.auth_id != NULL &&
+	    ev->page.placement != NULL;
+}
+
+bool
+event_is_of_app(const struct event *ev)
+{
+	return is_page(ev) || (ev->name != NULL &&
+	    (strcasecmp(ev->name, "ONAPPINSTALL") == 0 ||
+	    strcasecmp(ev->name, "ONAPPUPDATE") == 0));
+}
+
+static enum err
+check_page(struct event *ev)
+{
+	ev->kind = EVENT_PAGE;
+	ev->access_token = ev->page.auth_id;
+	ev->refresh_token = ev->page.refresh_id;
+	ev->server_endpoint = ev->page.server_endpoint;
+	ev->application_token = ev->page.application_token;
+	ev->member_id = ev->page.member_id;
+	ev->client_endpoint = NULL;
+	return ERR_OK;
+}
+
 enum err
 event_check(struct event *ev, struct problem *p)
 {
 	enum event_shape shape;
 
+	if (is_page(ev))
+		return check_page(ev);
 	if (ev->name == NULL || ev->name[0] == '\0')
 		return unusable(p, "event", "is missing");
 	for (char *c = ev->name; *c != '\0'; c++)

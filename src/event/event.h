@@ -24,6 +24,20 @@ struct message {
 };
 
 /*
+ * What Bitrix24 posts when it opens a page: AUTH_ID and so on.  Who it is
+ * from stands in the event's own fields once event_check() ran.
+ */
+struct event_page {
+	char *auth_id;			/* access token of who opens it */
+	char *refresh_id;
+	char *server_endpoint;
+	char *application_token;	/* of newer portals */
+	char *member_id;
+	char *placement;		/* DEFAULT, SETTING_CONNECTOR, ... */
+	char *options;			/* PLACEMENT_OPTIONS: a JSON text */
+};
+
+/*
  * An event as it was read.  Texts are NULL where they were missing; all of
  * them, and the messages, live in the event's own arena.
  */
@@ -44,6 +58,9 @@ struct event {
 	char *server_endpoint;
 	char *refresh_token;
 	char *ignored_text;	/* auth's other fields, read for repeats only */
+	struct event_page page;
+	char *own_url;		/* where it arrived; set by web/ if it is an */
+				/* installation or a page */
 	struct message *message;
 	size_t messages;
 	size_t messages_cap;
@@ -62,6 +79,12 @@ void event_init(struct event *, size_t max);
  * ERR_NOMEM.
  */
 enum err event_keep(void *ctx, const struct message *);
+
+/*
+ * Whether it is, by its name, an installation of the application or an update
+ * of it, or a page.  Before event_check().
+ */
+bool event_is_of_app(const struct event *);
 
 /*
  * Looks at what is authentic: which event it is, and whether its envelope

@@ -47,6 +47,8 @@ struct rule {
 #define UNUSED(key) { AT_AUTH, KEY(key), AT_TEXT, FIELD(ignored_text), true, \
 	"auth." key }
 
+#define PAGE(key, f) { AT_ROOT, KEY(key), AT_TEXT, FIELD(page.f), true, key }
+
 static const struct rule rules[] = {
 	{ AT_ROOT, KEY("event"), AT_TEXT, FIELD(name), true, "event" },
 	{ AT_ROOT, KEY("ts"), AT_TEXT, FIELD(ts_text), false, "ts" },
@@ -64,6 +66,11 @@ static const struct rule rules[] = {
 	AUTH(application_token), AUTH(access_token), AUTH(member_id),
 	AUTH(domain), AUTH(client_endpoint), AUTH(server_endpoint),
 	AUTH(refresh_token),
+	PAGE("AUTH_ID", auth_id), PAGE("REFRESH_ID", refresh_id),
+	PAGE("SERVER_ENDPOINT", server_endpoint),
+	PAGE("APPLICATION_TOKEN", application_token),
+	PAGE("member_id", member_id), PAGE("PLACEMENT", placement),
+	PAGE("PLACEMENT_OPTIONS", options),
 	UNUSED("expires"), UNUSED("expires_in"),
 	UNUSED("scope"), UNUSED("status"),
 	UNUSED("user_id"),

@@ -32,6 +32,8 @@ static const struct event_traits kinds[] = {
 	    .ends_line = true, .asked = CONFIG_LINEDELETE },
 	[EVENT_INSTALL] = { .name = "ONAPPINSTALL" },
 	[EVENT_UNINSTALL] = { .name = "ONAPPUNINSTALL" },
+	[EVENT_APP_UPDATE] = { .name = "ONAPPUPDATE" },
+	[EVENT_PAGE] = { .name = NULL },
 };
 
 const struct event_traits *

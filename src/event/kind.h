@@ -14,7 +14,9 @@ enum event_kind {
 	EVENT_STATUS_DELETE,
 	EVENT_LINE_DELETE,
 	EVENT_INSTALL,
-	EVENT_UNINSTALL
+	EVENT_UNINSTALL,
+	EVENT_APP_UPDATE,
+	EVENT_PAGE		/* none: Bitrix24 opens a page of the app */
 };
 
 /* Where an event's messages are, and how its line is named. */

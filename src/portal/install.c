@@ -60,6 +60,12 @@ is_empty(const char *s)
 	return s == NULL || s[0] == '\0';
 }
 
+static const char *
+or_empty(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
 static enum err
 check(const struct env *env, const struct event *ev, struct problem *p)
 {
@@ -67,7 +73,8 @@ check(const struct env *env, const struct event *ev, struct problem *p)
 		return deny(p, NULL, "an installation cannot be proven "
 		    "without client_id and client_secret in the section "
 		    "[app] of the configuration");
-	if (is_empty(ev->application_token))
+	/* a page brings it from newer portals, its endpoint from none */
+	if (is_empty(ev->application_token) && ev->kind != EVENT_PAGE)
 		return deny(p, "auth.application_token",
 		    "auth.application_token is missing");
 	if (is_empty(ev->member_id))
@@ -75,7 +82,7 @@ check(const struct env *env, const struct event *ev, struct problem *p)
 	if (is_empty(ev->refresh_token))
 		return deny(p, "auth.refresh_token",
 		    "auth.refresh_token is missing");
-	if (is_empty(ev->client_endpoint))
+	if (is_empty(ev->client_endpoint) && ev->kind != EVENT_PAGE)
 		return deny(p, "auth.client_endpoint",
 		    "auth.client_endpoint is missing");
 	if (!oauth_is_trusted(env->config, ev->server_endpoint))
@@ -93,10 +100,11 @@ proof_free(struct proof *f)
 	loop_bury(f->all->env->loop, f);
 }
 
-/* All who wait for it learn the same. */
+/* All who wait for it learn the same; its place is the next one's. */
 static void
 finish(struct proof *f)
 {
+	struct proofs *all = f->all;
 	struct install_take *t;
 
 	while ((t = TAILQ_FIRST(&f->takes)) != NULL) {
@@ -107,6 +115,7 @@ finish(struct proof *f)
 		t->done(t);
 	}
 	proof_free(f);
+	install_look(all);
 }
 
 static void
@@ -185,6 +194,7 @@ accept_it(struct proof *f)
 				.ts = in->ts,
 			},
 			.id = in->id,
+			.url = in->url,
 		},
 	};
 	tokens_save(&f->saving);
@@ -200,7 +210,8 @@ on_oauth(struct oauth_call *c)
 	(void)snprintf(f->why, sizeof(f->why), "%s", o->reason);
 	if (o->end == OAUTH_OK) {
 		if (strcmp(o->member_id, f->install.member_id) == 0 &&
-		    strcmp(o->client_endpoint, f->install.endpoint) == 0) {
+		    (f->install.endpoint[0] == '\0' ||
+		    strcmp(o->client_endpoint, f->install.endpoint) == 0)) {
 			accept_it(f);
 			return;
 		}
@@ -228,7 +239,7 @@ copy_texts(struct arena *a, struct install *to, const struct install *from)
 {
 	const char **texts[] = { &to->member_id, &to->application_token,
 		&to->endpoint, &to->server_endpoint, &to->access_token,
-		&to->refresh_token };
+		&to->refresh_token, &to->url };
 	bool ok = true;
 
 	*to = *from;
@@ -367,12 +378,12 @@ install_take(struct proofs *all, struct install_take *t)
 		.store = all->env->store,
 		.install = {
 			.member_id = ev->member_id,
-			.application_token = ev->application_token,
-			.endpoint = ev->client_endpoint,
+			.application_token = or_empty(ev->application_token),
+			.endpoint = or_empty(ev->client_endpoint),
 			.server_endpoint = ev->server_endpoint,
-			.access_token = ev->access_token != NULL ?
-			    ev->access_token : "",
+			.access_token = or_empty(ev->access_token),
 			.refresh_token = ev->refresh_token,
+			.url = or_empty(ev->own_url),
 			.ts = ev->ts,
 		},
 	};

@@ -52,7 +52,7 @@ finish(struct rest_call *c)
 		room_was(room, c->v.down || nothing, c->probe, c->v.reason);
 	if (c->v.kind == VERDICT_OK)
 		room_limits(room, c->v.reset_at * 1000, false);
-	if (c->v.kind == VERDICT_OK && !c->stored)
+	if (c->v.kind == VERDICT_OK && !c->stored && !c->own_only)
 		room_set_token(room, c->token);
 	if (c->v.kind == VERDICT_LIMIT)
 		room_limits(room, 0, true);
@@ -115,7 +115,7 @@ own_token(struct rest_call *c)
 		c->stored = p != NULL && strcmp(token, p->access_token) == 0;
 		return true;
 	}
-	return newer_token(c);
+	return !c->own_only && newer_token(c);
 }
 
 /* The stored token, unless it is the one that failed. */
@@ -123,7 +123,7 @@ static bool
 stored_token(struct rest_call *c)
 {
 	const struct portal *p = c->room->portal;
-	const char *token = p != NULL ? p->access_token : "";
+	const char *token = p != NULL && !c->own_only ? p->access_token : "";
 
 	if (token[0] == '\0' || (c->token != NULL &&
 	    strcmp(token, c->token) == 0))
@@ -187,7 +187,7 @@ climb(struct rest_call *c)
 		return;
 	}
 	/* one whose user may not is a person's business */
-	if (c->stored && !c->renewed && !user_may_not) {
+	if (c->stored && !c->renewed && !user_may_not && !c->own_only) {
 		c->search = (struct token_search){ .done = on_search,
 		    .failed = c->token };
 		tokens_search(c->room, &c->search);
@@ -290,7 +290,10 @@ on_answer(struct http_call *h)
 {
 	struct rest_call *c = OF(h, struct rest_call, http);
 
-	verdict_read(&c->v, h);
+	if (c->read != NULL)
+		c->read(c, h);
+	else
+		verdict_read(&c->v, h);
 	c->took_ms = h->took_ms;
 	http_call_free(h);
 	if (c->calls >= CALLS_MAX || !may_go_on(c)) {

@@ -29,6 +29,9 @@ struct rest_call {
 	/* Whether one more call may be made after an answer; NULL: it may. */
 	bool (*may_go_on)(const struct rest_call *);
 	bool probe;		/* the portal was down */
+	bool own_only;		/* no other token than those of `own` */
+	/* Reads an answer into v; NULL: it is that to a delivery status. */
+	void (*read)(struct rest_call *, const struct http_call *);
 	/* out */
 	struct verdict v;
 	bool called;		/* at least one call was made */

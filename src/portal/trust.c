@@ -18,8 +18,8 @@ trust_event(const struct config *c, const char *stored_token,
     const struct event *ev, struct problem *p)
 {
 	const char *field = "auth.application_token";
-	const char *want = stored_token != NULL ? stored_token :
-	    c->app.application_token;
+	const char *want = stored_token != NULL && stored_token[0] != '\0' ?
+	    stored_token : c->app.application_token;
 
 	if (ev->application_token == NULL || ev->application_token[0] == '\0')
 		return problem_set(p, ERR_DENIED, -1, field,

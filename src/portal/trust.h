@@ -12,7 +12,8 @@ enum err trust_check(const struct config *, struct problem *);
 
 /*
  * Whether an event comes from a portal that knows our application token:
- * the one stored at its installation, else (NULL) the configured one.
+ * the one stored at its installation, else (NULL, or "": that of a page
+ * brought none) the configured one.
  * ERR_DENIED with the reason; without any known token every event is.
  */
 enum err trust_event(const struct config *, const char *stored_token,

@@ -37,6 +37,20 @@ static const struct known {
 	{ "ERROR_ARGUMENT", VERDICT_REFUSED, NULL },
 	{ "IMCONNECTOR_NO_CORRECT_PROVIDER", VERDICT_REFUSED,
 	    "is the connector registered there, and active on this line?" },
+	{ "NOT_ACTIVE_LINE", VERDICT_REFUSED, NULL },
+	{ "IMCONNECTOR_NOT_SPECIFIED_CORRECT_COMMAND", VERDICT_REFUSED, NULL },
+	{ "IMCONNECTOR_NOT_SPECIFIED_CORRECT_CONNECTOR", VERDICT_REFUSED,
+	    NULL },
+	{ "APPLICATION_REGISTRATION_ERROR", VERDICT_REFUSED, NULL },
+	{ "APPLICATION_REGISTRATION_ERROR_POINT", VERDICT_REFUSED, NULL },
+	{ "APPLICATION_UNREGISTRATION_ERROR", VERDICT_REFUSED, NULL },
+	{ "CONNECTOR_ID_REQUIRED", VERDICT_REFUSED, NULL },
+	{ "NAME_REQUIRED", VERDICT_REFUSED, NULL },
+	{ "ICON_REQUIRED", VERDICT_REFUSED, NULL },
+	{ "NO_APPLICATION_ID", VERDICT_REFUSED, NULL },
+	{ "NO_PLACEMENT_HANDLER", VERDICT_REFUSED, NULL },
+	{ "GENERAL_CONNECTOR_REGISTRATION_ERROR", VERDICT_REFUSED, NULL },
+	{ "ERROR_EVENT_NOT_FOUND", VERDICT_REFUSED, NULL },
 	{ "PORTAL_DELETED", VERDICT_PORTAL, NULL },
 	{ "ERROR_OAUTH", VERDICT_PORTAL, AGAIN },
 	{ "NOT_INSTALLED", VERDICT_PORTAL, AGAIN },
@@ -49,6 +63,7 @@ static const struct known {
 	{ "INTERNAL_SERVER_ERROR", VERDICT_AGAIN, NULL },
 	{ "ERROR_UNEXPECTED_ANSWER", VERDICT_AGAIN, NULL },
 	{ "CONNECTION_ERROR", VERDICT_AGAIN, NULL },
+	{ "ERROR_CORE", VERDICT_AGAIN, NULL },
 };
 
 /* A peer may say anything as its error, even a token that it was sent. */
@@ -59,10 +74,13 @@ static const struct known unknown = { "unknown error", VERDICT_AGAIN,
 
 /* The few values of an answer that count. */
 struct answer {
+	bool method;		/* to any but a delivery status: more counts */
 	const struct known *error;	/* NULL: it names none */
 	bool has_success;	/* documented answers always have it */
 	bool success_is_false;
 	bool oauth_lost;	/* ERROR_OAUTH comes for other things, too */
+	bool bound;		/* so does ERROR_CORE */
+	bool has_time;		/* every answer of a method has */
 	int64_t reset_at;
 };
 
@@ -98,20 +116,25 @@ each_value(void *ctx, const char *path, const char *s, size_t n)
 	struct answer *a = ctx;
 	char number[24] = "";
 
+	a->has_time = a->has_time || strncmp(path, "time.", 5) == 0;
 	if (strcmp(path, "result") == 0 ||
+	    (a->method && strcmp(path, "result.result") == 0) ||
 	    strcmp(path, "result.SUCCESS") == 0) {
 		a->has_success = true;
 		a->success_is_false = is_false(s, n);
 	}
 	if (s == NULL)
 		return ERR_OK;
-	if (strcmp(path, "error") == 0 && n != 0) {
+	if (n != 0 && (strcmp(path, "error") == 0 ||
+	    (a->method && strcmp(path, "result.error") == 0))) {
 		a->error = find_known(s, n);
 		if (a->error == NULL)
 			a->error = &unknown;
 	}
-	if (strcmp(path, "error_description") == 0 && n < 200)
+	if (strcmp(path, "error_description") == 0 && n < 200) {
 		a->oauth_lost = memmem(s, n, "not installed", 13) != NULL;
+		a->bound = memmem(s, n, "already bind", 12) != NULL;
+	}
 	if (strcmp(path, "time.operating_reset_at") == 0 &&
 	    n < sizeof(number)) {
 		memcpy(number, s, n);	/* int or float */
@@ -130,6 +153,15 @@ kind_of_error(const struct answer *a)
 	return a->error->kind;
 }
 
+/* A method that is not a delivery status says little of its success. */
+static enum verdict_kind
+kind_of_result(const struct answer *a)
+{
+	if (a->has_success && a->success_is_false)
+		return VERDICT_REFUSED;
+	return a->has_success || a->has_time ? VERDICT_OK : VERDICT_AGAIN;
+}
+
 /* The status of an answer that names no error of its own. */
 static enum verdict_kind
 kind_of_status(const struct http_call *call, const struct answer *a,
@@ -139,10 +171,12 @@ kind_of_status(const struct http_call *call, const struct answer *a,
 		return VERDICT_MOVED;
 	if (call->status == 429 || call->status == 503)
 		return VERDICT_LIMIT;
-	if (call->status < 200 || call->status > 299 || !json ||
-	    !a->has_success || a->success_is_false)
+	if (call->status < 200 || call->status > 299 || !json)
 		return VERDICT_AGAIN;
-	return VERDICT_OK;
+	if (a->method)
+		return kind_of_result(a);
+	return a->has_success && !a->success_is_false ? VERDICT_OK :
+	    VERDICT_AGAIN;
 }
 
 static void
@@ -160,7 +194,7 @@ explain(struct verdict *v, const struct http_call *call,
 		    todo != NULL ? todo : "");
 	else if (json && a->success_is_false)
 		(void)snprintf(v->reason, sizeof(v->reason),
-		    "Bitrix24: SUCCESS is false (HTTP status %ld)",
+		    "Bitrix24: the result is false (HTTP status %ld)",
 		    call->status);
 	else
 		(void)snprintf(v->reason, sizeof(v->reason),
@@ -168,10 +202,10 @@ explain(struct verdict *v, const struct http_call *call,
 		    " and no JSON");
 }
 
-void
-verdict_read(struct verdict *v, const struct http_call *call)
+static void
+judge(struct verdict *v, const struct http_call *call, bool method)
 {
-	struct answer a = { .has_success = false };
+	struct answer a = { .method = method };
 	bool json;
 
 	*v = (struct verdict){ .kind = VERDICT_AGAIN,
@@ -186,13 +220,28 @@ verdict_read(struct verdict *v, const struct http_call *call)
 	json = call->answer.len != 0 && flat_read(call->answer.p,
 	    call->answer.len, each_value, &a) == ERR_OK;
 	if (!json)
-		a = (struct answer){ .has_success = false };
+		a = (struct answer){ .method = method };
 	v->kind = a.error != NULL ? kind_of_error(&a) :
 	    kind_of_status(call, &a, json);
 	v->reset_at = a.reset_at;
+	if (a.error != NULL && a.error != &unknown)
+		v->error = a.error->error;
+	v->bound = a.error != NULL && a.bound;
 	if (v->kind == VERDICT_MOVED)
 		(void)snprintf(v->location, sizeof(v->location), "%s",
 		    call->location);
 	if (v->kind != VERDICT_OK)
 		explain(v, call, &a, json);
+}
+
+void
+verdict_read(struct verdict *v, const struct http_call *call)
+{
+	judge(v, call, false);
+}
+
+void
+verdict_read_method(struct verdict *v, const struct http_call *call)
+{
+	judge(v, call, true);
 }

@@ -26,14 +26,23 @@ struct verdict {
 	int64_t reset_at;	/* operating_reset_at, Unix seconds; 0: none */
 	int64_t retry_after_s;	/* what the answer asked for, or -1 */
 	bool down;		/* no connection, or it timed out */
+	const char *error;	/* the known word that it named, or NULL */
+	bool bound;		/* it says that the handler is bound already */
 	char location[HTTP_LOCATION_MAX];	/* with VERDICT_MOVED */
 };
 
 /*
- * Judges the answer to an imconnector call: by `error` first, without
+ * Judges the answer to a delivery status: by `error` first, without
  * regard to case, then by the status, then by result.SUCCESS.
  */
 void verdict_read(struct verdict *, const struct http_call *);
+
+/*
+ * The same for any other method, where every result is good that is not
+ * false: `result` itself, or result.result with result.error beside it, for
+ * failures come with HTTP status 200, too.
+ */
+void verdict_read_method(struct verdict *, const struct http_call *);
 
 /*
  * The error word of that contract which these bytes are, without regard to

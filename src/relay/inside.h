@@ -4,6 +4,7 @@
 #include "base/table.h"
 #include "portal/install.h"
 #include "portal/room.h"
+#include "portal/setups.h"
 #include "relay/relay.h"
 #include "store/moves.h"
 #include "store/place.h"
@@ -12,6 +13,7 @@
 
 struct visit;
 struct other;
+struct page;
 struct journey;
 struct destination;
 struct line;
@@ -23,12 +25,14 @@ struct relay {
 	const struct channels *channels;
 	struct rooms *rooms;
 	struct proofs *proofs;
+	struct setups *setups;
 	struct table destinations;	/* by the number of their place */
 	struct table lines;		/* by the number of theirs */
 	struct table awaits;		/* by a message's number */
 	struct table sources;		/* by a portal's */
 	TAILQ_HEAD(, visit) visits;
 	TAILQ_HEAD(, other) others;	/* events without messages */
+	TAILQ_HEAD(, page) pages;	/* page.c */
 	size_t journeys;		/* on their way */
 	size_t writes;			/* of theirs, behind their end */
 	bool closing;			/* nothing more is taken up, and */

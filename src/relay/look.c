@@ -219,6 +219,8 @@ on_peeked(struct db_work *w)
 	r->looking = false;
 	if (ok && r->peek.installs)
 		install_look(r->proofs);
+	if (ok && r->peek.setups)
+		setups_look(r->setups);
 	if (ok && (r->peek.due || is_untidy(r))) {
 		look(r);
 		return;
@@ -277,6 +279,7 @@ relay_pass(struct relay *r, struct pass *pass, struct problem *p)
 	r->passing = true;
 	r->look_problem = (struct problem){ .err = ERR_OK };
 	install_look(r->proofs);
+	setups_look(r->setups);
 	look(r);
 	while (pass_goes_on(r, pass, &until)) {
 		loop_turn(r->env.loop, PEEK_MS);

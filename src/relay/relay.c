@@ -1,8 +1,8 @@
 /*
  * What an event is, and who sent it: what is to be done with it.
  *
- * Called by web/ with an event that was read completely.  Owns the relay.
- * Its messages are visit.c's.
+ * Called by web/ with an event that was read completely.  Its messages are
+ * visit.c's; the relay as a whole is whole.c's.
  */
 #include "relay/relay.h"
 
@@ -11,7 +11,7 @@
 #include "relay/fan.h"
 #include "relay/inside.h"
 #include "relay/line.h"
-#include "relay/source.h"
+#include "relay/page.h"
 #include "relay/visit.h"
 #include "store/off.h"
 #include "store/portals.h"
@@ -79,6 +79,7 @@ struct other {
 	struct arena arena;
 	struct portal_reading reading;
 	struct portal_change change;
+	struct setup_wish wish;
 	struct install_take install;
 	struct line_off off;
 	struct outcome outcome;
@@ -151,6 +152,31 @@ on_forgotten(struct db_work *w)
 	    o->event->member_id));
 	answer(o, "uninstalled", NULL);
 	other_gone(o);
+}
+
+static void
+on_wished(struct db_work *w)
+{
+	struct other *o = (struct other *)((char *)w - offsetof(struct other,
+	    wish));
+
+	if (w->end != ERR_OK) {
+		refuse(o, &w->problem);
+		return;
+	}
+	setups_look(o->relay->setups);
+	answer(o, "installed", "the set-up is repeated");
+	other_gone(o);
+}
+
+/* An update of the application has removed its handlers. */
+static void
+updated(struct other *o)
+{
+	o->wish = (struct setup_wish){ .db.done = on_wished,
+	    .member_id = o->event->member_id, .url = o->event->own_url };
+	store_setup_wish(&o->wish);
+	env_submit(&o->relay->env, &o->wish.db);
 }
 
 static void
@@ -241,6 +267,8 @@ go_on(struct other *o)
 		ignore(o, why);
 	else if (o->event->kind == EVENT_UNINSTALL)
 		uninstall(o);
+	else if (o->event->kind == EVENT_APP_UPDATE)
+		updated(o);
 	else
 		keep_refused(o);
 }
@@ -281,6 +309,7 @@ on_installed(struct install_take *t)
 
 	switch (t->end) {
 	case INSTALL_DONE:
+		setups_look(o->relay->setups);
 		answer(o, "installed", NULL);
 		other_gone(o);
 		break;
@@ -370,6 +399,10 @@ relay_take(struct relay *r, struct event *ev, struct sender *sender)
 			return;
 		}
 	}
+	if (ev->kind == EVENT_PAGE) {
+		page_take(r, ev, sender);
+		return;
+	}
 	o = other_new(r, ev, sender);
 	if (o == NULL)
 		return;
@@ -378,26 +411,6 @@ relay_take(struct relay *r, struct event *ev, struct sender *sender)
 		install(o);
 	else
 		check_sender(o);
-}
-
-const struct env *
-relay_env(const struct relay *r)
-{
-	return &r->env;
-}
-
-int64_t
-relay_descriptors(const struct relay *r)
-{
-	return http_descriptors(r->env.http) +
-	    channels_descriptors(r->channels);
-}
-
-size_t
-relay_busy(const struct relay *r)
-{
-	return r->journeys + r->writes + install_busy(r->proofs) +
-	    r->looking + rooms_busy(r->rooms);
 }
 
 void
@@ -415,52 +428,10 @@ relay_stop(struct relay *r)
 	TAILQ_FOREACH(o, &r->others, link)
 		if (o->event->kind == EVENT_INSTALL)
 			is_late(o);
+	pages_stop(r);
 	proofs_stop(r->proofs);
+	setups_stop(r->setups);
 	await_drop_all(r);
 	destinations_halt(r);
 	lines_halt(r);
-}
-
-enum err
-relay_new(struct relay **out, const struct env *env,
-    const struct channels *channels)
-{
-	struct relay *r = calloc(1, sizeof(*r));
-	enum err e = r != NULL ? ERR_OK : ERR_NOMEM;
-
-	*out = NULL;
-	if (e != ERR_OK)
-		return e;
-	r->env = *env;
-	r->channels = channels;
-	TAILQ_INIT(&r->visits);
-	TAILQ_INIT(&r->others);
-	e = rooms_new(&r->rooms, &r->env);
-	if (e == ERR_OK)
-		e = proofs_new(&r->proofs, &r->env);
-	if (e == ERR_OK) {
-		r->rooms->news = lines_news;
-		r->rooms->ctx = r;
-		*out = r;
-	} else {
-		relay_free(r);
-	}
-	return e;
-}
-
-void
-relay_free(struct relay *r)
-{
-	if (r == NULL)
-		return;
-	loop_disarm(r->env.loop, &r->look_timer);
-	loop_disarm(r->env.loop, &r->watch_timer);
-	await_drop_all(r);
-	sources_free(r);
-	table_free(&r->awaits);
-	destinations_free(r);
-	lines_free(r);
-	proofs_free(r->proofs);
-	rooms_free(r->rooms);
-	free(r);
 }

@@ -20,6 +20,19 @@ void relay_free(struct relay *);
 
 const struct env *relay_env(const struct relay *);
 
+/* The portals, for REST calls of others (portal/method.h). */
+struct rooms;
+struct rooms *relay_rooms(const struct relay *);
+
+/* What a page shows to who opened it. */
+enum page_kind {
+	PAGE_NONE,		/* it was an event */
+	PAGE_INSTALLED,		/* installed and set up: the page is to say */
+				/* so to Bitrix24 (installFinish) */
+	PAGE_PENDING,		/* kept, or installed; the rest comes later */
+	PAGE_FAILED		/* installed, but not set up: `reason` */
+};
+
 /* What became of an event, as far as it has come. */
 struct outcome {
 	const char *result;	/* NULL: the counts tell; else the word, */
@@ -27,6 +40,10 @@ struct outcome {
 	size_t messages;
 	size_t acknowledged;
 	size_t refused;
+	/* of a page; texts live until the answer was given */
+	enum page_kind page;
+	const char *endpoint;	/* of its portal, or NULL */
+	const struct event *event;
 };
 
 /*

@@ -77,13 +77,14 @@ insert(struct tx *tx, struct install_keeping *k)
 	return DB_INSERT(tx, &k->id, "INSERT INTO install(member_id,"
 	    " application_token, endpoint, server_endpoint, access_token,"
 	    " refresh_token, expires_in, ts, received_ms, next_ms, owner,"
-	    " lease) VALUES(?1, ?2, ?3, ?4, ?5, ?6, 3600, ?7, ?8, ?8, ?9,"
-	    " ?10)", V_TEXT(in->member_id),
+	    " lease, url) VALUES(?1, ?2, ?3, ?4, ?5, ?6, 3600, ?7, ?8, ?8,"
+	    " ?9, ?10, ?11)", V_TEXT(in->member_id),
 	    V_TEXT(in->application_token), V_TEXT(in->endpoint),
 	    V_TEXT(in->server_endpoint), V_TEXT(in->access_token),
 	    V_TEXT(in->refresh_token), V_INT(in->ts), V_INT(db_time(tx)),
 	    V_INT(k->claim ? db_me(tx) : 0),
-	    V_INT(db_time_mono(tx) + LEASE_MS));
+	    V_INT(db_time_mono(tx) + LEASE_MS),
+	    V_TEXT(in->url != NULL ? in->url : ""));
 }
 
 static bool
@@ -110,20 +111,20 @@ copy_row(const struct rows *r, struct arena *a, struct install *in)
 {
 	const char **texts[] = { &in->member_id, &in->application_token,
 		&in->endpoint, &in->server_endpoint, &in->access_token,
-		&in->refresh_token };
+		&in->refresh_token, &in->url };
 	bool ok = true;
 
 	in->id = db_int(r, 0);
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < (int)(sizeof(texts) / sizeof(texts[0])); i++) {
 		const char *s = db_text(r, i + 1);
 
 		*texts[i] = arena_dup(a, s != NULL ? s : "",
 		    s != NULL ? strlen(s) : 0);
 		ok = ok && *texts[i] != NULL;
 	}
-	in->ts = db_int(r, 7);
-	in->received_ms = db_int(r, 8);
-	in->tries = db_int(r, 9);
+	in->ts = db_int(r, 8);
+	in->received_ms = db_int(r, 9);
+	in->tries = db_int(r, 10);
 	return ok;
 }
 
@@ -136,12 +137,13 @@ find_due(struct tx *tx, struct install_due *d)
 	struct rows r;
 
 	DB_ROWS(tx, &r, "SELECT id, member_id, application_token, endpoint,"
-	    " server_endpoint, access_token, refresh_token, ts, received_ms,"
-	    " tries, owner, next_ms FROM install ORDER BY next_ms", V_NONE);
+	    " server_endpoint, access_token, refresh_token, url, ts,"
+	    " received_ms, tries, owner, next_ms FROM install"
+	    " ORDER BY next_ms", V_NONE);
 	while (ok && !d->found && db_next(&r)) {
-		int64_t next = db_int(&r, 11);
+		int64_t next = db_int(&r, 12);
 
-		if (db_int(&r, 10) != 0 && db_alive(tx, db_int(&r, 10)))
+		if (db_int(&r, 11) != 0 && db_alive(tx, db_int(&r, 11)))
 			continue;
 		d->found = next <= now || next > now + INSTALL_MS;
 		if (d->found)

@@ -11,7 +11,8 @@
 struct install {
 	int64_t id;
 	const char *member_id, *application_token, *endpoint,
-	    *server_endpoint, *access_token, *refresh_token;
+	    *server_endpoint, *access_token, *refresh_token,
+	    *url;		/* where it arrived, or "" */
 	int64_t ts, received_ms, tries;
 };
 

@@ -326,16 +326,18 @@ static bool
 peek(struct tx *tx, struct db_work *w)
 {
 	struct peeking *p = (struct peeking *)w;
-	int64_t dead, installs;
+	int64_t dead, installs, setups;
 	bool older, ok = db_next_dead(tx, &dead) &&
 	    older_due(p->store, tx, &older) &&
 	    next_due(p->store, tx, p->probe_ms, &p->next_ms) &&
 	    DB_NUMBER(tx, &installs, "SELECT 1 FROM install LIMIT 1",
-	    V_NONE);
+	    V_NONE) && DB_NUMBER(tx, &setups, "SELECT 1 FROM setup"
+	    " WHERE state < 2 AND next_ms <= ?1 LIMIT 1", V_INT(db_time(tx)));
 
 	p->due = ok && (dead != 0 || older || (p->next_ms != 0 &&
 	    p->next_ms <= db_time(tx)));
 	p->installs = ok && installs != 0;
+	p->setups = ok && setups != 0;
 	return ok;
 }
 

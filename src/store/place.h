@@ -101,6 +101,7 @@ struct peeking {
 	bool due;
 	int64_t next_ms;
 	bool installs;		/* some wait for their proof */
+	bool setups;		/* some portals are to be set up now */
 };
 void store_peek(struct peeking *);
 

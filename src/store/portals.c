@@ -135,7 +135,8 @@ write_portal(struct tx *tx, const struct portal *p)
 	    " endpoint, server_endpoint, access_token, refresh_token,"
 	    " expires_ms, ts, changed_ms)"
 	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-	    " ON CONFLICT(member_id) DO UPDATE SET application_token = ?2,"
+	    " ON CONFLICT(member_id) DO UPDATE SET application_token ="
+	    " CASE WHEN ?2 <> '' THEN ?2 ELSE application_token END,"
 	    " endpoint = ?3, server_endpoint = ?4, access_token = ?5,"
 	    " refresh_token = ?6, expires_ms = ?7, ts = ?8, changed_ms = ?9,"
 	    " rejected = NULL, owner = 0, lease = 0", V_TEXT(p->member_id),
@@ -156,7 +157,8 @@ save(struct tx *tx, struct db_work *w)
 		    unpark(tx, v->portal.member_id);
 	if (ok && v->spent == NULL)
 		ok = DB_RUN(tx, "DELETE FROM install WHERE id = ?1",
-		    V_INT(v->id));
+		    V_INT(v->id)) && (v->stale || setup_want(tx,
+		    v->portal.member_id, v->url));
 	fault_point("tokens-before-commit");
 	return ok;
 }
@@ -169,6 +171,8 @@ forget(struct tx *tx, const char *member_id)
 	return DB_RUN(tx, "DELETE FROM portal WHERE member_id = ?1",
 	    V_TEXT(member_id)) &&
 	    DB_RUN(tx, "DELETE FROM install WHERE member_id = ?1",
+	    V_TEXT(member_id)) &&
+	    DB_RUN(tx, "DELETE FROM setup WHERE member_id = ?1",
 	    V_TEXT(member_id)) &&
 	    DB_RUN(tx, "DELETE FROM room WHERE member_id = ?1",
 	    V_TEXT(member_id));

@@ -37,17 +37,19 @@ void store_portal_read(struct portal_reading *);
 
 /*
  * Stores a new pair of tokens after a refresh, or a proven installation
- * (`id` of the kept one, which is removed).  Places that were parked for the
- * want of tokens are looked at again, a refresh claim ends.  What is stored
- * already is left alone (`stale`) if it is a newer installation, or, after a
- * refresh, if the pair is not `spent` any more.
+ * (`id` of the kept one, which is removed): its portal is to be set up then,
+ * and if it has no application_token the stored one stays.  Places that were
+ * parked for the want of tokens are looked at again, a refresh claim ends.
+ * What is stored already is left alone (`stale`) if it is a newer
+ * installation, or, after a refresh, if the pair is not `spent` any more.
  */
 struct portal_saving {
 	struct db_work db;
 	struct store *store;
 	struct portal portal;
 	const char *spent;	/* the refresh token that was traded; NULL: */
-				/* this is an installation */
+				/* this is an installation, which came */
+	const char *url;	/* there, as far as that is known, or "" */
 	int64_t id;
 	/* out */
 	bool stale;

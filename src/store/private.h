@@ -150,6 +150,9 @@ int64_t look_too_far_ms(const struct store *, const struct tx *,
 /* Puts it on the list if it is to be served now. */
 bool look_at_place(struct looking *, struct tx *, struct candidate *);
 
+/* It is to be set up, or again; at `url` (or NULL) if none is known yet. */
+bool setup_want(struct tx *, const char *member_id, const char *url);
+
 /* What dead processes had claimed is free again: one step; *more. */
 bool recover_step(struct store *, struct tx *, bool *more);
 

@@ -51,6 +51,8 @@ free_rest(struct tx *tx, int64_t owner)
 	    " WHERE owner = ?1 AND owner <> 0", V_INT(owner)) &&
 	    DB_RUN(tx, "UPDATE install SET owner = 0, lease = 0, next_ms = ?2"
 	    " WHERE owner = ?1", V_INT(owner), V_INT(now)) &&
+	    DB_RUN(tx, "UPDATE setup SET owner = 0, next_ms = ?2"
+	    " WHERE owner = ?1 AND owner <> 0", V_INT(owner), V_INT(now)) &&
 	    DB_RUN(tx, "UPDATE place SET owner = 0, look_ms = ?2"
 	    " WHERE owner = ?1 AND owner <> 0", V_INT(owner), V_INT(now)) &&
 	    DB_RUN(tx, "UPDATE place SET look_ms = ?2 WHERE member_id IN"

@@ -8,17 +8,19 @@
 #include "base/buf.h"
 #include "base/fault.h"
 #include "codec/json_write.h"
+#include "web/page.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ANSWER_MAX 8192
+#define PAGE_MAX ((size_t)64 * 1024)
 
 struct status {
 	int code;
 	const char *phrase;
-	const char *header;	/* one more line, or "" */
+	const char *header;	/* more lines, each with its end, or "" */
 };
 
 static const struct status ok = { 200, "OK", "" };
@@ -39,20 +41,17 @@ static const struct status statuses[ERR__MAX] = {
 	[ERR_NOMEM] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 };
 
-/* Ends the object and sends it.  If it has failed, the status alone says
- * it. */
 static int
-send_answer(struct request *rq, const struct status *s, struct buf *body)
+send_typed(struct request *rq, const struct status *s, const char *type,
+    struct buf *body)
 {
 	struct buf head;
 
-	if (buf_addc(body, '}') != ERR_OK)
-		buf_reset(body);
 	buf_init(&head, ANSWER_MAX);
 	if (buf_addf(&head, "Status: %d %s\r\n"
-	    "Content-Type: application/json\r\n"
-	    "Content-Length: %zu\r\n%s\r\n", s->code, s->phrase, body->len,
-	    s->header) == ERR_OK &&
+	    "Content-Type: %s\r\n"
+	    "Content-Length: %zu\r\n%s\r\n", s->code, s->phrase, type,
+	    body->len, s->header) == ERR_OK &&
 	    rq->kind->write(rq, head.p, head.len) && body->len != 0)
 		(void)rq->kind->write(rq, body->p, body->len);
 	fault_point("answer-before");
@@ -61,6 +60,35 @@ send_answer(struct request *rq, const struct status *s, struct buf *body)
 	buf_free(&head);
 	buf_free(body);
 	return s->code;
+}
+
+/* Ends the object and sends it.  If it has failed, the status alone says
+ * it. */
+static int
+send_answer(struct request *rq, const struct status *s, struct buf *body)
+{
+	if (buf_addc(body, '}') != ERR_OK)
+		buf_reset(body);
+	return send_typed(rq, s, "application/json", body);
+}
+
+/* One that cannot be rendered is empty. */
+static int
+answer_page(struct request *rq, const struct outcome *o)
+{
+	struct status s = o->page == PAGE_PENDING ? accepted : ok;
+	struct buf html, head;
+	int code;
+
+	buf_init(&html, PAGE_MAX);
+	buf_init(&head, ANSWER_MAX);
+	if (page_render(&html, &head, o) != ERR_OK)
+		buf_reset(&html);
+	if (buf_str(&head) != NULL)
+		s.header = head.p;
+	code = send_typed(rq, &s, "text/html; charset=utf-8", &html);
+	buf_free(&head);
+	return code;
 }
 
 static void
@@ -83,6 +111,8 @@ answer_outcome(struct request *rq, const struct outcome *o)
 	const char *result = o->result;
 	struct buf b;
 
+	if (o->page != PAGE_NONE)
+		return answer_page(rq, o);
 	if (result == NULL)
 		result = done ? "acknowledged" : "queued";
 	else

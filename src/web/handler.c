@@ -8,9 +8,11 @@
 #include "web/handler.h"
 
 #include "web/answer.h"
+#include "web/own_url.h"
 #include "web/read.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What an event may take beside its body: rendering, arrivals, items. */
 #define EVENT_MORE ((size_t)8 * 1024 * 1024)
@@ -69,6 +71,16 @@ gone(struct sender *sender)
 	free(x);
 }
 
+/* Without memory it is not known; the set-up then says so. */
+static void
+keep_own_url(struct request *request, struct event *ev)
+{
+	char url[OWN_URL_MAX];
+
+	own_url(request, url);
+	ev->own_url = arena_dup(&ev->arena, url, strlen(url));
+}
+
 struct exchange *
 handler_read(const struct relay *r, struct request *request)
 {
@@ -83,7 +95,9 @@ handler_read(const struct relay *r, struct request *request)
 	    .gone = gone };
 	max = x->env->config->server.body_max;
 	event_init(&x->event, (size_t)max * 4 + EVENT_MORE);
-	(void)read_event(request, max, &x->event, &x->problem);
+	if (read_event(request, max, &x->event, &x->problem) == ERR_OK &&
+	    event_is_of_app(&x->event))
+		keep_own_url(request, &x->event);
 	return x;
 }
 

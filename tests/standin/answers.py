@@ -32,6 +32,8 @@ ERRORS = {
     "ERROR_METHOD_NOT_FOUND": (404, "Method not found!"),
     "ERROR_ARGUMENT": (400, "Argument is wrong"),
     "IMCONNECTOR_NO_CORRECT_PROVIDER": (400, "No suitable provider found"),
+    "NOT_ACTIVE_LINE": (400, "The line is not active"),
+    "ERROR_CORE": (400, "Internal error"),
     "PORTAL_DELETED": (403, "Portal was deleted"),
     "ERROR_OAUTH": (401, "Application not installed"),
     "NOT_INSTALLED": (401, "Application not installed"),

@@ -1,7 +1,8 @@
 """A Bitrix24 portal to test against: REST calls, OAuth, limits, trouble.
 
 Portal answers as the portal does: the delivery status with all its checks,
-app.info, and the OAuth server's refresh, all on one address. It records every
+what sets a connector up (application.py), and the OAuth server's refresh, all
+on one address. It records every
 call, keeps the external ids of the first status only, and counts as violations
 what Bitrix24 or good sense forbids (a token in a query, no User-Agent, ...):
 tests assert that there are none. script() decides about the next answers.
@@ -13,6 +14,7 @@ import secrets
 import time
 from urllib.parse import parse_qs, parse_qsl
 
+from .application import Application
 from .answers import Answer, answer_from, error, json_answer
 from .control import Control
 from .limits import OperatingTime
@@ -72,6 +74,7 @@ class Portal(Peer):
         self.first_ids = {}         # (connector, line, chat, msg) -> ids
         self.unwanted = set()       # message ids that spoil their call
         self.violations = []
+        self.application = Application(self)
         self.control = Control(self)
         self._script = {"rest": [], "oauth": []}
         self._always = {}
@@ -96,9 +99,11 @@ class Portal(Peer):
         return value
 
     def script(self, *answers, to="rest"):
-        """The next answers, in order; then it answers as usual."""
+        """The next answers, in order; then it answers as usual. To "oauth",
+        to another method by its name, and "rest" is for all the others."""
         with self.changed:
-            self._script[to] += [answer_from(a) for a in answers]
+            self._script.setdefault(to, []).extend(
+                answer_from(a) for a in answers)
 
     def always(self, answer, to="rest"):
         """What unscripted calls are answered from now on; None: as usual."""
@@ -110,6 +115,10 @@ class Portal(Peer):
     def deliveries(self):
         """The delivery-status calls, in order."""
         return [c for c in self.calls if c.rest == DELIVERY]
+
+    def called(self, method):
+        """The calls of a REST method, in order."""
+        return [c for c in self.calls if c.rest == method]
 
     @property
     def refreshes(self):
@@ -133,8 +142,7 @@ class Portal(Peer):
         with self.changed:
             handler = self._oauth if oauth else self._rest
             genuine = handler(call, request)
-            answer = self._scripted("oauth" if oauth else "rest", call,
-                                    genuine)
+            answer = self._scripted(call.rest, call, genuine)
             call.status = 0 if answer.cut else answer.status
             call.error = error_of(answer)
             self.calls.append(call)
@@ -142,7 +150,10 @@ class Portal(Peer):
 
     def _scripted(self, to, call, genuine):
         """Puts the script's answer, if there is one, before the genuine."""
-        queue = self._script[to]
+        if to not in self._script and to not in self._always and \
+                to != "oauth":
+            to = "rest"
+        queue = self._script.get(to)
         plan = queue.pop(0) if queue else self._always.get(to)
         if plan is None:
             plan = Answer(genuine=True)
@@ -227,12 +238,10 @@ class Portal(Peer):
                 self._violation(call, problem)
                 return error("ERROR_ARGUMENT", description=problem)
             return self._good({"SUCCESS": True, "DATA": []})
-        if call.rest == "app.info":
-            return self._good({"ID": 1, "CODE": self.client_id, "VERSION": 1,
-                               "STATUS": "L", "INSTALLED": True,
-                               "PAYMENT_EXPIRED": "N", "DAYS": None,
-                               "LANGUAGE_ID": "en", "LICENSE": "en_basic"})
-        return error("ERROR_METHOD_NOT_FOUND")
+        result = self.application.answer(call.rest, call.params)
+        if result is None:
+            return error("ERROR_METHOD_NOT_FOUND")
+        return result if isinstance(result, Answer) else self._good(result)
 
     def _good(self, result):
         """A good answer, with the times that the portal adds."""

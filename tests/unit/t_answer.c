@@ -77,10 +77,11 @@ static void
 test_ignored(void **state)
 {
 	(void)state;
-	outcome_is(&(struct outcome){ "ignored", "no use for it", 0, 0, 0 },
-	    200,
+	outcome_is(&(struct outcome){ .result = "ignored",
+	    .reason = "no use for it" }, 200,
 	    "200 OK", "{\"result\":\"ignored\",\"reason\":\"no use for it\"}");
-	outcome_is(&(struct outcome){ "ignored", "a \"b\"\n", 3, 0, 1 }, 200,
+	outcome_is(&(struct outcome){ .result = "ignored",
+	    .reason = "a \"b\"\n", .messages = 3, .refused = 1 }, 200,
 	    "200 OK",
 	    "{\"result\":\"ignored\",\"reason\":\"a \\\"b\\\"\\n\"}");
 }
@@ -98,7 +99,8 @@ test_installation(void **state)
 	    .reason = "being proven" }, 202, "202 Accepted",
 	    "{\"result\":\"queued\",\"reason\":\"being proven\"}");
 	/* counts have no say where there is a word */
-	outcome_is(&(struct outcome){ "installed", NULL, 2, 1, 1 }, 200,
+	outcome_is(&(struct outcome){ .result = "installed", .messages = 2,
+	    .acknowledged = 1, .refused = 1 }, 200,
 	    "200 OK", "{\"result\":\"installed\"}");
 }
 

@@ -226,9 +226,10 @@ static const struct {
 	    "2^63-1" },
 	{ "[connector a/b]\n", ":1: [connector a/b] the line must be a number "
 	    "from 1 to 2^63-1" },
-	{ "[connector a]\n", ":1: [connector a] needs url" },
+	{ "[connector a]\n", ":1: [connector a] needs url, or a name "
+	    "to be registered by" },
 	{ "\n[connector a]\ntimeout = 3\n\n[app]\n",
-	    ":2: [connector a] needs url" },
+	    ":2: [connector a] needs url, or a name to be registered by" },
 	{ "[connector a]\nurl=null:\n[connector b]\nurl=null:\n[connector A]",
 	    ":5: [connector A] is there twice" },
 	{ "[connector a/1]\nurl=null:\n[connector  a/1]\n",

@@ -3,6 +3,7 @@
  * in it.
  */
 #include "ctl/report.h"
+#include "store/setups.h"
 
 #include "ctl_world.h"
 
@@ -94,8 +95,39 @@ test_rejected(void **state)
 	free(text);
 	text = print(w, report_portals, false, ERR_OK);
 	assert_non_null(strstr(text, MEMBER));
-	assert_non_null(strstr(text, "ok\n"));
-	assert_non_null(strstr(text, "REJECTED: install again\n"));
+	assert_non_null(strstr(text, "ok, not set up\n"));
+	assert_non_null(strstr(text, "REJECTED: install again, not set up"));
+	free(text);
+}
+
+/* What is missing of a set-up is seen. */
+static void
+test_set_up(void **state)
+{
+	struct store_world *w = *state;
+	struct setup_ending e = { .member_id = MEMBER, .asked = 1,
+	    .state = SETUP_WAITS, .reason = "INSTALLED \x1b[1m" };
+	char *text;
+
+	install(w, MEMBER, "https://b.bitrix24.com/rest/");
+	store_setup_end(&e);
+	world_must(w, w->store, &e.db);
+	text = print(w, report_portals, true, ERR_OK);
+	value_is(text, "0.setup", "waits");
+	value_is(text, "0.setup_reason", "INSTALLED \x1b[1m");
+	free(text);
+	text = print(w, report_portals, false, ERR_OK);
+	assert_non_null(strstr(text, "ok, not set up: INSTALLED ?[1m\n"));
+	free(text);
+	e.state = SETUP_DONE;
+	store_setup_end(&e);
+	world_must(w, w->store, &e.db);
+	text = print(w, report_portals, true, ERR_OK);
+	value_is(text, "0.setup", "done");
+	value_is(text, "0.setup_reason", NULL);
+	free(text);
+	text = print(w, report_portals, false, ERR_OK);
+	assert_non_null(strstr(text, " ok\n"));
 	free(text);
 }
 
@@ -183,6 +215,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_no_portal), WORLD_TEST(test_rejected),
+		WORLD_TEST(test_set_up),
 		WORLD_TEST(test_clean),
 		WORLD_TEST(test_stats), WORLD_TEST(test_no_store),
 	};

@@ -190,6 +190,29 @@ test_version_2(void **state)
 	must(w, w->db, &j, insert);
 }
 
+/* One of this version, from before there was a set-up, gets what is missing
+ * and keeps what it has. */
+static void
+test_version_3_before(void **state)
+{
+	struct world *w = *state;
+	struct job j = { .a = 1 };
+
+	outside_run(w, "CREATE TABLE install(id INTEGER PRIMARY KEY,"
+	    " member_id TEXT, tries INTEGER NOT NULL DEFAULT 0);"
+	    "INSERT INTO install(id, member_id) VALUES(7, 'm');"
+	    "PRAGMA user_version = 3");
+	for (int i = 0; i < 2; i++) {
+		must(w, w->db, &j, make_table);
+		assert_int_equal(look(w, "PRAGMA user_version"), 3);
+		assert_int_equal(look(w, "SELECT count(*) FROM setup"), 0);
+		assert_int_equal(look(w, "SELECT id FROM install"
+		    " WHERE url = ''"), 7);
+		(void)db_close(w->db, 20000);
+		w->db = db_of(w);
+	}
+}
+
 static void
 test_version_1(void **state)
 {
@@ -264,6 +287,7 @@ main(void)
 		INLINE_TEST(test_file),
 		INLINE_TEST(test_no_shared_memory),
 		BOTH_TESTS(test_version_2),
+		BOTH_TESTS(test_version_3_before),
 		INLINE_TEST(test_version_1),
 		BOTH_TESTS(test_not_ours),
 	};

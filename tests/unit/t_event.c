@@ -72,7 +72,8 @@ test_installation(void **state)
 		{ "ONAPPUNINSTALL", EVENT_UNINSTALL },
 		{ "onappuninstall", EVENT_UNINSTALL },
 		{ "ONAPPINSTALLED", EVENT_OTHER },
-		{ "ONAPPUPDATE", EVENT_OTHER },
+		{ "ONAPPUPDATE", EVENT_APP_UPDATE },
+		{ "ONAPPUPDATED", EVENT_OTHER },
 	};
 	struct event ev;
 

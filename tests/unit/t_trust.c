@@ -295,12 +295,15 @@ test_stored_token(void **state)
 	ev.application_token = (char []){ "stored" };
 	assert_int_equal(trust_event(c, "stored", &ev, &p), ERR_OK);
 	assert_int_equal(trust_event(c, "stored0", &ev, &p), ERR_DENIED);
-	/* an empty one equals nothing, and is no way round it */
+	/* an empty one equals nothing; where an installation brought none,
+	 * the configured one counts */
 	assert_int_equal(trust_event(c, "", &ev, &p), ERR_DENIED);
 	ev.application_token = (char []){ "" };
 	assert_int_equal(trust_event(c, "", &ev, &p), ERR_DENIED);
+	assert_int_equal(trust_event(bare, "", &ev, &p), ERR_DENIED);
 	ev.application_token = (char []){ TOKEN };
-	assert_int_equal(trust_event(c, "", &ev, &p), ERR_DENIED);
+	assert_int_equal(trust_event(c, "", &ev, &p), ERR_OK);
+	assert_int_equal(trust_event(bare, "", &ev, &p), ERR_DENIED);
 	config_free(c);
 	config_free(bare);
 }

@@ -16,7 +16,8 @@
 	"\"operating_reset_at\":1773759762}}"
 
 static struct verdict
-judge_bytes(long status, const char *body, size_t n)
+judge_by(void (*read)(struct verdict *, const struct http_call *),
+    long status, const char *body, size_t n)
 {
 	struct http_call call = { .end = HTTP_ANSWERED, .status = status,
 	    .retry_after_s = -1 };
@@ -25,12 +26,18 @@ judge_bytes(long status, const char *body, size_t n)
 	memset(&v, 0x5a, sizeof(v));
 	buf_init(&call.answer, 1 << 20);
 	assert_int_equal(buf_add(&call.answer, body, n), ERR_OK);
-	verdict_read(&v, &call);
+	read(&v, &call);
 	buf_free(&call.answer);
 	assert_non_null(memchr(v.reason, '\0', sizeof(v.reason)));
 	/* who is told no is told why */
 	assert_true((v.kind == VERDICT_OK) == (v.reason[0] == '\0'));
 	return v;
+}
+
+static struct verdict
+judge_bytes(long status, const char *body, size_t n)
+{
+	return judge_by(verdict_read, status, body, n);
 }
 
 static struct verdict
@@ -192,6 +199,54 @@ test_no_success(void **state)
 }
 
 /* What is no JSON must not tell anything, not even in its first half. */
+/* Any other method: what is not false is good, and failures come with HTTP
+ * status 200, too. */
+static void
+test_methods(void **state)
+{
+	static const struct {
+		long status;
+		const char *body;
+		enum verdict_kind kind;
+	} cases[] = {
+		{ 200, "{\"result\":true}", VERDICT_OK },
+		{ 200, "{\"result\":{\"result\":true}}", VERDICT_OK },
+		{ 200, "{\"result\":[],\"time\":{\"start\":1}}", VERDICT_OK },
+		{ 200, "{\"result\":{\"ID\":1},\"time\":{\"start\":1}}",
+		    VERDICT_OK },
+		{ 200, "{\"result\":false}", VERDICT_REFUSED },
+		{ 200, "{\"result\":{\"result\":false}}", VERDICT_REFUSED },
+		{ 200, "{\"result\":{\"result\":false,\"error\":"
+		    "\"NAME_REQUIRED\"}}", VERDICT_REFUSED },
+		{ 200, "{\"result\":{\"result\":false,\"error\":"
+		    "\"never heard of\"}}", VERDICT_AGAIN },
+		{ 200, "{\"result\":{\"SUCCESS\":false}}", VERDICT_REFUSED },
+		{ 400, "{\"error\":\"NOT_ACTIVE_LINE\"}", VERDICT_REFUSED },
+		{ 401, "{\"error\":\"expired_token\"}", VERDICT_EXPIRED },
+		{ 400, "{\"error\":\"ERROR_CORE\"}", VERDICT_AGAIN },
+		{ 200, "{}", VERDICT_AGAIN }, { 200, "[]", VERDICT_AGAIN },
+		{ 200, "garbage", VERDICT_AGAIN },
+		{ 500, "{\"result\":true}", VERDICT_AGAIN },
+		{ 503, "{\"result\":true}", VERDICT_LIMIT },
+	};
+	struct verdict v;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		v = judge_by(verdict_read_method, cases[i].status,
+		    cases[i].body, strlen(cases[i].body));
+		if (v.kind != cases[i].kind)
+			fail_msg("%s: %d", cases[i].body, (int)v.kind);
+		assert_false(v.bound);
+	}
+	v = judge(400, "{\"error\":\"ERROR_CORE\",\"error_description\":"
+	    "\"Unable to set event handler: Handler already binded\"}");
+	assert_true(v.bound);
+	assert_string_equal(v.error, "ERROR_CORE");
+	v = judge(400, "{\"error\":\"secret\"}");
+	assert_null(v.error);
+}
+
 static void
 test_garbage(void **state)
 {
@@ -340,6 +395,7 @@ main(void)
 		cmocka_unit_test(test_oauth_error),
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_no_success),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_huge),
