@@ -96,10 +96,11 @@ turn(char *p, size_t n)
 static void
 settle(struct bbcode *b, size_t from)
 {
-	char *p = b->out->p + b->solid;
+	char *p;
 
-	if (b->e != ERR_OK)
+	if (b->e != ERR_OK || b->out->len == from)
 		return;
+	p = b->out->p + b->solid;
 	turn(p, from - b->solid);
 	turn(b->out->p + from, b->out->len - from);
 	turn(p, b->out->len - b->solid);
