@@ -153,7 +153,8 @@ def test_help_of_a_command(site):
 
 @pytest.mark.parametrize("args", [
     [], ["nonsense"], ["queue"], ["queue", "nonsense"], ["--nonsense"],
-    ["queue", "show"], ["check", "extra"], ["help", "nonsense"], ["queue", "list", "extra"],
+    ["queue", "show"], ["check", "extra"], ["help", "nonsense"],
+    ["queue", "list", "extra"],
     ["check", "--config"]])
 def test_wrong_usage(site, args):
     done = site.ctl(*args)
