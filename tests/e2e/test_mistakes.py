@@ -174,7 +174,7 @@ MISTAKES = {
         TOKEN_LINE + "[log\nlevel = info\n", ("CONF:7: " + SECTION,)),
     "a-section-without-url": Mistake(
         TOKEN_LINE + "[connector a]\n",
-        ("CONF:7: [connector a] needs url",)),
+        ("CONF:7: [connector a] needs url, or a name to be registered by",)),
     "all-of-it": Mistake(
         "[app]\napplication_token = 'abc'\nconectors = a\n[server]\n"
         "workers = 0\n[sotre]\nurl = x\n[log]\nlevel = info\nto = file\n",
