@@ -102,7 +102,9 @@ lengths() {
 # No line wider than 80 columns, a tab being eight; no blanks at its end.
 columns() {
 	for f in $all; do
-		expand "$f" | awk -v f="$f" 'length($0) > 80 {
+		expand "$f" | LC_ALL=C awk -v f="$f" '
+		{ gsub(/[\200-\277]/, "") }	# the rest of a letter
+		length($0) > 80 {
 			print f ":" NR ": wider than 80 columns" }
 		/[ \t]$/ { print f ":" NR ": blanks at the end" }'
 	done

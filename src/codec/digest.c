@@ -60,6 +60,15 @@ digest_parts(unsigned char out[DIGEST_SIZE], const struct digest_part *part,
 	return ok ? ERR_OK : ERR_NOMEM;
 }
 
+enum err
+digest_whole(unsigned char out[DIGEST_SIZE], const void *p, size_t n)
+{
+	const EVP_MD *kind = sha256();
+
+	return kind != NULL && EVP_Digest(p, n, out, NULL, kind, NULL) == 1 ?
+	    ERR_OK : ERR_NOMEM;
+}
+
 void
 digest_text(char out[DIGEST_TEXT_MAX], const unsigned char *digest, size_t n)
 {

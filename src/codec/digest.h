@@ -37,6 +37,9 @@ digest_number_part(char room[NUMBER_TEXT_MAX], int64_t number)
 enum err digest_parts(unsigned char out[DIGEST_SIZE],
     const struct digest_part *, size_t n);
 
+/* SHA-256 of those bytes.  ERR_NOMEM if the library fails. */
+enum err digest_whole(unsigned char out[DIGEST_SIZE], const void *, size_t n);
+
 /*
  * The first `n` bytes of a digest as base64url text (RFC 4648, section 5)
  * without padding: characters [A-Za-z0-9_-].

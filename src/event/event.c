@@ -177,8 +177,8 @@ check_envelope(struct event *ev, enum event_shape shape, struct problem *p)
 static bool
 is_page(const struct event *ev)
 {
-	return ev->name == NULL && ev->page.auth_id != NULL &&
-	    ev->page.placement != NULL;
+	return ev->name == NULL && ev->page.placement != NULL &&
+	    (ev->page.auth_id != NULL || ev->page.form != NULL);
 }
 
 bool

@@ -24,8 +24,9 @@ struct message {
 };
 
 /*
- * What Bitrix24 posts when it opens a page: AUTH_ID and so on.  Who it is
- * from stands in the event's own fields once event_check() ran.
+ * What Bitrix24 posts when it opens a page: AUTH_ID and so on; or what the
+ * page's own form posts.  Who it is from stands in the event's own fields once
+ * event_check() ran.
  */
 struct event_page {
 	char *auth_id;			/* access token of who opens it */
@@ -35,6 +36,9 @@ struct event_page {
 	char *member_id;
 	char *placement;		/* DEFAULT, SETTING_CONNECTOR, ... */
 	char *options;			/* PLACEMENT_OPTIONS: a JSON text */
+	/* of a form on a page of ours, instead of AUTH_ID */
+	char *form;			/* portal/ticket.h */
+	char *act;			/* what is wanted */
 };
 
 /*

@@ -123,6 +123,11 @@ on_called(struct method_call *m)
 		    "understood" : m->reason);
 	method_free(m);
 	a->step++;
+	if (a->end == METHOD_OK && !last && a->halted != NULL && *a->halted) {
+		a->end = METHOD_AGAIN;
+		(void)snprintf(a->reason, sizeof(a->reason), "this process "
+		    "was told to end");
+	}
 	if (a->end != METHOD_OK || last)
 		a->done(a);
 	else
@@ -132,7 +137,8 @@ on_called(struct method_call *m)
 static void
 next_call(struct activation *a)
 {
-	while (calls[a->step].only_on && !a->on)
+	while ((calls[a->step].only_on && !a->on) ||
+	    (a->ask && a->step < CALLS - 1))
 		a->step++;	/* it is not the last */
 	a->call = (struct method_call){
 		.done = on_called,

@@ -22,6 +22,7 @@ enum err connector_params(struct buf *, const char *connector, int64_t line);
  * Switches a connector on or off on an open line (imconnector.activate, with
  * "1" or "0": any other text switches it on), says of one that was switched on
  * what it is called (imconnector.connector.data.set), and asks how it stands.
+ * Where it was halted it ends with METHOD_AGAIN.
  */
 struct activation {
 	/*
@@ -34,6 +35,8 @@ struct activation {
 	const char *connector;	/* in lower case */
 	int64_t line;
 	bool on;
+	bool ask;		/* it is only asked how it stands */
+	const bool *halted;	/* true: no further call begins; or NULL */
 	const char *name;	/* of the connector, for people; NULL: none */
 	const char *token;	/* of the user who does it; NULL: the stored */
 	void (*seen)(const struct method_call *, const struct http_call *);

@@ -1,5 +1,6 @@
 /*
- * Pages that Bitrix24 opens: the installation of an application with a page.
+ * Pages that Bitrix24 opens: who opens one, and the installation of an
+ * application with a page.  The settings of a connector are settings.c's.
  *
  * Called by relay.c.  Owns what it knows of one that is open.  Nothing is
  * shown or done before its sender is believed: by application_token where it
@@ -10,9 +11,7 @@
 #include "relay/page.h"
 
 #include "codec/digest.h"
-#include "portal/method.h"
-#include "store/portals.h"
-#include "store/setups.h"
+#include "relay/page_inside.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -23,24 +22,7 @@
 #define LOOK_MS 100		/* how the set-up stands */
 #define LOCAL "local."		/* such a client_id is the CODE of app.info */
 
-struct page {
-	struct relay *relay;
-	struct event *event;
-	struct sender *sender;
-	struct arena arena, of_setup;
-	struct portal_reading reading;
-	struct method_call check;
-	bool other_app;		/* as app.info says */
-	struct install_take install;
-	struct setup_wish wish;
-	struct setup_reading setup;
-	struct outcome outcome;
-	bool answered, late;
-	struct timer until, again;
-	TAILQ_ENTRY(page) link;
-};
-
-static void
+void
 page_end(struct page *g)
 {
 	struct relay *r = g->relay;
@@ -52,40 +34,54 @@ page_end(struct page *g)
 	r->writes--;
 	arena_free(&g->arena);
 	arena_free(&g->of_setup);
+	arena_free(&g->of_standing);
+	buf_free(&g->form);
 	loop_bury(r->env.loop, g);
 	sender->gone(sender);
 }
 
 static void
-answer(struct page *g, enum page_kind kind, const char *reason)
+answer_with(struct page *g, const struct outcome *o)
 {
-	struct outcome *o = &g->outcome;
-
 	if (g->answered)
 		return;
 	g->answered = true;
-	*o = (struct outcome){ .result = "page", .page = kind,
-	    .reason = reason, .event = g->event };
+	g->outcome = *o;
+	g->outcome.result = "page";
+	g->outcome.env = &g->relay->env;
 	if (g->reading.found)
-		o->endpoint = g->reading.portal.endpoint;
-	g->sender->answer(g->sender, o);
+		g->outcome.endpoint = g->reading.portal.endpoint;
+	g->sender->answer(g->sender, &g->outcome);
+}
+
+void
+page_answer(struct page *g, enum page_kind kind, const char *reason)
+{
+	answer_with(g, &(struct outcome){ .page = kind, .reason = reason,
+	    .settings = &g->view });
 }
 
 static void
-refuse(struct page *g, const struct problem *p)
+say_problem(struct page *g, const struct problem *p)
 {
-	if (!g->answered)
-		g->sender->refuse(g->sender, p);
+	answer_with(g, &(struct outcome){ .page = PAGE_REFUSED,
+	    .problem = p });
+}
+
+void
+page_refuse(struct page *g, const struct problem *p)
+{
+	say_problem(g, p);
 	page_end(g);
 }
 
-static void
-deny(struct page *g, const char *field, const char *why)
+void
+page_deny(struct page *g, enum err e, const char *field, const char *why)
 {
 	struct problem p = { .err = ERR_OK };
 
-	(void)problem_set(&p, ERR_DENIED, -1, field, "%s", why);
-	refuse(g, &p);
+	(void)problem_set(&p, e, -1, field, "%s", why);
+	page_refuse(g, &p);
 }
 
 /* ---- the set-up, which others make */
@@ -109,15 +105,17 @@ on_setup(struct db_work *w)
 	struct loop *loop = g->relay->env.loop;
 
 	if (w->end != ERR_OK || g->answered) {
-		refuse(g, &w->problem);
+		page_refuse(g, &w->problem);
 		return;
 	}
 	if (!g->setup.found || row->state != SETUP_WANTED) {
-		answer(g, PAGE_INSTALLED, NULL);
+		/* again, Bitrix24 might take it for a new one */
+		page_answer(g, g->setup.found && row->state == SETUP_DONE ?
+		    PAGE_INSTALLED : PAGE_FINISH, NULL);
 	} else if (row->tries != 0) {
-		answer(g, PAGE_FAILED, row->reason);
+		page_answer(g, PAGE_FAILED, row->reason);
 	} else if (g->late) {
-		answer(g, PAGE_PENDING, NULL);
+		page_answer(g, PAGE_PENDING, NULL);
 	} else {
 		loop_arm(loop, &g->again, loop_now(loop) + LOOK_MS);
 		return;
@@ -125,13 +123,19 @@ on_setup(struct db_work *w)
 	page_end(g);
 }
 
-static void
-look_at_setup(struct page *g)
+void
+page_read_setup(struct page *g, void (*done)(struct db_work *))
 {
-	g->setup = (struct setup_reading){ .db.done = on_setup,
+	g->setup = (struct setup_reading){ .db.done = done,
 	    .member_id = g->event->member_id, .arena = &g->of_setup };
 	store_setup_read(&g->setup);
 	env_submit(&g->relay->env, &g->setup.db);
+}
+
+static void
+look_at_setup(struct page *g)
+{
+	page_read_setup(g, on_setup);
 }
 
 static void
@@ -141,7 +145,7 @@ on_wished(struct db_work *w)
 	    wish));
 
 	if (w->end != ERR_OK) {
-		refuse(g, &w->problem);
+		page_refuse(g, &w->problem);
 		return;
 	}
 	setups_look(g->relay->setups);
@@ -153,7 +157,13 @@ on_wished(struct db_work *w)
 static void
 believed(struct page *g)
 {
-	if (strcmp(g->event->page.placement, "DEFAULT") != 0) {
+	const char *placement = g->event->page.placement;
+
+	if (strcmp(placement, "SETTING_CONNECTOR") == 0) {
+		settings_open(g);
+		return;
+	}
+	if (strcmp(placement, "DEFAULT") != 0) {
 		look_at_setup(g);
 		return;
 	}
@@ -174,7 +184,7 @@ on_stored(struct db_work *w)
 	    reading));
 
 	if (w->end != ERR_OK) {
-		refuse(g, &w->problem);
+		page_refuse(g, &w->problem);
 		return;
 	}
 	setups_look(g->relay->setups);
@@ -192,11 +202,11 @@ on_installed(struct install_take *t)
 		read_portal(g, on_stored);
 		break;
 	case INSTALL_LATER:
-		answer(g, PAGE_PENDING, NULL);
+		page_answer(g, PAGE_PENDING, NULL);
 		page_end(g);
 		break;
 	default:
-		refuse(g, &t->problem);
+		page_refuse(g, &t->problem);
 	}
 }
 
@@ -207,7 +217,7 @@ on_kept(struct install_take *t)
 	    install));
 
 	if (g->late)
-		answer(g, PAGE_PENDING, NULL);
+		page_answer(g, PAGE_PENDING, NULL);
 }
 
 /* Pages of older portals do not say which OAuth server is theirs. */
@@ -233,10 +243,7 @@ install(struct page *g)
 	struct event *ev = g->event;
 
 	if (!find_server(g)) {
-		struct problem p = { .err = ERR_OK };
-
-		(void)problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
-		refuse(g, &p);
+		page_deny(g, ERR_NOMEM, NULL, "out of memory");
 		return;
 	}
 	ev->ts = clock_wall(g->relay->env.clock) / 1000;
@@ -277,10 +284,11 @@ on_checked(struct method_call *m)
 	} else if (ok || end == METHOD_AGAIN) {
 		(void)problem_set(&p, ERR_RETRY, -1, NULL, "the portal cannot "
 		    "be asked now: %.150s", m->reason);
-		refuse(g, &p);
+		page_refuse(g, &p);
 	} else {
-		deny(g, "AUTH_ID", "AUTH_ID is no token of this application "
-		    "at the portal that is known by this member_id");
+		page_deny(g, ERR_DENIED, "AUTH_ID", "AUTH_ID is no token of "
+		    "this application at the portal that is known by this "
+		    "member_id");
 	}
 }
 
@@ -297,14 +305,14 @@ on_alive(struct method_call *m)
 
 	method_free(m);
 	if (end == METHOD_OK) {
-		deny(g, "APPLICATION_TOKEN", "APPLICATION_TOKEN is not the "
-		    "one of this application");
+		page_deny(g, ERR_DENIED, "APPLICATION_TOKEN",
+		    "APPLICATION_TOKEN is not the one of this application");
 	} else if (end == METHOD_REFUSED && !g->answered) {
 		install(g);
 	} else {
 		(void)problem_set(&p, ERR_RETRY, -1, NULL, "the portal cannot "
 		    "be asked now: %.150s", m->reason);
-		refuse(g, &p);
+		page_refuse(g, &p);
 	}
 }
 
@@ -320,7 +328,7 @@ static void
 check_token(struct page *g)
 {
 	if (!rest_is_token(g->event->access_token)) {
-		deny(g, "AUTH_ID", "AUTH_ID is no token");
+		page_deny(g, ERR_DENIED, "AUTH_ID", "AUTH_ID is no token");
 		return;
 	}
 	g->check = (struct method_call){ .done = on_checked,
@@ -338,7 +346,9 @@ on_read(struct db_work *w)
 	bool has_token = token != NULL && token[0] != '\0';
 
 	if (w->end != ERR_OK)
-		refuse(g, &w->problem);
+		page_refuse(g, &w->problem);
+	else if (g->event->page.form != NULL)
+		settings_form(g);
 	else if (!g->reading.found || p->rejected != NULL)
 		install(g);
 	else if (!has_token || p->application_token[0] == '\0')
@@ -368,12 +378,14 @@ is_late(struct page *g)
 
 	g->late = true;
 	if (g->install.kept) {
-		answer(g, PAGE_PENDING, NULL);
-	} else if ((g->check.waits || g->check.calls) && !g->answered) {
-		g->answered = true;
+		page_answer(g, PAGE_PENDING, NULL);
+	} else if (g->acting) {
+		g->view.late = true;
+		page_answer(g, PAGE_SETTINGS, NULL);
+	} else if (g->check.waits || g->check.calls) {
 		(void)problem_set(&p, ERR_RETRY, -1, NULL, "the portal does "
 		    "not answer now");
-		g->sender->refuse(g->sender, &p);
+		say_problem(g, &p);
 	}
 }
 
@@ -418,10 +430,12 @@ page_take(struct relay *r, struct event *ev, struct sender *sender)
 	g->again.fire = on_again;
 	arena_init(&g->arena, PORTAL_ARENA_MAX);
 	arena_init(&g->of_setup, ARENA_MAX);
+	arena_init(&g->of_standing, ARENA_MAX);
+	buf_init(&g->form, SEAL_TEXT_MAX);
 	TAILQ_INSERT_TAIL(&r->pages, g, link);
 	r->writes++;
 	if (ev->member_id == NULL || ev->member_id[0] == '\0') {
-		deny(g, "member_id", "member_id is missing");
+		page_deny(g, ERR_DENIED, "member_id", "member_id is missing");
 		return;
 	}
 	loop_arm(r->env.loop, &g->until, r->stopping ? 0 :

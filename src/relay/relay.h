@@ -27,10 +27,31 @@ struct rooms *relay_rooms(const struct relay *);
 /* What a page shows to who opened it. */
 enum page_kind {
 	PAGE_NONE,		/* it was an event */
-	PAGE_INSTALLED,		/* installed and set up: the page is to say */
-				/* so to Bitrix24 (installFinish) */
+	PAGE_INSTALLED,		/* installed and set up */
+	PAGE_FINISH,		/* the same, but the page is to say so to */
+				/* Bitrix24 (installFinish) */
 	PAGE_PENDING,		/* kept, or installed; the rest comes later */
-	PAGE_FAILED		/* installed, but not set up: `reason` */
+	PAGE_FAILED,		/* installed, but not set up: `reason` */
+	PAGE_SETTINGS,		/* of a connector on a line: `settings` */
+	PAGE_REFUSED		/* `problem` says why */
+};
+
+struct standing;
+struct setup_row;
+
+/* How the connector stands, and what was done about that. */
+struct settings {
+	const char *connector, *name;
+	int64_t line;
+	const char *member_id;
+	const char *form;	/* goes with the form; NULL: none is offered */
+	const char *act;	/* what was wanted: "on", "off", or anything */
+	bool late;		/* Bitrix24 has not answered yet */
+	const char *failed;	/* the call that failed, and why; or NULL */
+	bool known;		/* how it stands: the next three */
+	bool works, configured, error;
+	const struct standing *standing;
+	const struct setup_row *setup;	/* NULL: nothing is known */
 };
 
 /* What became of an event, as far as it has come. */
@@ -40,10 +61,12 @@ struct outcome {
 	size_t messages;
 	size_t acknowledged;
 	size_t refused;
-	/* of a page; texts live until the answer was given */
+	/* of a page; all of it lives until the answer was given */
 	enum page_kind page;
 	const char *endpoint;	/* of its portal, or NULL */
-	const struct event *event;
+	const struct env *env;
+	const struct settings *settings;
+	const struct problem *problem;
 };
 
 /*

@@ -16,6 +16,7 @@
 
 #define ANSWER_MAX 8192
 #define PAGE_MAX ((size_t)64 * 1024)
+#define HEAD_MAX ((size_t)16 * 1024)	/* names app.portals, perhaps */
 
 struct status {
 	int code;
@@ -47,11 +48,12 @@ send_typed(struct request *rq, const struct status *s, const char *type,
 {
 	struct buf head;
 
-	buf_init(&head, ANSWER_MAX);
+	buf_init(&head, ANSWER_MAX + HEAD_MAX);
 	if (buf_addf(&head, "Status: %d %s\r\n"
 	    "Content-Type: %s\r\n"
-	    "Content-Length: %zu\r\n%s\r\n", s->code, s->phrase, type,
-	    body->len, s->header) == ERR_OK &&
+	    "Content-Length: %zu\r\n", s->code, s->phrase, type,
+	    body->len) == ERR_OK && buf_adds(&head, s->header) == ERR_OK &&
+	    buf_adds(&head, "\r\n") == ERR_OK &&
 	    rq->kind->write(rq, head.p, head.len) && body->len != 0)
 		(void)rq->kind->write(rq, body->p, body->len);
 	fault_point("answer-before");
@@ -72,20 +74,34 @@ send_answer(struct request *rq, const struct status *s, struct buf *body)
 	return send_typed(rq, s, "application/json", body);
 }
 
-/* One that cannot be rendered is empty. */
+static struct status
+status_of_page(const struct outcome *o)
+{
+	if (o->page == PAGE_REFUSED)
+		return statuses[o->problem->err];
+	return o->page == PAGE_PENDING || (o->page == PAGE_SETTINGS &&
+	    o->settings->late) ? accepted : ok;
+}
+
+/* One that cannot be rendered whole is not shown. */
 static int
 answer_page(struct request *rq, const struct outcome *o)
 {
-	struct status s = o->page == PAGE_PENDING ? accepted : ok;
+	struct status s = status_of_page(o);
 	struct buf html, head;
 	int code;
 
 	buf_init(&html, PAGE_MAX);
-	buf_init(&head, ANSWER_MAX);
-	if (page_render(&html, &head, o) != ERR_OK)
+	buf_init(&head, HEAD_MAX);
+	if (buf_adds(&head, s.header) != ERR_OK || page_render(&html, &head,
+	    o, rq->kind->param(rq, "QUERY_STRING")) != ERR_OK ||
+	    buf_str(&head) == NULL) {
 		buf_reset(&html);
-	if (buf_str(&head) != NULL)
+		buf_reset(&head);
+		s = statuses[ERR_NOMEM];
+	} else {
 		s.header = head.p;
+	}
 	code = send_typed(rq, &s, "text/html; charset=utf-8", &html);
 	buf_free(&head);
 	return code;

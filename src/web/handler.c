@@ -25,24 +25,11 @@ struct exchange {
 	struct sender sender;
 };
 
-static void
-answer(struct sender *sender, const struct outcome *o)
-{
-	struct exchange *x = OF(sender, struct exchange, sender);
-	int status = answer_outcome(x->request, o);
-
-	log_info(x->env->log, "answered", F_INT("status", status),
-	    F_INT("messages", o->messages),
-	    F_INT("acknowledged", o->acknowledged),
-	    F_INT("refused", o->refused));
-}
-
 /* `ev` is who was refused, or NULL where nobody was read. */
 static void
-refuse_request(const struct env *env, struct request *request,
-    const struct problem *p, const struct event *ev)
+log_refused(const struct env *env, int status, const struct problem *p,
+    const struct event *ev)
 {
-	int status = answer_problem(request, p);
 	bool named = ev != NULL && p->err == ERR_DENIED;
 
 	log_warning(env->log, "answered", F_INT("status", status),
@@ -52,6 +39,28 @@ refuse_request(const struct env *env, struct request *request,
 	    F_OPT("portal", p->note),
 	    F_OPT("member_id", named ? ev->member_id : NULL),
 	    F_OPT("domain", named ? ev->domain : NULL));
+}
+
+static void
+answer(struct sender *sender, const struct outcome *o)
+{
+	struct exchange *x = OF(sender, struct exchange, sender);
+	int status = answer_outcome(x->request, o);
+
+	if (o->problem != NULL)
+		log_refused(x->env, status, o->problem, &x->event);
+	else
+		log_info(x->env->log, "answered", F_INT("status", status),
+		    F_INT("messages", o->messages),
+		    F_INT("acknowledged", o->acknowledged),
+		    F_INT("refused", o->refused));
+}
+
+static void
+refuse_request(const struct env *env, struct request *request,
+    const struct problem *p, const struct event *ev)
+{
+	log_refused(env, answer_problem(request, p), p, ev);
 }
 
 static void

@@ -1,0 +1,50 @@
+/*
+ * How the pages look: light or dark as the browser is, from the width of a
+ * phone on.
+ *
+ * Used by web/page.c.
+ */
+#include "web/page_inside.h"
+
+const char page_style[] =
+    ":root{color-scheme:light dark;--back:#f5f7f8;--card:#fff;--text:#1f2933;"
+    "--soft:#5a6672;--edge:#d5dce0;--main:#0b66c3;--on:#fff;--good:#1a7f37;"
+    "--good-back:#e6f4ea;--bad:#b42318;--bad-back:#fdecea;--wait:#8a5a00;"
+    "--wait-back:#fff4da}\n"
+    "@media(prefers-color-scheme:dark){:root{--back:#14191e;--card:#1d242b;"
+    "--text:#e6eaee;--soft:#a3afba;--edge:#36414b;--main:#6cb2ff;--on:#0b1a2a;"
+    "--good:#6fd68b;--good-back:#16301f;--bad:#ff9a8f;--bad-back:#3a1a18;"
+    "--wait:#f0c060;--wait-back:#33270e}}\n"
+    "*{box-sizing:border-box}\n"
+    "body{margin:0;background:var(--back);color:var(--text);"
+    "font:16px/1.5 system-ui,\"Segoe UI\",Roboto,\"Noto Sans\",sans-serif}\n"
+    "main{max-width:40rem;margin:0 auto;padding:1.5rem 1rem 2rem}\n"
+    "h1{font-size:1.5rem;line-height:1.25;margin:0;overflow-wrap:anywhere}\n"
+    "h2{font-size:1rem;margin:0}\n"
+    "p{margin:.25rem 0 0}\n"
+    ".soft{color:var(--soft)}\n"
+    ".card,dl{background:var(--card);border:1px solid var(--edge);"
+    "border-radius:.75rem;padding:1.25rem;margin:1.25rem 0 0}\n"
+    ".note{border-left:.25rem solid;border-radius:.25rem;padding:.75rem 1rem;"
+    "margin:1.25rem 0 0;overflow-wrap:anywhere}\n"
+    ".note p{color:var(--text)}\n"
+    ".good{color:var(--good);background:var(--good-back)}\n"
+    ".bad{color:var(--bad);background:var(--bad-back)}\n"
+    ".wait{color:var(--wait);background:var(--wait-back)}\n"
+    ".badge{display:inline-block;border-radius:1rem;padding:0 .75rem;"
+    "font-weight:600;border:1px solid}\n"
+    ".off{color:var(--soft)}\n"
+    "form{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.25rem 0 0}\n"
+    "button{font:inherit;font-weight:600;min-height:2.75rem;"
+    "padding:.5rem 1.25rem;border-radius:.5rem;cursor:pointer;"
+    "border:1px solid var(--main);background:none;color:var(--main)}\n"
+    "button.main{background:var(--main);color:var(--on)}\n"
+    "button:hover{text-decoration:underline}\n"
+    "button:focus-visible{outline:3px solid var(--main);"
+    "outline-offset:2px}\n"
+    "dl{display:grid;grid-template-columns:minmax(9rem,auto) 1fr;"
+    "gap:.5rem 1.25rem}\n"
+    "dt{color:var(--soft)}\n"
+    "dd{margin:0;overflow-wrap:anywhere}\n"
+    "@media(max-width:30rem){dl{grid-template-columns:1fr;gap:0}"
+    "dd{margin:0 0 .75rem}dd:last-child{margin:0}button{flex:1 1 100%}}\n";
