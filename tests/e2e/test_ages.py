@@ -65,10 +65,7 @@ def clock(start, tmp_path_factory):
     """The wall clock of the handler and of the tool."""
     if {"address", "thread", "undefined"} & set(BUILD.name.split(",")):
         pytest.skip("a sanitizer wants to be loaded first")
-    folder = tmp_path_factory.mktemp("clock")
-    for path in (folder, *list(folder.parents)[:2]):
-        path.chmod(0o755)
-    return WallClock(folder)
+    return WallClock(tmp_path_factory.mktemp("clock"))
 
 
 @pytest.fixture
