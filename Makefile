@@ -75,7 +75,7 @@ $B/php/%: tests/php/%.c $B/core.a
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
 # One target for the packages, so that make finds what pkg-config knows.
-deps-build deps-demo deps-test deps-fresh deps-bench: deps-%:
+deps-build deps-demo deps-test deps-browser deps-fresh deps-bench: deps-%:
 	@deploy/deps.sh $*
 
 # Installing may bring what the first look at pkg-config missed: start anew.
@@ -110,6 +110,13 @@ check-crash: deps-test
 	    tests/crash/test_silent.py \
 	    tests/crash/test_stopped.py
 
+# The pages in a browser. SCREENSHOTS=docs keeps their pictures.
+check-browser: deps-browser
+	@$(MAKE) --no-print-directory all
+	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q --tb=short \
+	    tests/browser
+
 # Load, kills and faults for a while; then the books must balance.
 SECONDS ?= 30
 HANDLERS ?= 2
@@ -120,7 +127,7 @@ soak: deps-test
 	    --handlers $(HANDLERS)
 
 # The long runs, and what needs a build of its own: about an hour.
-check-all: check check-valgrind check-fresh
+check-all: check check-valgrind check-fresh check-browser
 	@for n in 1 2 4; do $(MAKE) --no-print-directory soak SECONDS=120 \
 	    HANDLERS=$$n || exit 1; done
 	@$(MAKE) --no-print-directory SAN=address,undefined units all
@@ -178,9 +185,8 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units bench check check-all check-crash check-fresh \
-        check-valgrind soak fuzz \
-        demo install clean \
-        deps-build deps-demo deps-test deps-fresh deps-bench
+.PHONY: all units bench check check-all check-browser check-crash \
+        check-fresh check-valgrind soak fuzz demo install clean \
+        deps-build deps-demo deps-test deps-browser deps-fresh deps-bench
 .SECONDARY:
 -include $(shell find $B -name debian -prune -o -name '*.d' -print 2>/dev/null)

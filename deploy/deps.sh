@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh: installs the Debian packages that building or testing needs.
 #
-#   deploy/deps.sh [build|demo|test|fresh|bench]...      (default: build)
+#   deploy/deps.sh [build|demo|test|browser|fresh|bench]...   (default: build)
 #
 # What is there already is left alone: with everything installed it says
 # nothing, calls no apt and ends with 0.  Installs as root, else through sudo.
@@ -17,6 +17,7 @@ DEMO="python3 nginx-light spawn-fcgi"
 TEST="libcmocka-dev python3-pytest python3-pytest-xdist apache2
       libapache2-mod-fcgid lighttpd lighttpd-mod-openssl caddy adduser openssl
       clang libclang-rt-dev valgrind curl php-cli"
+BROWSER="chromium chromium-driver python3-selenium"
 FRESH="debootstrap systemd-container"
 BENCH="php-fpm php-curl golang-go nodejs node-undici"
 
@@ -58,9 +59,11 @@ for purpose in "$@"; do
 	build) want="$want $BUILD" ;;
 	demo)  want="$want $BUILD $DEMO" ;;
 	test)  want="$want $BUILD $DEMO $TEST" ;;
+	browser) want="$want $BUILD $DEMO $TEST $BROWSER" ;;
 	fresh) want="$want $BUILD $DEMO $TEST $FRESH" ;;
 	bench) want="$want $BUILD $DEMO $TEST $BENCH" ;;
-	*)     echo "usage: deploy/deps.sh [build|demo|test|fresh|bench]..." >&2
+	*)     echo "usage: deploy/deps.sh" \
+		   "[build|demo|test|browser|fresh|bench]..." >&2
 	       exit 64 ;;
 	esac
 done

@@ -74,7 +74,7 @@ add_form(struct html *h, const char *const *w, const struct settings *s)
 	if (!s->late && (!s->known || s->error || !s->works))
 		add_button(h, "on", true, w[W_TURN_ON]);
 	if (!s->late && (!s->known || s->error || s->works))
-		add_button(h, "off", s->works, w[W_TURN_OFF]);
+		add_button(h, "off", false, w[W_TURN_OFF]);
 	add_button(h, "look", s->late, w[W_LOOK]);
 	html_raw(h, "</form>\n");
 }

@@ -8,7 +8,7 @@
 
 const char page_style[] =
     ":root{color-scheme:light dark;--back:#f5f7f8;--card:#fff;--text:#1f2933;"
-    "--soft:#5a6672;--edge:#d5dce0;--main:#0b66c3;--on:#fff;--good:#1a7f37;"
+    "--soft:#5a6672;--edge:#d5dce0;--main:#0b66c3;--on:#fff;--good:#116329;"
     "--good-back:#e6f4ea;--bad:#b42318;--bad-back:#fdecea;--wait:#8a5a00;"
     "--wait-back:#fff4da}\n"
     "@media(prefers-color-scheme:dark){:root{--back:#14191e;--card:#1d242b;"

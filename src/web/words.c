@@ -47,7 +47,7 @@ static words english = {
 	    "switch the connector on for an Open Channel: Contact Center, then "
 	    "the tile of the connector.",
 	[W_FINISH] = "The application is set up. Bitrix24 now finishes the "
-	    "installation.",
+	    "installation. If this page stays, open it again.",
 	[W_PENDING] = "The installation is on its way. Open this page again "
 	    "in a minute.",
 	[W_FAILED] = "The application is installed, but could not be set up:",
@@ -101,7 +101,8 @@ static words german = {
 	    "Schalten Sie nun den Connector für einen offenen Kanal ein: "
 	    "Contact Center, dann die Kachel des Connectors.",
 	[W_FINISH] = "Die Anwendung ist eingerichtet. Bitrix24 schließt nun "
-	    "die Installation ab.",
+	    "die Installation ab. Bleibt diese Seite stehen, öffnen Sie sie "
+	    "erneut.",
 	[W_PENDING] = "Die Installation läuft. Öffnen Sie diese Seite in "
 	    "einer Minute erneut.",
 	[W_FAILED] = "Die Anwendung ist installiert, konnte aber nicht "
@@ -155,7 +156,8 @@ static words russian = {
 	[W_INSTALLED] = "Приложение установлено и настроено. Теперь включите "
 	    "коннектор на открытой линии: Контакт-центр, затем плитка "
 	    "коннектора.",
-	[W_FINISH] = "Приложение настроено. Битрикс24 завершает установку.",
+	[W_FINISH] = "Приложение настроено. Битрикс24 завершает установку. "
+	    "Если эта страница не исчезнет, откройте её снова.",
 	[W_PENDING] = "Установка выполняется. Откройте эту страницу снова "
 	    "через минуту.",
 	[W_FAILED] = "Приложение установлено, но настроить его не удалось:",
@@ -209,7 +211,7 @@ static words spanish = {
 	    "active el conector en un canal abierto: Contact Center y, allí, "
 	    "el mosaico del conector.",
 	[W_FINISH] = "La aplicación está preparada. Bitrix24 termina ahora "
-	    "la instalación.",
+	    "la instalación. Si esta página no desaparece, ábrala de nuevo.",
 	[W_PENDING] = "La instalación está en curso. Abra esta página de "
 	    "nuevo dentro de un minuto.",
 	[W_FAILED] = "La aplicación está instalada, pero no se pudo preparar:",
@@ -262,7 +264,7 @@ static words portuguese = {
 	    "ligue o conector em um canal aberto: Contact Center e, lá, o "
 	    "bloco do conector.",
 	[W_FINISH] = "O aplicativo está preparado. O Bitrix24 conclui agora "
-	    "a instalação.",
+	    "a instalação. Se esta página não desaparecer, abra-a de novo.",
 	[W_PENDING] = "A instalação está em andamento. Abra esta página de "
 	    "novo daqui a um minuto.",
 	[W_FAILED] = "O aplicativo está instalado, mas não pôde ser "
