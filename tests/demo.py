@@ -2,9 +2,11 @@
 """`make demo`: the main job, seen from both ends, on this machine only.
 
 Starts a stand-in for Bitrix24, nginx and the handler on free ports and in a
-temporary folder, posts the documented event as a form and as JSON, and shows
-what the channel got, what Bitrix24 was told and what it was answered; then the
-same through plain CGI. Ends with 0 only if all of it happened.
+temporary folder. The application installs itself there, an administrator
+switches its connector on by the settings page, and an operator writes: shown
+are the calls to Bitrix24, the page, what the channel got and what was answered.
+Then the documented event is posted as a form and as JSON, through plain CGI
+too. Ends with 0 only if all of it happened.
 """
 
 import json
@@ -18,7 +20,10 @@ sys.path[:0] = [str(TESTS), str(TESTS / "e2e")]
 
 # pylint: disable=wrong-import-position
 import events  # noqa: E402
+import opening  # noqa: E402
 import servers  # noqa: E402
+import several  # noqa: E402
+from site_folder import merged, wait_until  # noqa: E402
 from standin import Portal  # noqa: E402
 
 BOLD, DIM, OFF = ("\033[1m", "\033[2m", "\033[0m") \
@@ -98,6 +103,72 @@ def check_call(call, message_id, name):
     expect(element["message"]["id"] == [name], "not the channel's id")
 
 
+NAME = "My connector"
+FRESH = {"app": {**several.APP, "application_token": None},
+         "retry": several.SOON, "connector myconnector": {"name": NAME}}
+
+
+def installation(server, portal):
+    """From nothing to a connector that is bound."""
+    body = events.as_form(events.install(portal))
+    show("Bitrix24 installs the application and posts ONAPPINSTALL",
+         short(body.decode(), 160))
+    answer = server.post(body)
+    show(f"the answer: {answer.status}", answer.body.decode())
+    expect(answer.json["result"] == "installed", "it was not proven")
+    app, url = portal.application, f"http://127.0.0.1:{server.port}" \
+        f"{server.url}"
+    wait_until(lambda: " event=set-up " in server.log(), 30, "the set-up")
+    expect(app.connectors["myconnector"]["NAME"] == NAME and
+           app.handlers(events.ADD) == [url], "another set-up")
+    show("by itself it calls", "\n".join(
+        f"{c.rest} {c.params.get('NAME') or c.params.get('event') or ''}"
+        for c in portal.calls if c.rest != "oauth"))
+    return url
+
+
+def switched_on(portal, url):
+    """An administrator opens the settings page, and presses its button."""
+    expect(portal.application.deliver(
+        events.ADD, b"", "myconnector", 107) == [], "it is on already")
+    page = opening.opened(url, opening.settings(portal))
+    show("an administrator opens the settings of line 107", page.text)
+    expect(page.status == 200 and "on" in page.buttons, "no page")
+    page = opening.pressed(url, page, "on")
+    show("and presses Switch on", page.text)
+    expect(portal.application.works("myconnector", 107), "it is off")
+
+
+def first_message(server, portal):
+    """An operator writes."""
+    event = events.of(portal)
+    (status, body), = portal.application.deliver(
+        events.ADD, events.as_form(event), "myconnector", 107)
+    file, = server.site.spooled()
+    show(f"an operator writes; the channel got the file {file.name}",
+         file.read_text())
+    show(f"the answer to the event: {status}", body.decode())
+    expect(status == 200 and len(portal.deliveries) == 1, "it did not come")
+    check_object(json.loads(file.read_bytes()), 86497)
+
+
+def from_nothing():
+    """The way of a new installation."""
+    print(f"{BOLD}== from nothing to the first message{OFF}\n")
+    with several.Portals() as portals:
+        portal = portals()
+        server = servers.Nginx(merged(servers.CONFIG, FRESH))
+        try:
+            server.start()
+            switched_on(portal, installation(server, portal))
+            first_message(server, portal)
+        except (Wrong, AssertionError, OSError):
+            print(server.log(), file=sys.stderr)
+            raise
+        finally:
+            server.stop()
+
+
 def through(kind, title):
     """One server, the event in both spellings."""
     print(f"{BOLD}== {title}{OFF}\n")
@@ -117,8 +188,9 @@ def through(kind, title):
 
 
 def main():
-    """Both ways in."""
+    """All of it."""
     try:
+        from_nothing()
         through(servers.Nginx, "nginx -> FastCGI (spawn-fcgi) -> handler")
         through(servers.Cgi, "plain CGI: one process per event")
     except (Wrong, AssertionError, RuntimeError, OSError) as e:

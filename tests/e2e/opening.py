@@ -66,7 +66,7 @@ class Page(html.parser.HTMLParser):
             self.buttons.append(attributes["value"])
 
     def handle_data(self, data):
-        if self.tags[-1:] != ["style"] or "{" not in data:
+        if "body" in self.tags:
             self.text += " " + data
 
 

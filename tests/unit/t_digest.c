@@ -47,6 +47,30 @@ known_digests(void **state)
 	}
 }
 
+/* FIPS 180-4's examples, as base64. */
+static void
+known_wholes(void **state)
+{
+	static const struct {
+		struct text of;
+		const char *base64;
+	} cases[] = {
+		{ T(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
+		{ T("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unsigned char digest[DIGEST_SIZE];
+		char text[DIGEST_BASE64_MAX];
+
+		assert_int_equal(digest_whole(digest, cases[i].of.p,
+		    cases[i].of.n), ERR_OK);
+		digest_base64(text, digest);
+		assert_string_equal(text, cases[i].base64);
+	}
+}
+
 static void
 known_texts(void **state)
 {
@@ -186,6 +210,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_digests),
+		cmocka_unit_test(known_wholes),
 		cmocka_unit_test(known_texts),
 		cmocka_unit_test(known_macs),
 		cmocka_unit_test(known_base64),
