@@ -54,6 +54,12 @@ def short(text, most=480):
     return text if len(text) <= most else text[:most] + " ..."
 
 
+def show_call(call):
+    """What Bitrix24 was told, but for the token."""
+    hidden = {**call.params, "auth": call.params.get("auth", "")[:8] + "..."}
+    show(f"Bitrix24 was told: POST {call.path}", json.dumps(hidden))
+
+
 def journey(server, portal, media, spell, message_id):
     """Posts one event and follows it; the parts that must be there."""
     event = events.event(events.message(message_id), endpoint=portal.endpoint)
@@ -70,9 +76,7 @@ def journey(server, portal, media, spell, message_id):
 
     expect(len(portal.deliveries) == before + 1, "no call to Bitrix24")
     call = portal.deliveries[-1]
-    hidden = {**call.params, "auth": call.params.get("auth", "")[:8] + "..."}
-    show(f"Bitrix24 was told: POST {call.path}", json.dumps(hidden))
-
+    show_call(call)
     show(f"the answer to the event: {answer.status}", answer.body.decode())
     expect(answer.status == 200, f"status {answer.status}")
     expect(answer.json == {"result": "acknowledged", "messages": 1,
@@ -147,8 +151,9 @@ def first_message(server, portal):
     file, = server.site.spooled()
     show(f"an operator writes; the channel got the file {file.name}",
          file.read_text())
-    show(f"the answer to the event: {status}", body.decode())
     expect(status == 200 and len(portal.deliveries) == 1, "it did not come")
+    show_call(portal.deliveries[0])
+    show(f"the answer to the event: {status}", body.decode())
     check_object(json.loads(file.read_bytes()), 86497)
 
 

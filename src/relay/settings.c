@@ -10,11 +10,11 @@
 #include "relay/page_inside.h"
 
 #include "base/number.h"
+#include "base/of.h"
 #include "codec/flat.h"
 #include "portal/trust.h"
 
 #include <ctype.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -29,8 +29,7 @@ show(struct page *g)
 static void
 on_acted(struct activation *a)
 {
-	struct page *g = (struct page *)((char *)a - offsetof(struct page,
-	    activation));
+	struct page *g = OF(a, struct page, activation);
 	struct settings *v = &g->view;
 
 	g->acting = false;
@@ -75,8 +74,7 @@ act(struct page *g)
 static void
 on_read_setup(struct db_work *w)
 {
-	struct page *g = (struct page *)((char *)w - offsetof(struct page,
-	    setup));
+	struct page *g = OF(w, struct page, setup);
 
 	if (w->end != ERR_OK) {
 		page_refuse(g, &w->problem);
@@ -91,8 +89,7 @@ on_read_setup(struct db_work *w)
 static void
 on_standing(struct db_work *w)
 {
-	struct page *g = (struct page *)((char *)w - offsetof(struct page,
-	    standing));
+	struct page *g = OF(w, struct page, standing);
 
 	if (w->end != ERR_OK) {
 		page_refuse(g, &w->problem);

@@ -56,7 +56,8 @@ test_its_own(void **state)
 	is(w, "another", 1, 0, "");
 	is(w, "", 0, 0, "");
 	MOVE(w, w->store, .id = a.id, .chat = a.chat_number,
-	    .from = STATE_RECEIVED, .move = MOVE_REFUSED, .text = "the channel said no");
+	    .from = STATE_RECEIVED, .move = MOVE_REFUSED,
+	    .text = "the channel said no");
 	is(w, MEMBER, 0, 1, "the channel said no");
 	assert_int_equal(stands(w, MEMBER)->error_ms, w->now_ms);
 	is(w, "another", 1, 0, "");
@@ -73,7 +74,8 @@ test_the_first_to_mend(void **state)
 	struct arrival a = TAKE(w, w->store, .message_id = 1);
 
 	MOVE(w, w->store, .id = a.id, .chat = a.chat_number,
-	    .from = STATE_RECEIVED, .move = MOVE_REFUSED, .text = "refused");
+	    .from = STATE_RECEIVED, .move = MOVE_REFUSED,
+	    .text = "refused");
 	down(w, &channel, "the channel is down");
 	is(w, MEMBER, 0, 1, "the channel is down");
 	assert_int_equal(stands(w, MEMBER)->error_ms, 0);
