@@ -48,8 +48,8 @@ struct settings {
 	const char *act;	/* what was wanted: "on", "off", or anything */
 	bool late;		/* Bitrix24 has not answered yet */
 	const char *failed;	/* the call that failed, and why; or NULL */
-	bool known;		/* how it stands: the next three */
-	bool works, configured, error;
+	bool known;		/* how it stands: the next two */
+	bool works, error;
 	const struct standing *standing;
 	const struct setup_row *setup;	/* NULL: nothing is known */
 };

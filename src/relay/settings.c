@@ -36,7 +36,6 @@ on_acted(struct activation *a)
 	if (a->end == METHOD_OK) {
 		v->known = true;
 		v->works = a->state.works;
-		v->configured = a->state.configured;
 		v->error = a->state.error;
 	} else {
 		v->failed = a->reason;

@@ -16,7 +16,7 @@
 
 #define ANSWER_MAX 8192
 #define PAGE_MAX ((size_t)64 * 1024)
-#define HEAD_MAX ((size_t)16 * 1024)	/* names app.portals, perhaps */
+#define HEAD_MAX ((size_t)4096)
 
 struct status {
 	int code;

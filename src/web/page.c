@@ -138,7 +138,8 @@ add_ancestors(struct html *h, const struct outcome *o)
 		html_number(h, url.port);
 		return;
 	}
-	for (size_t i = 0; i < portals->n; i++) {
+	/* web servers take a header of 4 KiB */
+	for (size_t i = 0; i < portals->n && h->b->len < 2048; i++) {
 		html_raw(h, " https://");
 		html_raw(h, portals->item[i]);
 		html_raw(h, plain ? " http://" : "");

@@ -15,7 +15,7 @@ import events
 from events import install, of
 from opening import opened, page, pressed, settings
 from several import APP, SOON
-from site_folder import BUILD, wait_until
+from site_folder import wait_until
 from test_setup import NAMED, UNKNOWN, installed, set_up, url_of
 from wall_clock import WallClock
 
@@ -245,8 +245,6 @@ def installed_directly(server, portal):
 @pytest.fixture
 def clock(tmp_path_factory):
     """The wall clock of the handler."""
-    if {"address", "thread", "undefined"} & set(BUILD.name.split(",")):
-        pytest.skip("a sanitizer wants to be loaded first")
     return WallClock(tmp_path_factory.mktemp("clock"))
 
 

@@ -13,6 +13,8 @@ import pathlib
 import subprocess
 import tempfile
 
+from site_folder import BUILD
+
 SOURCE = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -48,6 +50,15 @@ clock_gettime(clockid_t id, struct timespec *t)
 """
 
 
+def sanitizers():
+    """What must be loaded first, where the programs were built with it."""
+    names = {"address": "libasan.so", "thread": "libtsan.so"}
+    return [subprocess.run(["cc", f"-print-file-name={names[part]}"],
+                           check=True, capture_output=True,
+                           text=True).stdout.strip()
+            for part in BUILD.name.split(",") if part in names]
+
+
 class WallClock:
     """See above."""
 
@@ -73,5 +84,5 @@ class WallClock:
     @property
     def environment(self):
         """What a program must be started with."""
-        return {"LD_PRELOAD": str(self.library),
+        return {"LD_PRELOAD": " ".join([*sanitizers(), str(self.library)]),
                 "WALL_CLOCK_SHIFT": str(self.file)}
