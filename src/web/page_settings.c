@@ -57,7 +57,7 @@ static void
 add_button(struct html *h, const char *act, bool main, const char *text)
 {
 	html_raw(h, main ? "<button class=\"main\"" : "<button");
-	html_put(h, " name=\"act\" value=\"", act, "\">");
+	html_put(h, " name=\"imconnector_act\" value=\"", act, "\">");
 	html_put(h, "", text, "</button>\n");
 }
 
@@ -69,8 +69,8 @@ add_form(struct html *h, const char *const *w, const struct settings *s)
 	    "name=\"PLACEMENT\" value=\"SETTING_CONNECTOR\">\n");
 	html_put(h, "<input type=\"hidden\" name=\"member_id\" value=\"",
 	    s->member_id, "\">\n");
-	html_put(h, "<input type=\"hidden\" name=\"form\" value=\"", s->form,
-	    "\">\n");
+	html_put(h, "<input type=\"hidden\" name=\"imconnector_form\" "
+	    "value=\"", s->form, "\">\n");
 	if (!s->late && (!s->known || s->error || !s->works))
 		add_button(h, "on", true, w[W_TURN_ON]);
 	if (!s->late && (!s->known || s->error || s->works))

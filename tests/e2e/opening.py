@@ -14,6 +14,7 @@ import urllib.parse
 
 import events
 
+FORM, ACT = "imconnector_form", "imconnector_act"
 QUERY = "?DOMAIN=x.bitrix24.com&PROTOCOL=1&LANG={}&APP_SID=1"
 
 
@@ -89,4 +90,4 @@ def opened(url, value, lang="en", **headers):
 
 def pressed(url, shown, act, lang="en", **changes):
     """See above; changes to its fields, too."""
-    return opened(url, {**shown.fields, "act": act, **changes}, lang)
+    return opened(url, {**shown.fields, ACT: act, **changes}, lang)

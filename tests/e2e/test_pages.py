@@ -13,7 +13,7 @@ import pytest
 
 import events
 from events import install, of
-from opening import opened, page, pressed, settings
+from opening import ACT, FORM, opened, page, pressed, settings
 from several import APP, SOON
 from site_folder import wait_until
 from test_setup import NAMED, UNKNOWN, installed, set_up, url_of
@@ -116,7 +116,7 @@ def test_who_opens_it_is_asked_first(server, portals):
                      APPLICATION_TOKEN="0" * 32),
             settings(portal, member_id=...),
             settings(portal, member_id="")):
-        shown = opened(url, {**value, "act": "on", "DOMAIN": "127.0.0.1",
+        shown = opened(url, {**value, ACT: "on", "DOMAIN": "127.0.0.1",
                              "client_endpoint": attacker.endpoint},
                        Host="evil.example.org")
         assert shown.status == 403 and shown.buttons == [], value
@@ -128,7 +128,7 @@ def test_who_opens_it_is_asked_first(server, portals):
 
 def test_opening_it_does_nothing(server):
     """Whatever else comes along."""
-    shown = opened(url_of(server), {**settings(server.portal), "act": "on"})
+    shown = opened(url_of(server), {**settings(server.portal), ACT: "on"})
     assert shown.status == 200 and not works(server)
     assert not server.portal.called("imconnector.activate")
 
@@ -155,17 +155,17 @@ def test_the_form_alone_is_enough(server):
     """Nothing but its own fields; and nothing in it can be read."""
     value = settings(server.portal)
     shown = opened(url_of(server), value)
-    assert set(shown.fields) == {"PLACEMENT", "member_id", "form"}
-    assert re.fullmatch("[0-9a-f]+", shown.fields["form"])
+    assert set(shown.fields) == {"PLACEMENT", "member_id", FORM}
+    assert re.fullmatch("[0-9a-f]+", shown.fields[FORM])
     for secret in (value["AUTH_ID"], value["REFRESH_ID"], events.TOKEN,
                    APP["client_secret"], *server.portal.tokens,
                    *server.portal.refresh_tokens):
         assert secret not in shown.html
-        assert secret not in bytes.fromhex(shown.fields["form"]).decode(
+        assert secret not in bytes.fromhex(shown.fields[FORM]).decode(
             "latin-1")
         assert secret not in server.log()
     again = opened(url_of(server), value)
-    assert again.fields["form"] != shown.fields["form"]
+    assert again.fields[FORM] != shown.fields[FORM]
     assert pressed(url_of(server), shown, "on").status == 200
 
 
@@ -181,14 +181,15 @@ def refused(server, shown, **changes):
 def test_a_form_that_was_changed(server):
     """Every digit counts."""
     shown = opened(url_of(server), settings(server.portal))
-    form = shown.fields["form"]
+    form = shown.fields[FORM]
     for i in (0, 1, 23, 24, 25, len(form) // 2, -33, -32, -1):
         digit = "0" if form[i] != "0" else "1"
         i %= len(form)
-        assert refused(server, shown, form=form[:i] + digit + form[i + 1:])
+        assert refused(server, shown, **{
+            FORM: form[:i] + digit + form[i + 1:]})
     for wrong in ("", "0", "xyz", form[:-1], form[:-2], form + "00",
                   form[2:], "0" * 2104, form * 2, form.upper() + " "):
-        assert refused(server, shown, form=wrong), wrong
+        assert refused(server, shown, **{FORM: wrong}), wrong
 
 
 def test_a_form_of_another_portal(server, portals):
@@ -255,16 +256,16 @@ def test_a_form_in_time(start, portals, clock):
     installed_directly(server, portal)
     _, first, _ = posted(server, settings(portal))
     clock.set(14 * 60)
-    status, later, _ = posted(server, {**first, "act": "look"})
-    assert status == 200 and later["form"] != first["form"]
+    status, later, _ = posted(server, {**first, ACT: "look"})
+    assert status == 200 and later[FORM] != first[FORM]
     for seconds in (16 * 60, -3600):
         clock.set(seconds)
-        status, none, html = posted(server, {**first, "act": "on"})
+        status, none, html = posted(server, {**first, ACT: "on"})
         assert (status, none) == (403, {}) and "too long" in html, \
             (seconds, html)
     assert not portal.called("imconnector.activate")
     clock.set(28 * 60)
-    assert posted(server, {**later, "act": "on"})[0] == 200
+    assert posted(server, {**later, ACT: "on"})[0] == 200
     assert portal.application.works("myconnector", 107)
 
 
@@ -275,7 +276,7 @@ def test_any_process_takes_the_form(start, portals):
     _, form, _ = posted(server, settings(portal))
     server.kill("0")
     server.add("1")
-    assert posted(server, {**form, "act": "on"})[0] == 200
+    assert posted(server, {**form, ACT: "on"})[0] == 200
     assert portal.application.works("myconnector", 107)
 
 
@@ -389,7 +390,7 @@ def test_options_that_are_none(server, wrong):
 def test_values_that_are_too_long(server):
     """Each has its limit."""
     value = settings(server.portal)
-    for name in ("AUTH_ID", "PLACEMENT_OPTIONS", "form", "act", "member_id"):
+    for name in ("AUTH_ID", "PLACEMENT_OPTIONS", FORM, ACT, "member_id"):
         assert opened(url_of(server), {**value, name: "1" * 5000}).status == \
             413
     shown = opened(url_of(server), {**value, "AUTH_ID": "1" * 4000})
