@@ -28,10 +28,14 @@ add_result(struct html *h, const char *const *w, const struct settings *s)
 	else if (s->failed != NULL)
 		page_note(h, TONE_BAD, wants(s, "on") || wants(s, "off") ?
 		    w[W_NOT_DONE] : w[W_UNKNOWN_MORE], s->failed);
-	else if (wants(s, "on") && s->works)
-		page_note(h, TONE_GOOD, w[W_IS_ON], NULL);
-	else if (wants(s, "off") && !s->works)
-		page_note(h, TONE_GOOD, w[W_IS_OFF], NULL);
+	else if (wants(s, "on"))
+		page_note(h, s->works ? TONE_GOOD : TONE_BAD, w[s->works ?
+		    W_IS_ON : W_NOT_DONE], s->works ? NULL :
+		    "imconnector.status: STATUS is false");
+	else if (wants(s, "off"))
+		page_note(h, s->works ? TONE_BAD : TONE_GOOD, w[s->works ?
+		    W_NOT_DONE : W_IS_OFF], s->works ?
+		    "imconnector.status: STATUS is true" : NULL);
 }
 
 static const struct state {
@@ -149,7 +153,7 @@ page_settings(struct html *h, const char *const *w, const struct settings *s)
 	html_number(h, s->line);
 	html_raw(h, "</p>\n");
 	add_result(h, w, s);
-	html_raw(h, "<section class=\"card\" aria-live=\"polite\">\n");
+	html_raw(h, "<section class=\"card\">\n");
 	add_state(h, w, s);
 	if (s->form != NULL)
 		add_form(h, w, s);

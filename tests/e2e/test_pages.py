@@ -16,6 +16,7 @@ from events import install, of
 from opening import ACT, FORM, opened, page, pressed, settings
 from several import APP, SOON
 from site_folder import wait_until
+from standin.answers import error
 from test_setup import NAMED, UNKNOWN, installed, set_up, url_of
 from wall_clock import WallClock
 
@@ -473,6 +474,40 @@ def test_a_call_fails(server, method, trouble):
     server.portal.always(None, to=method)
     assert "switched on." in pressed(url, answer, "on").text
     assert works(server)
+
+
+@pytest.mark.parametrize("act,works", [("on", False), ("off", True)])
+def test_bitrix24_does_not_do_it(server, act, works):
+    """It says that it did, and its own status says no."""
+    shown = opened(url_of(server), settings(server.portal))
+    server.portal.application.methods["imconnector.status"] = lambda p: {
+        "LINE": "107", "CONNECTOR": "myconnector", "ERROR": False,
+        "CONFIGURED": works, "STATUS": works}
+    answer = pressed(url_of(server), shown, act)
+    assert answer.status == 200 and "bad" in answer.classes
+    assert "That did not work" in answer.text
+    assert "The connector is switched" not in answer.text
+
+
+def test_bitrix24_reports_an_error(server):
+    """It can be switched on again, or off."""
+    server.portal.application.methods["imconnector.status"] = lambda p: {
+        "LINE": "107", "CONNECTOR": "myconnector", "ERROR": True,
+        "CONFIGURED": True, "STATUS": False}
+    shown = opened(url_of(server), settings(server.portal))
+    assert shown.buttons == ["on", "off", "look"]
+    assert "Bitrix24 reports an error" in shown.text
+
+
+@pytest.mark.parametrize("method", ["app.info", "imconnector.status"])
+def test_no_echo(server, method):
+    """Whatever an answer repeats, the page and the log do not."""
+    value = settings(server.portal, APPLICATION_TOKEN=...)
+    token = value["AUTH_ID"]
+    server.portal.always(error(token, 400, token), to=method)
+    shown = opened(url_of(server), value)
+    assert shown.status == (503 if method == "app.info" else 200)
+    assert token not in shown.html and token not in server.log()
 
 
 def test_a_portal_that_takes_its_time(start, portals):
