@@ -4,7 +4,7 @@
 Starts a stand-in for Bitrix24, nginx and the handler on free ports and in a
 temporary folder. The application installs itself there, an administrator
 switches its connector on by the settings page, and an operator writes: shown
-are the calls to Bitrix24, the page, what the channel got and what was answered.
+are the calls to Bitrix24, the page, what the channel got, and the answers.
 Then the documented event is posted as a form and as JSON, through plain CGI
 too. Ends with 0 only if all of it happened.
 """

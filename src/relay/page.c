@@ -395,13 +395,24 @@ on_late(struct timer *t)
 	is_late((struct page *)((char *)t - offsetof(struct page, until)));
 }
 
+/* A call that waits for its turn is not made any more. */
+static bool
+drop_call(struct method_call *m)
+{
+	return m->waits && method_drop(m);
+}
+
 void
 pages_stop(struct relay *r)
 {
-	struct page *g;
+	struct page *g, *next;
 
-	TAILQ_FOREACH(g, &r->pages, link)
+	for (g = TAILQ_FIRST(&r->pages); g != NULL; g = next) {
+		next = TAILQ_NEXT(g, link);
 		is_late(g);
+		if (drop_call(&g->check) || drop_call(&g->activation.call))
+			page_end(g);
+	}
 }
 
 static void

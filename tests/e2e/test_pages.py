@@ -28,12 +28,12 @@ LANGUAGES = {"en": ("en", "Switch on"), "de": ("de", "Einschalten"),
              "": ("en", "Switch on"), "deutsch": ("en", "Switch on")}
 
 
-def ready(start, portal, kind="nginx", **more):
+def ready(start, where, kind="nginx", **more):
     """A server with the application installed and set up there."""
     server = start(kind, **{"app": {**APP, **UNKNOWN}, "retry": SOON,
                             **NAMED, **more})
-    installed(server, portal)
-    wait_until(lambda: set_up(portal, url_of(server)), 60, "the set-up")
+    installed(server, where)
+    wait_until(lambda: set_up(where, url_of(server)), 60, "the set-up")
     return server
 
 
@@ -527,15 +527,19 @@ def test_a_portal_that_takes_its_time(start, portals):
 
 
 def test_a_portal_that_hangs(start, portals):
-    """Others are served meanwhile; a stop does not wait for it."""
+    """Others are served meanwhile; a stop does not wait for it, nor for pages
+    that wait for their turn."""
     portal, other = portals(), portals()
-    server = ready(start, portal, server={"answer_within": 1})
+    server = ready(start, portal, server={"answer_within": 1},
+                   portal={"calls_in_flight": 1})
     installed(server, other)
     wait_until(lambda: set_up(other, url_of(server)), 60)
     portal.always("silence", to="imconnector.status")
-    for _ in range(5):
+    for _ in range(3):
         assert opened(url_of(server), settings(portal)).status == 202
         assert opened(url_of(server), settings(other)).status == 200
+    value = settings(portal, APPLICATION_TOKEN=...)
+    assert opened(url_of(server), value).status == 503
 
 
 def test_only_post(server):
