@@ -41,9 +41,15 @@ enum http_end {
 #define HTTP_REASON_MAX 360
 #define HTTP_LOCATION_MAX 1024
 #define HTTP_TYPE_MAX 128
+#define HTTP_DATE_MAX 40
 
 /* What a taker says of a piece: taken; not now, it comes again; no more. */
 enum http_take { HTTP_TAKEN, HTTP_NOT_NOW, HTTP_NO_MORE };
+
+/* In microseconds from leaving; 0: it did not come to that. */
+struct http_times {
+	int64_t connected_us, secured_us, first_us;
+};
 
 struct http_call;
 TAILQ_HEAD(http_calls, http_call);
@@ -108,6 +114,8 @@ struct http_call {
 	char type[HTTP_TYPE_MAX];	/* of a GET's: in lower case, or "" */
 	int64_t retry_after_s;		/* -1 when there was none */
 	int64_t took_ms;		/* from leaving to the end */
+	struct http_times times;	/* as far as it came */
+	char date[HTTP_DATE_MAX];	/* its Date header, or "" */
 	char reason[HTTP_REASON_MAX];	/* which host, what is wrong with it, */
 					/* what to do; no URL, no body */
 	/* the client's own */
@@ -136,6 +144,9 @@ void http_go_on(struct http_client *, struct http_call *);
 
 /* Frees what an ended call holds; once for each started call. */
 void http_call_free(struct http_call *);
+
+/* A date of HTTP as Unix seconds; negative: it is none. */
+int64_t http_date(const char *);
 
 /* The most descriptors that it holds. */
 int64_t http_descriptors(const struct http_client *);

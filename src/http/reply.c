@@ -1,5 +1,5 @@
 /*
- * What curl reads for us: the body into a capped buffer, and the one header
+ * What curl reads for us: the body into a capped buffer, and the two headers
  * that we want of the answer.
  *
  * Called by curl, in the loop.  Owns nothing.  At a cap, or
@@ -73,27 +73,52 @@ cap_seconds(int64_t s)
 	return s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s;
 }
 
-/*
- * Seconds, or a date.  Digits are taken by us, because curl_getdate() would
- * read some as a date; all three forms of an HTTP date begin with a letter.
- */
+/* All three forms of an HTTP date begin with a letter; curl_getdate() would
+ * read some numbers as a date, too. */
+int64_t
+http_date(const char *text)
+{
+	return isalpha((unsigned char)*text) ?
+	    (int64_t)curl_getdate(text, NULL) : -1;
+}
+
+/* Seconds, or a date. */
 static int64_t
 retry_after(const char *v, const struct clock *clock)
 {
 	size_t digits = strspn(v, "0123456789");
 	int64_t s = 0;
-	time_t date;
 
 	if (digits != 0 && v[digits] == '\0') {
 		for (; *v != '\0'; v++)
 			s = cap_seconds(s * 10 + (*v - '0'));
 		return s;
 	}
-	date = isalpha((unsigned char)*v) ? curl_getdate(v, NULL) : -1;
-	if (date < 0)
+	s = http_date(v);
+	if (s < 0)
 		return -1;
-	s = (int64_t)date - clock_wall(clock) / 1000;
+	s -= clock_wall(clock) / 1000;
 	return s < 0 ? 0 : cap_seconds(s);
+}
+
+static void
+take_retry_after(struct http_transfer *t, const char *p, size_t n)
+{
+	char value[64];
+	int64_t s;
+
+	if (!value_copy(value, sizeof(value), p, n))
+		return;
+	s = retry_after(value, t->clock);
+	if (s >= 0)
+		t->call->retry_after_s = s;
+}
+
+/* Whether the line is of that header ("Name:"), of `n` letters. */
+static bool
+is_header(const char *p, size_t len, const char *name, size_t n)
+{
+	return len > n && strncasecmp(p, name, n) == 0;
 }
 
 /*
@@ -103,11 +128,9 @@ retry_after(const char *v, const struct clock *clock)
 size_t
 reply_header(char *p, size_t one, size_t n, void *ctx)
 {
-	static const char name[] = "Retry-After:";
-	const size_t len = sizeof(name) - 1;
+	static const char after[] = "Retry-After:", date[] = "Date:";
 	struct http_transfer *t = ctx;
-	char value[64];
-	int64_t s;
+	struct http_call *call = t->call;
 
 	(void)one;
 	if (n > HEAD_MAX - t->head_bytes) {
@@ -115,13 +138,16 @@ reply_header(char *p, size_t one, size_t n, void *ctx)
 		return CURL_WRITEFUNC_ERROR;
 	}
 	t->head_bytes += n;
-	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
-		t->call->retry_after_s = -1;
-	if (n > len && strncasecmp(p, name, len) == 0 &&
-	    value_copy(value, sizeof(value), p + len, n - len)) {
-		s = retry_after(value, t->clock);
-		if (s >= 0)
-			t->call->retry_after_s = s;
+	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0) {
+		call->retry_after_s = -1;
+		call->date[0] = '\0';
 	}
+	if (is_header(p, n, after, sizeof(after) - 1))
+		take_retry_after(t, p + sizeof(after) - 1,
+		    n - (sizeof(after) - 1));
+	if (is_header(p, n, date, sizeof(date) - 1) &&
+	    !value_copy(call->date, sizeof(call->date),
+	    p + sizeof(date) - 1, n - (sizeof(date) - 1)))
+		call->date[0] = '\0';
 	return n;
 }

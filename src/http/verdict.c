@@ -22,6 +22,8 @@ call_clear(struct http_call *call)
 	call->type[0] = '\0';
 	call->retry_after_s = -1;
 	call->took_ms = 0;
+	call->times = (struct http_times){ 0 };
+	call->date[0] = '\0';
 	call->reason[0] = '\0';
 }
 
@@ -144,6 +146,22 @@ own_reason(const struct http_transfer *t, enum http_end end, CURLcode code)
 	return NULL;
 }
 
+/* curl's own are from its start; a kept connection takes no steps. */
+static void
+take_times(struct http_times *t, CURL *h)
+{
+	curl_off_t us = 0;
+
+	if (curl_easy_getinfo(h, CURLINFO_CONNECT_TIME_T, &us) == CURLE_OK)
+		t->connected_us = us;
+	if (curl_easy_getinfo(h, CURLINFO_APPCONNECT_TIME_T, &us) ==
+	    CURLE_OK)
+		t->secured_us = us;
+	if (curl_easy_getinfo(h, CURLINFO_STARTTRANSFER_TIME_T, &us) ==
+	    CURLE_OK)
+		t->first_us = us;
+}
+
 void
 transfer_end(struct http_transfer *t, CURLcode code)
 {
@@ -159,6 +177,7 @@ transfer_end(struct http_transfer *t, CURLcode code)
 	if (t->too_large)
 		end = HTTP_TOO_LARGE;
 	take_answer(t->call, t->easy);
+	take_times(&t->call->times, t->easy);
 	own = own_reason(t, end, code);
 	if (own == NULL)
 		reason_write(t, code, reason);

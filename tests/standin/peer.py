@@ -6,6 +6,7 @@ Answer; the peer plays delays, silence and cut connections. It listens on
 loopback, on a port that the kernel chooses.
 """
 
+import email.utils
 import http
 import socket
 import threading
@@ -99,6 +100,7 @@ class Peer:
         self.host = host
         self.port = port
         self.connections = 0            # how many were accepted so far
+        self.clock_ahead = 0            # seconds, in the header Date
         self.changed = threading.Condition()
         self._closing = threading.Event()
         self._released = threading.Event()
@@ -206,14 +208,14 @@ class Peer:
             self._closing.wait()
         if answer.cut in ("silence", "before"):
             return False
-        wire = render(answer, request)
+        wire = render(answer, request, self.clock_ahead)
         if answer.cut == "middle":
             wire = wire[:-max(1, len(answer.body) // 2)]
         sock.sendall(wire)
         return request.keep and answer.cut == ""
 
 
-def render(answer: Answer, request):
+def render(answer: Answer, request, clock_ahead=0):
     """The bytes of an answer."""
     try:
         reason = http.HTTPStatus(answer.status).phrase
@@ -222,6 +224,8 @@ def render(answer: Answer, request):
     headers = dict(answer.headers)
     if answer.moved:
         headers["Location"] = answer.moved.rstrip("/") + request.path
+    headers["Date"] = email.utils.formatdate(time.time() + clock_ahead,
+                                             usegmt=True)
     headers["Content-Length"] = len(answer.body)
     if not request.keep:
         headers["Connection"] = "close"
