@@ -235,21 +235,31 @@ show(const struct ctl *ctl, const struct check *k, struct buf *b)
 }
 
 enum err
-check_command(struct ctl *ctl, struct problem *p)
+check_look(struct ctl *ctl, struct check *k, struct problem *p)
 {
 	struct config *first = first_look(ctl->a.given[ARG_CONFIG]);
-	struct check k;
-	struct buf b;
-	enum err e;
 
+	check_init(k, ctl->a.given[ARG_CONFIG]);
 	if (!become_handler(ctl, first, p)) {
 		config_free(first);
-		if (p->err == ERR_UNUSABLE)
-			ctl->code = usage("%s", p->text);
-		return p->err == ERR_UNUSABLE ? ERR_OK : p->err;
+		return p->err;
 	}
-	check_init(&k, ctl->a.given[ARG_CONFIG]);
-	check_all(ctl, &k, first);
+	check_all(ctl, k, first);
+	return ERR_OK;
+}
+
+enum err
+check_command(struct ctl *ctl, struct problem *p)
+{
+	struct check k;
+	struct buf b;
+	enum err e = check_look(ctl, &k, p);
+
+	if (e != ERR_OK) {
+		if (e == ERR_UNUSABLE)
+			ctl->code = usage("%s", p->text);
+		return e == ERR_UNUSABLE ? ERR_OK : e;
+	}
 	buf_init(&b, PRINT_MAX);
 	e = show(ctl, &k, &b);
 	if (e != ERR_OK)

@@ -163,9 +163,9 @@ compare(const void *a, const void *b)
 	return (*x)->n == (*y)->n ? 0 : (*x)->n < (*y)->n ? 1 : -1;
 }
 
-static enum err
-print_group(struct line *l, const struct terminal *t,
-    const struct wait_group *g, const struct config *c)
+size_t
+groups_line(struct line *l, const struct wait_group *g,
+    const struct config *c)
 {
 	size_t painted;
 
@@ -175,6 +175,15 @@ print_group(struct line *l, const struct terminal *t,
 	line_add(l, ": ");
 	add_why(l, g, c);
 	add_times(l, g);
+	return painted;
+}
+
+static enum err
+print_group(struct line *l, const struct terminal *t,
+    const struct wait_group *g, const struct config *c)
+{
+	size_t painted = groups_line(l, g, c);
+
 	return line_print(l, t, kinds[g->why].paint, painted, INDENT);
 }
 
@@ -228,8 +237,6 @@ print_all(const struct waits *v, const struct config *c,
 	struct line l;
 
 	line_begin(&l);
-	if (v->n != 0)
-		qsort(v->group, v->n, sizeof(v->group[0]), compare);
 	for (size_t i = 0; e == ERR_OK && i < shown; i++)
 		e = print_group(&l, t, v->group[i], c);
 	if (e == ERR_OK)
@@ -239,11 +246,21 @@ print_all(const struct waits *v, const struct config *c,
 }
 
 enum err
+groups_read(struct store *s, struct waits *v, struct problem *p)
+{
+	enum err e = store_waits(s, v, p);
+
+	if (e == ERR_OK && v->n != 0)
+		qsort(v->group, v->n, sizeof(v->group[0]), compare);
+	return e;
+}
+
+enum err
 groups_print(struct store *s, const struct config *c,
     const struct terminal *t, int64_t limit, struct problem *p)
 {
 	struct waits v;
-	enum err e = store_waits(s, &v, p);
+	enum err e = groups_read(s, &v, p);
 
 	if (e == ERR_OK) {
 		e = print_all(&v, c, t, limit);

@@ -12,4 +12,11 @@
 enum err groups_print(struct store *, const struct config *,
     const struct terminal *, int64_t limit, struct problem *);
 
+/* As store_waits(), in the order in which they are told. */
+enum err groups_read(struct store *, struct waits *, struct problem *);
+
+/* Adds what is said of one; so many bytes of it are what it is. */
+size_t groups_line(struct line *, const struct wait_group *,
+    const struct config *);
+
 #endif

@@ -135,6 +135,26 @@ connector_list(const struct config *c, struct portal_list *l,
 	return ok ? ERR_OK : no_memory(p);
 }
 
+enum err
+connector_pick(const struct ctl *ctl, const struct portal_list *ours,
+    const char **out, struct problem *p)
+{
+	const char *given = ctl->a.given[ARG_CONNECTOR];
+
+	*out = NULL;
+	for (size_t i = 0; i < ours->n; i++)
+		if (given != NULL ? strcmp(given, ours->member_id[i]) == 0 :
+		    ours->n == 1)
+			*out = ours->member_id[i];
+	if (*out != NULL)
+		return ERR_OK;
+	return problem_set(p, ERR_UNUSABLE, -1, NULL, given != NULL ?
+	    "the configuration has no such connector: its ID is in lower case"
+	    : ours->n == 0 ? "the configuration names no connector: give it a "
+	    "section [connector ID] with a name" : "several connectors are "
+	    "ours: say which with --connector");
+}
+
 void
 call_wait(struct ctl *ctl, const bool *over)
 {

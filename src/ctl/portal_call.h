@@ -29,6 +29,10 @@ void portal_list_free(struct portal_list *);
 enum err connector_list(const struct config *, struct portal_list *,
     struct problem *);
 
+/* Which of them --connector names, or the only one.  ERR_UNUSABLE. */
+enum err connector_pick(const struct ctl *, const struct portal_list *ours,
+    const char **out, struct problem *);
+
 /* Turns the loop until *over. */
 void call_wait(struct ctl *, const bool *over);
 

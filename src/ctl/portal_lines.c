@@ -8,8 +8,8 @@
 #include "base/number.h"
 #include "codec/json_write.h"
 #include "ctl/clean.h"
+#include "ctl/open_lines.h"
 #include "ctl/portal_call.h"
-#include "portal/activation.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -17,104 +17,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINES_MAX 200		/* what Bitrix24 gives at once */
-#define NAME_MAX_BYTES 200
 #define OBJECT_MAX ((size_t)64 * 1024)
-
-struct open_line {
-	int64_t id;
-	bool active;
-	char name[NAME_MAX_BYTES];
-};
-
-struct open_lines {
-	struct open_line line[LINES_MAX];
-	size_t n;
-	long index;		/* of the element at hand */
-};
-
-static enum err
-list_params(const struct method_call *m, struct buf *b)
-{
-	(void)m;
-	return buf_adds(b, ",\"PARAMS\":{\"select\":[\"ID\",\"LINE_NAME\","
-	    "\"ACTIVE\"],\"order\":{\"ID\":\"ASC\"},\"limit\":200}");
-}
-
-static enum err
-each_value(void *ctx, const char *path, const char *s, size_t n)
-{
-	static const char head[] = "result.";
-	struct open_lines *all = ctx;
-	char *end, text[NUMBER_TEXT_MAX];
-	struct open_line *l;
-	long index;
-
-	if (s == NULL || strncmp(path, head, sizeof(head) - 1) != 0)
-		return ERR_OK;
-	index = strtol(path + sizeof(head) - 1, &end, 10);
-	if (*end != '.' || (index != all->index && all->n == LINES_MAX))
-		return ERR_OK;
-	if (index != all->index)
-		all->line[all->n++] = (struct open_line){ .id = 0 };
-	all->index = index;
-	l = &all->line[all->n - 1];
-	(void)snprintf(text, sizeof(text), "%.*s", (int)(n < sizeof(text) ?
-	    n : 0), s);
-	if (strcmp(end, ".ID") == 0)
-		(void)number_read(text, &l->id);
-	else if (strcmp(end, ".LINE_NAME") == 0)
-		(void)snprintf(l->name, sizeof(l->name), "%.*s", (int)n, s);
-	else if (strcmp(end, ".ACTIVE") == 0)
-		l->active = n == 1 && (s[0] == 'Y' || s[0] == '1');
-	return ERR_OK;
-}
 
 /* Says that a call failed; the exit code tells why. */
 static void
-say_failed(struct ctl *ctl, const struct method_call *m)
+say_failed(struct ctl *ctl, enum method_end end, const char *reason)
 {
-	fprintf(stderr, "imconnectorctl: %s: %s\n", m->name, m->reason);
-	ctl->code = call_code(m->end);
+	fprintf(stderr, "imconnectorctl: %s\n", reason);
+	ctl->code = call_code(end);
 }
 
 static bool
 read_lines(struct ctl *ctl, const char *member_id, struct open_lines *all)
 {
-	struct method_call m = { .name = "imopenlines.config.list.get",
-	    .params = list_params };
-	bool ok = call_now(ctl, &m, member_id) == METHOD_OK;
+	char reason[OPEN_LINES_REASON];
+	enum method_end end = open_lines_read(ctl, member_id, all, reason);
 
-	*all = (struct open_lines){ .index = -1 };
-	if (ok)
-		(void)method_values(&m, each_value, all);
-	else
-		say_failed(ctl, &m);
-	method_free(&m);
-	return ok;
-}
-
-/* Whose state is asked for. */
-struct asking_state {
-	struct method_call m;	/* first */
-	const char *connector;
-	int64_t line;
-};
-
-static enum err
-state_params(const struct method_call *m, struct buf *b)
-{
-	const struct asking_state *a = (const struct asking_state *)m;
-
-	return connector_params(b, a->connector, a->line);
-}
-
-static const char *
-state_text(const struct connector_state *s)
-{
-	if (s->works)
-		return "on";
-	return s->error ? "error" : "off";
+	if (end != METHOD_OK)
+		say_failed(ctl, end, reason);
+	return end == METHOD_OK;
 }
 
 /* NULL: it could not be learnt, which was said. */
@@ -122,16 +43,13 @@ static const char *
 ask_state(struct ctl *ctl, const char *member_id, const char *connector,
     int64_t line)
 {
-	struct asking_state a = { .m = { .name = "imconnector.status",
-	    .params = state_params }, .connector = connector, .line = line };
-	struct connector_state s;
-	bool ok = call_now(ctl, &a.m, member_id) == METHOD_OK &&
-	    connector_state_read(&s, &a.m) == ERR_OK;
+	struct open_line_asking a = { .member_id = member_id,
+	    .connector = connector, .line = line };
+	enum method_end end = open_line_ask(ctl, &a);
 
-	if (!ok)
-		say_failed(ctl, &a.m);
-	method_free(&a.m);
-	return ok ? state_text(&s) : NULL;
+	if (end != METHOD_OK)
+		say_failed(ctl, end, a.reason);
+	return end == METHOD_OK ? open_line_word(&a.state) : NULL;
 }
 
 static enum err
@@ -238,27 +156,6 @@ lines_command(struct ctl *ctl, struct problem *p)
 	return no_memory(p, e);
 }
 
-/* The connector that is meant, out of ours. */
-static enum err
-pick_connector(const struct ctl *ctl, const struct portal_list *ours,
-    const char **out, struct problem *p)
-{
-	const char *given = ctl->a.given[ARG_CONNECTOR];
-
-	*out = NULL;
-	for (size_t i = 0; i < ours->n; i++)
-		if (given != NULL ? strcmp(given, ours->member_id[i]) == 0 :
-		    ours->n == 1)
-			*out = ours->member_id[i];
-	if (*out != NULL)
-		return ERR_OK;
-	return problem_set(p, ERR_UNUSABLE, -1, NULL, given != NULL ?
-	    "the configuration has no such connector: its ID is in lower case"
-	    : ours->n == 0 ? "the configuration names no connector: give it a "
-	    "section [connector ID] with a name" : "several connectors are "
-	    "ours: say which with --connector");
-}
-
 struct activating {
 	struct activation a;	/* first */
 	bool over;
@@ -279,10 +176,10 @@ print_end(struct ctl *ctl, const struct activation *a)
 	else if (ctl->a.given[ARG_JSON] != NULL)
 		printf("{\"line\":%" PRId64 ",\"connector\":\"%s\","
 		    "\"state\":\"%s\"}\n", a->line, a->connector,
-		    state_text(&a->state));
+		    open_line_word(&a->state));
 	else
 		printf("line %" PRId64 ", %s: %s\n", a->line, a->connector,
-		    state_text(&a->state));
+		    open_line_word(&a->state));
 }
 
 static enum err
@@ -319,7 +216,7 @@ switch_command(struct ctl *ctl, bool on, struct problem *p)
 	enum err e = connector_list(ctl->s.config, &ours, p);
 
 	if (e == ERR_OK)
-		e = pick_connector(ctl, &ours, &connector, p);
+		e = connector_pick(ctl, &ours, &connector, p);
 	if (e == ERR_OK)
 		e = switch_line(ctl, connector, on, p);
 	portal_list_free(&ours);
