@@ -8,6 +8,7 @@
 
 #include "codec/json_write.h"
 #include "ctl/clean.h"
+#include "http/url.h"
 #include "portal/setting_up.h"
 
 #include <ctype.h>
@@ -42,6 +43,16 @@ add(struct portal_list *l, const char *s)
 	return true;
 }
 
+bool
+portal_is(const struct portal *p, const char *given)
+{
+	struct url url;
+
+	return strcmp(given, p->member_id) == 0 ||
+	    (url_parse(&url, p->endpoint) == ERR_OK &&
+	    strcasecmp(given, url.host) == 0);
+}
+
 struct collecting {
 	struct portal_list *list;
 	const char *only;
@@ -53,7 +64,7 @@ each_portal(void *ctx, const struct portal *p)
 {
 	struct collecting *c = ctx;
 
-	if (c->only == NULL || strcmp(c->only, p->member_id) == 0)
+	if (c->only == NULL || portal_is(p, c->only))
 		c->ok = add(c->list, p->member_id);
 	return c->ok;
 }

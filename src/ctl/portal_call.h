@@ -3,6 +3,7 @@
 
 #include "ctl/command.h"
 #include "portal/method.h"
+#include "store/portals.h"
 
 /*
  * What commands share that call a portal.
@@ -14,6 +15,9 @@
  * ERR_NOMEM.
  */
 enum err portal_pick(struct ctl *, char **member_id, struct problem *);
+
+/* Whether that names it: its member_id, or the domain of its endpoint. */
+bool portal_is(const struct portal *, const char *given);
 
 /* All installed portals, or the one that --portal names; to be freed by
  * portal_list_free().  Errors as above, but for none being installed. */
