@@ -53,6 +53,19 @@ const struct arg_row arg_rows[ARG__MAX] = {
 	    "tokens" },
 	[ARG_DRY_RUN] = { "dry-run", NULL, NULL,
 	    "only says what would be called" },
+	[ARG_LINE] = { "line", "LINE", NULL, "the open line with this number" },
+	[ARG_URL] = { "url", "URL", NULL,
+	    "the handler's URL; else app.handler_url, else that at which\n"
+	    "the installation arrived" },
+	[ARG_CA_FILE] = { "ca-file", "FILE", NULL,
+	    "certificates that the handler's URL is trusted by, instead\n"
+	    "of the system's" },
+	[ARG_SOCKET] = { "socket", "PATH", NULL,
+	    "the handler's socket; else that of imconnector.socket in\n"
+	    "/etc/systemd/system, else /run/imconnector/imconnector.sock" },
+	[ARG_WEB_USER] = { "web-user", "NAME", NULL,
+	    "the web server's user; else www-data, nginx or apache" },
+	[ARG_TEXTS] = { "texts", NULL, NULL, "with the messages' texts" },
 };
 
 int

@@ -28,6 +28,12 @@ enum arg {
 	ARG_USER,
 	ARG_VERBOSE,
 	ARG_DRY_RUN,
+	ARG_LINE,
+	ARG_URL,
+	ARG_CA_FILE,
+	ARG_SOCKET,
+	ARG_WEB_USER,
+	ARG_TEXTS,
 	ARG__MAX
 };
 #define TAKES(arg) (1u << (arg))

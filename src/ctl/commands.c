@@ -6,7 +6,9 @@
 #include "base/number.h"
 #include "ctl/act.h"
 #include "ctl/check.h"
+#include "ctl/channel_act.h"
 #include "ctl/command.h"
+#include "ctl/doctor.h"
 #include "ctl/health.h"
 #include "ctl/portal_act.h"
 #include "ctl/queue.h"
@@ -14,6 +16,7 @@
 #include "store/admin.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -359,6 +362,52 @@ const struct command commands[] = {
 		    TAKES(ARG_VERBOSE) | TAKES(ARG_JSON),
 		.store = true, .run = deactivate_command,
 		.brief = "switches it off there",
+	},
+	{
+		.word = "doctor",
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_LINE) |
+		    TAKES(ARG_USER) | TAKES(ARG_SOCKET) | TAKES(ARG_WEB_USER) |
+		    TAKES(ARG_URL) | TAKES(ARG_CA_FILE) |
+		    TAKES(ARG_VERBOSE) | TAKES(ARG_JSON),
+		.run = doctor_command,
+		.brief = "asks in order why no event comes",
+		.help =
+		    "A line for each question: what was asked, what is,\n"
+		    "what to do. Ends with 0 if nothing is wrong (what is\n"
+		    "noted may be as you meant it), else with 1. It changes\n"
+		    "nothing.",
+	},
+	{
+		.word = "send-test",
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_CONNECTOR) |
+		    TAKES(ARG_LINE) | TAKES(ARG_URL) | TAKES(ARG_CA_FILE) |
+		    TAKES(ARG_JSON),
+		.store = true, .run = send_test_command,
+		.brief = "posts a message as Bitrix24 does, with times",
+		.help =
+		    "Your channel really gets it: chat\n"
+		    "imconnector-send-test, text \"test\"; and Bitrix24 is\n"
+		    "told of it. Line 1, unless --line says which. Ends with\n"
+		    "0 when it was acknowledged, with 69 when it was\n"
+		    "refused, else with 75.",
+	},
+	{
+		.word = "listen",
+		.takes = TAKES(ARG_TEXTS) | TAKES(ARG_JSON),
+		.store = true, .run = listen_command,
+		.brief = "prints what comes, until it is interrupted",
+	},
+	{
+		.word = "replay", .usage = "FILE...",
+		.least = 1, .most = INT_MAX,
+		.takes = TAKES(ARG_PORTAL) | TAKES(ARG_URL) |
+		    TAKES(ARG_CA_FILE) | TAKES(ARG_JSON),
+		.run = replay_command,
+		.brief = "posts bodies of events that were kept in files",
+		.help =
+		    "A body that begins with { is sent as JSON, any other as\n"
+		    "a form. Ends with 0 if all were accepted, with 69 if\n"
+		    "one was refused, with 75 if one got no answer.",
 	},
 	{
 		.word = "stats",
