@@ -6,8 +6,9 @@
     Fcgi, Cgi  no web server at all (direct.py)
 
 All of them start(), post() an event and stop(). In the examples only paths,
-ports and users are replaced, and TLS is left out; each must be found there.
-(test_chapters.py takes them as they are.) Used by conftest.py and
+ports and users are replaced, and TLS is left out (but for nginx where
+site.certificate is set); each must be found there. (test_chapters.py takes them
+as they are.) Used by conftest.py and
 tests/demo.py.
 """
 
@@ -110,11 +111,16 @@ class Nginx(Http, Fcgi):
 
     def _configure(self, conf):
         folder = self.site.folder
+        secure = self.site.certificate
         (conf.parent / "site.conf").write_text(
             replaced(example("nginx.conf.example"), {
                 "listen 80;": f"listen unix:{folder}/run/plain.sock;",
-                "listen 443 ssl;": f"listen 127.0.0.1:{self.port};",
-                "ssl_certificate ": "# ", "ssl_certificate_key ": "# ",
+                "listen 443 ssl;": f"listen 127.0.0.1:{self.port}"
+                                   f"{' ssl' if secure else ''};",
+                **({"/etc/ssl/certs/handler.example.org.pem": secure[0],
+                    "/etc/ssl/private/handler.example.org.key": secure[1]}
+                   if secure else
+                   {"ssl_certificate ": "# ", "ssl_certificate_key ": "# "}),
                 "unix:/run/imconnector/imconnector.sock ":
                     f"unix:{self.site.socket} "}))
         user = web_user()

@@ -108,6 +108,7 @@ class Site:
             if (BUILD / name).exists():
                 shutil.copy(BUILD / name, self.folder / "bin" / name)
         self.handler = self.folder / "bin" / HANDLER
+        self.certificate = None     # of the web server: (PEM file, its key)
         self.config_file = self.folder / "etc" / "imconnector.conf"
         self.write_config(config)
 

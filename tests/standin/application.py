@@ -46,6 +46,7 @@ class Application:
     def __init__(self, portal):
         self.portal = portal
         self.installed = True       # what app.info says
+        self.scopes = ["imopenlines", "imconnector"]
         self.version = 1
         self.connectors = {}        # id -> what it was registered with
         self.placements = []        # (id, url) of settings pages
@@ -114,9 +115,8 @@ class Application:
                 "DAYS": None, "LANGUAGE_ID": "en", "LICENSE": "en_basic",
                 "LICENSE_TYPE": "basic"}
 
-    @staticmethod
-    def _scope(_):
-        return ["imopenlines", "imconnector"]
+    def _scope(self, _):
+        return self.scopes
 
     def _get(self, _):
         return [{"event": b.event, "handler": b.handler,

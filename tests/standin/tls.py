@@ -6,6 +6,8 @@ Made with the openssl program in a folder that the caller owns:
     wronghost  by that CA, for another host
     expired    by that CA, for localhost, no longer valid
     untrusted  for localhost, by a CA that nobody trusts
+    chained    for localhost, by a CA between, which comes along
+    unchained  the same, but it does not
 """
 
 import pathlib
@@ -20,6 +22,8 @@ KINDS = {       # name -> (CA, subjectAltName, notBefore, notAfter)
                   "20450101000000Z"),
     "expired": ("ca", HERE, "20200101000000Z", "20210101000000Z"),
     "untrusted": ("other", HERE, "20200101000000Z", "20450101000000Z"),
+    "chained": ("middle", HERE, "20200101000000Z", "20450101000000Z"),
+    "unchained": ("middle", HERE, "20200101000000Z", "20450101000000Z"),
 }
 CONFIG = """
 [ca]
@@ -49,8 +53,11 @@ class Authority:
             self._openssl("req", "-x509", "-key", f"{name}.key", "-days",
                           "3650", "-subj", f"/CN=stand-in {name}", "-out",
                           f"{name}.pem")
+        self._middle()
         for kind in KINDS:
             self._leaf(kind)
+        with open(self.folder / "chained.pem", "a", encoding="ascii") as f:
+            f.write((self.folder / "middle.pem").read_text())
 
     @property
     def ca_file(self):
@@ -64,9 +71,25 @@ class Authority:
                                 self.folder / f"{kind}.key")
         return context
 
+    def files(self, kind="good"):
+        """(certificate, key) for a server that reads files."""
+        return (str(self.folder / f"{kind}.pem"),
+                str(self.folder / f"{kind}.key"))
+
     def _key(self, name):
         self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt",
                       "ec_paramgen_curve:P-256", "-out", f"{name}.key")
+
+    def _middle(self):
+        """A CA between that of ca.pem and a server."""
+        self._key("middle")
+        self._openssl("req", "-new", "-key", "middle.key", "-subj",
+                      "/CN=stand-in middle", "-out", "middle.csr")
+        (self.folder / "middle.cnf").write_text(
+            "basicConstraints = critical, CA:TRUE\n")
+        self._openssl("x509", "-req", "-in", "middle.csr", "-CA", "ca.pem",
+                      "-CAkey", "ca.key", "-CAcreateserial", "-days", "3650",
+                      "-extfile", "middle.cnf", "-out", "middle.pem")
 
     def _leaf(self, kind):
         ca, names, start, end = KINDS[kind]
