@@ -127,6 +127,20 @@ kept_connections(void)
 }
 
 static enum err
+open_counts(struct setup *s, const struct setup_opts *o, struct problem *p)
+{
+	const struct counts_opts opts = {
+		.store = s->store,
+		.loop = s->loop,
+		.log = &s->config->log,
+		.one_shot = o->one_shot,
+	};
+
+	return counts_new(&s->counts, &opts) == ERR_OK ? ERR_OK :
+	    no_memory(p);
+}
+
+static enum err
 open_http(struct setup *s, const struct setup_opts *o, struct problem *p)
 {
 	const struct http_opts opts = {
@@ -163,6 +177,7 @@ open_relay(struct setup *s, struct problem *p)
 		.loop = s->loop,
 		.store = s->store,
 		.http = s->http,
+		.counts = s->counts,
 		.log = &s->config->log,
 		.clock = &clock_system,
 	};
@@ -188,6 +203,8 @@ setup_make(struct setup *s, const struct setup_opts *o, struct problem *p)
 	if (e == ERR_OK)
 		e = open_store(s, o, p);
 	if (e == ERR_OK)
+		e = open_counts(s, o, p);
+	if (e == ERR_OK)
 		e = open_http(s, o, p);
 	if (e == ERR_OK)
 		e = open_channels(s, p);
@@ -205,6 +222,7 @@ end_store(struct setup *s)
 
 	if (s->store == NULL)
 		return true;
+	counts_flush(s->counts);
 	while (db_busy(store_db(s->store)) != 0 && deadline_left(&until) > 0)
 		loop_turn(s->loop, deadline_left(&until));
 	if (!store_close(s->store, END_MS))
@@ -226,6 +244,7 @@ setup_free(struct setup *s)
 	s->disk = NULL;
 	if (!end_store(s))
 		return false;
+	counts_free(s->counts);
 	relay_free(s->relay);
 	channels_close(s->channels);
 	http_client_free(s->http);

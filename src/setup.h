@@ -15,6 +15,7 @@ struct setup {
 	struct pool *readers;	/* of requests that come slowly */
 	struct pool *disk;	/* of channels that may block */
 	struct store *store;
+	struct counts *counts;
 	struct http_client *http;
 	struct channel_env channel_env;
 	struct channels *channels;

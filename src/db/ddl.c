@@ -158,6 +158,26 @@ const char db_ddl_installs[] =
     "CREATE INDEX IF NOT EXISTS setup_owned ON setup(owner)"
     " WHERE owner <> 0;";
 
+/*
+ * What processes count, for those who watch (store/counts.c); beside all that
+ * decides anything.
+ * counted: n by name and label; `at`: Unix seconds of the last change
+ * hour: the last hour by minutes (Unix time), each in its slot
+ * trouble: what failed lately, `place`: a connector or a member_id
+ */
+const char db_ddl_watch[] =
+    "CREATE TABLE IF NOT EXISTS counted("
+    " name TEXT NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, PRIMARY KEY(name, label)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS hour("
+    " slot INTEGER PRIMARY KEY, minute INTEGER NOT NULL,"
+    " came INTEGER NOT NULL, taken INTEGER NOT NULL,"
+    " told INTEGER NOT NULL, failed INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS trouble("
+    " step TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL,"
+    " n INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(step, place, reason)) WITHOUT ROWID;";
+
 /* Few rows of many are down, parked or owned at a time. */
 const char db_ddl_rare[] =
     "CREATE INDEX IF NOT EXISTS place_down ON place(ready)"

@@ -216,6 +216,22 @@ lacks_column(struct sqlite *s, const char *name, bool *missing)
 	return true;
 }
 
+/* Whether it lacks what version 3 has not had from its beginning.  Programs
+ * that do not know it go on beside us. */
+static bool
+is_behind(struct sqlite *s, bool *behind)
+{
+	char tables[16];
+
+	if (!lacks_column(s, "url", behind) || !ask(s, "SELECT count(*)"
+	    " FROM sqlite_master WHERE type = 'table'"
+	    " AND name IN ('counted', 'hour', 'trouble')", tables,
+	    sizeof(tables)))
+		return false;
+	*behind = *behind || strcmp(tables, "3") != 0;
+	return true;
+}
+
 /* Before anything is set: a file that is not ours stays as it is. */
 static enum err
 check_version(struct sqlite *s, bool *old, struct problem *p)
@@ -230,7 +246,7 @@ check_version(struct sqlite *s, bool *old, struct problem *p)
 	*old = strcmp(version, "1") == 0 || strcmp(version, "2") == 0 ||
 	    (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0);
 	if (!*old && strcmp(version, "3") == 0)
-		return lacks_column(s, "url", old) ? ERR_OK : fail(s, p);
+		return is_behind(s, old) ? ERR_OK : fail(s, p);
 	if (*old)
 		return ERR_OK;
 	return problem_set(p, ERR_DISK, -1, NULL, "the store has schema "
@@ -255,7 +271,7 @@ make_all(struct sqlite *s)
 	if (!ask(s, "PRAGMA user_version", version, sizeof(version)) ||
 	    (strcmp(version, "1") == 0 && !run(s, db_ddl_from_1)) ||
 	    !run(s, db_ddl) || !run(s, db_ddl_installs) ||
-	    !run(s, db_ddl_rare))
+	    !run(s, db_ddl_rare) || !run(s, db_ddl_watch))
 		return false;
 	s->older = strcmp(version, "1") == 0 || strcmp(version, "2") == 0;
 	return (!s->older || run(s, db_ddl_beside_2)) &&

@@ -12,6 +12,7 @@ struct sqlite;
 extern const char db_ddl[];
 extern const char db_ddl_installs[];
 extern const char db_ddl_rare[];
+extern const char db_ddl_watch[];	/* newer than version 3 itself */
 extern const char db_ddl_from_1[];	/* to version 2 */
 extern const char db_ddl_beside_2[];	/* behind db_ddl, in its file */
 extern const char db_ddl_tries[];

@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "config.h"
 #include "http/client.h"
+#include "store/counts.h"
 #include "store/store.h"
 
 /* What work with a portal needs; all of it outlives the work. */
@@ -14,6 +15,7 @@ struct env {
 	struct loop *loop;
 	struct store *store;
 	struct http_client *http;
+	struct counts *counts;		/* NULL: nothing is counted */
 	const struct log *log;
 	const struct clock *clock;
 };

@@ -285,6 +285,24 @@ forget_token(struct rest_call *c)
 		room_set_token(c->room, NULL);
 }
 
+/* Calls that did not leave are none; a token may expire, and who gave its
+ * place to others has not failed. */
+static void
+count(const struct rest_call *c)
+{
+	struct counts *counts = env_of(c)->counts;
+	const char *member_id = c->room->member_id;
+
+	if (c->http.end == HTTP_NOT_SENT)
+		return;
+	counts_add(counts, COUNT_CALLS, member_id, 1);
+	if (c->v.kind == VERDICT_OK || c->v.kind == VERDICT_EXPIRED ||
+	    c->http.end == HTTP_CUT)
+		return;
+	counts_add(counts, COUNT_ERRORS, member_id, 1);
+	counts_trouble(counts, "call", member_id, c->v.reason);
+}
+
 static void
 on_answer(struct http_call *h)
 {
@@ -295,6 +313,7 @@ on_answer(struct http_call *h)
 	else
 		verdict_read(&c->v, h);
 	c->took_ms = h->took_ms;
+	count(c);
 	http_call_free(h);
 	if (c->calls >= CALLS_MAX || !may_go_on(c)) {
 		finish(c);

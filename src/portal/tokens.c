@@ -130,6 +130,8 @@ on_kept(struct token_saving *v)
 
 	if (v->saved && !v->save.stale)
 		room_set_portal(n->room, &v->save.portal);
+	counts_add(n->env->counts, COUNT_REFRESHES, v->saved ? "ok" :
+	    "failed", 1);
 	oauth_free(&n->oauth);	/* with the texts of the pair */
 	if (!v->saved) {
 		log_error(n->env->log, "tokens-lost", F_STR("member_id",
@@ -176,6 +178,9 @@ on_oauth(struct oauth_call *c)
 		keep(n);
 		return;
 	}
+	counts_add(n->env->counts, COUNT_REFRESHES, o->end ==
+	    OAUTH_REJECTED ? "rejected" : "failed", 1);
+	counts_trouble(n->env->counts, "refresh", member_id, o->reason);
 	if (o->end == OAUTH_REJECTED) {
 		/* loud: nobody but a person can mend it */
 		log_error(n->env->log, "refresh-rejected", F_STR("member_id",

@@ -243,6 +243,24 @@ did_not(struct journey *j, const struct receipt *receipt)
 }
 
 static void
+count(const struct journey *j, const struct receipt *receipt)
+{
+	const struct env *env = &j->relay->env;
+	const char *connector = j->work->connector;
+
+	if (receipt->untold)
+		return;
+	counts_time(env->counts, TIMED_HAND_OVER, loop_now(env->loop) -
+	    j->began_at);
+	counts_add(env->counts, receipt->err == ERR_OK ? COUNT_TAKEN :
+	    receipt->err == ERR_REFUSED ? COUNT_REFUSED : COUNT_FAILED,
+	    connector, 1);
+	if (receipt->err != ERR_OK)
+		counts_trouble(env->counts, step_name(STEP_HAND_OVER),
+		    connector, receipt->reason);
+}
+
+static void
 on_handed_over(struct delivery *d)
 {
 	struct journey *j = OF(d, struct journey, delivery);
@@ -258,6 +276,7 @@ on_handed_over(struct delivery *d)
 	if (receipt->err == ERR_OK && j->ids == NULL)
 		receipt_fail(receipt, ERR_RETRY, "out of memory");
 	prepare_move(j);
+	count(j, receipt);
 	/* a probe has to succeed; what else tells nothing changes nothing */
 	destination_done(j->destination, receipt->untold ? j->probe ||
 	    j->destination->outage.down : receipt->down, j->probe,
@@ -298,6 +317,7 @@ journey_hand_over(struct journey *j)
 	const struct work *w = j->work;
 
 	journey_enter(j, STAGE_HANDING_OVER);
+	j->began_at = loop_now(j->relay->env.loop);
 	j->delivery = (struct delivery){ .done = on_handed_over };
 	if (!is_wrapped(j)) {
 		on_handed_over(&j->delivery);

@@ -24,7 +24,7 @@ struct journey {
 	bool bulk;			/* of an event of many messages */
 	bool comes;			/* its line counts it as coming */
 	bool parked;			/* no token is left for it */
-	int64_t delivered_at;		/* on the loop's clock */
+	int64_t began_at, delivered_at;	/* on the loop's clock */
 	struct wrapped wrapped;		/* while it is handed over */
 	struct fetch *fetch;		/* of its files, or NULL */
 	struct delivery delivery;

@@ -204,6 +204,8 @@ acknowledged(struct telling *t)
 		    t->journey[i]->work->key));
 	}
 	t->relay->moved += (int64_t)t->n;
+	counts_add(t->relay->env.counts, COUNT_TOLD, t->line->room->member_id,
+	    (int64_t)t->n);
 	if (t->line->room->parked && !t->rest.stored)
 		look_portal(t->relay, t->line->room->member_id);
 }
@@ -320,6 +322,9 @@ on_done(struct rest_call *rest)
 	struct telling *t = (struct telling *)rest;
 
 	fault_point("status-after");
+	if (t->rest.called)
+		counts_time(t->relay->env.counts, TIMED_CALL,
+		    t->rest.took_ms);
 	for (size_t i = 0; i < t->n; i++)
 		t->one[i] = (struct moving_one){
 			.id = t->journey[i]->work->id,
