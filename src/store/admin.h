@@ -103,4 +103,10 @@ struct stats {
 
 enum err store_stats(struct store *, struct stats *, struct problem *);
 
+/* Private to store/: within a transaction; and when the oldest message that is
+ * not done came, in Unix ms, 0: there is none. */
+struct tx;
+bool stats_read(struct tx *, struct stats *);
+bool oldest_read(struct tx *, int64_t *ms);
+
 #endif

@@ -133,8 +133,8 @@ bucket_size(const struct store *s)
  * How full it is now.  After a clock was set back nobody knows, and waiting
  * for it to catch up would be worse than a refusal.
  */
-static int64_t
-level_now(const struct store *s, int64_t level, int64_t level_ms, int64_t now)
+int64_t
+room_level(const struct store *s, int64_t level, int64_t level_ms, int64_t now)
 {
 	if (level_ms > now || now - level_ms > DAY_MS)
 		return 0;
@@ -181,7 +181,7 @@ read_room(struct store *s, struct tx *tx, struct room_ask *a, int64_t *level)
 	    " wanted_ms FROM room WHERE member_id = ?1",
 	    V_TEXT(a->member_id));
 	if (db_next(&r)) {
-		*level = level_now(s, db_int(&r, 0), db_int(&r, 1), now);
+		*level = room_level(s, db_int(&r, 0), db_int(&r, 1), now);
 		a->reset_ms = db_int(&r, 2);
 		a->down_ms = db_int(&r, 3);
 		a->parked = db_int(&r, 4) != 0;
@@ -262,7 +262,7 @@ read_level(struct store *s, struct tx *tx, const char *member_id,
 	DB_ROWS(tx, &r, "SELECT level, level_ms FROM room"
 	    " WHERE member_id = ?1", V_TEXT(member_id));
 	if (db_next(&r))
-		*level = level_now(s, db_int(&r, 0), db_int(&r, 1),
+		*level = room_level(s, db_int(&r, 0), db_int(&r, 1),
 		    db_time(tx));
 	return db_end(&r);
 }

@@ -40,6 +40,10 @@ struct asking {
 };
 void store_ask(struct asking *);
 
+/* Private to store/: what is left by now of a level at that time. */
+int64_t room_level(const struct store *, int64_t level, int64_t level_ms,
+    int64_t now_ms);
+
 /* What is told of a portal behind a call.  Rides with other writes. */
 struct room_note {
 	const char *member_id;

@@ -38,6 +38,13 @@ count_states(struct tx *tx, struct stats *out)
 	return true;
 }
 
+bool
+oldest_read(struct tx *tx, int64_t *ms)
+{
+	return DB_NUMBER(tx, ms, "SELECT received_us / 1000"
+	    " FROM queue ORDER BY id LIMIT 1", V_NONE);
+}
+
 static bool
 count_waiting(struct tx *tx, struct stats *out)
 {
@@ -55,8 +62,7 @@ count_waiting(struct tx *tx, struct stats *out)
 
 	out->held = ok ? portals + channels : 0;
 	return ok &&
-	    DB_NUMBER(tx, &out->oldest_ms, "SELECT received_us / 1000"
-	    " FROM queue ORDER BY id LIMIT 1", V_NONE);
+	    oldest_read(tx, &out->oldest_ms);
 }
 
 /* That a portal is down is of interest while something waits for it. */
@@ -76,10 +82,9 @@ count_down(struct tx *tx, struct stats *out)
 	return db_end(&r);
 }
 
-static bool
-stats(struct tx *tx, struct db_work *w)
+bool
+stats_read(struct tx *tx, struct stats *out)
 {
-	struct stats *out = ((struct asking_stats *)w)->out;
 	struct cover cover = { .any = false };
 	bool ok = cover_read(tx, &cover) &&
 	    cover_count(tx, &cover, &out->uncovered);
@@ -94,6 +99,12 @@ stats(struct tx *tx, struct db_work *w)
 	    off_count(tx, &out->lines_off) &&
 	    DB_NUMBER(tx, &out->installs, "SELECT count(*) FROM install"
 	    " WHERE received_ms >= ?1", V_INT(db_time(tx) - INSTALL_MS));
+}
+
+static bool
+stats(struct tx *tx, struct db_work *w)
+{
+	return stats_read(tx, ((struct asking_stats *)w)->out);
 }
 
 enum err

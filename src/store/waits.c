@@ -23,6 +23,7 @@ struct walk {
 	struct waits *out;
 	struct cover cover;
 	int64_t at, at_id;
+	int64_t page;		/* rows */
 	int64_t looks;		/* that may still be made */
 	int64_t found;		/* messages of the queue, */
 	int64_t refused;
@@ -92,7 +93,7 @@ places(struct tx *tx, struct db_work *work)
 	struct rows r;
 
 	DB_ROWS(tx, &r, PLACE_SQL " WHERE p.number > ?1 AND p.ready > 0"
-	    " ORDER BY p.number LIMIT ?2", V_INT(w->at), V_INT(PAGE_ROWS));
+	    " ORDER BY p.number LIMIT ?2", V_INT(w->at), V_INT(w->page));
 	while (ok && db_next(&r)) {
 		const struct wait_group g = place_group(w, &r);
 		struct wait_group *in;
@@ -102,7 +103,7 @@ places(struct tx *tx, struct db_work *work)
 		    in) || db_no_memory(tx));
 		n++;
 	}
-	w->more = n == PAGE_ROWS;
+	w->more = n == w->page;
 	return db_end(&r) && ok;
 }
 
@@ -147,7 +148,7 @@ later(struct tx *tx, struct db_work *work)
 
 	DB_ROWS(tx, &r, ROW_SQL " WHERE q.turn = " LATER
 	    " AND (q.next_ms, q.id) > (?1, ?2) ORDER BY q.next_ms, q.id"
-	    " LIMIT ?3", V_INT(w->at), V_INT(w->at_id), V_INT(PAGE_ROWS));
+	    " LIMIT ?3", V_INT(w->at), V_INT(w->at_id), V_INT(w->page));
 	while (ok && db_next(&r)) {
 		const struct wait_group g = row_group(w, &r);
 		struct wait_group *in;
@@ -157,7 +158,7 @@ later(struct tx *tx, struct db_work *work)
 		ok = add(w, tx, &g, &in);
 		n++;
 	}
-	w->more = n == PAGE_ROWS;
+	w->more = n == w->page;
 	w->looks -= n;
 	return db_end(&r) && ok;
 }
@@ -232,13 +233,13 @@ chats(struct tx *tx, struct db_work *work)
 	/* the index alone */
 	DB_ROWS(tx, &r, "SELECT chat, count(*) FROM queue WHERE state = "
 	    RECEIVED " AND chat > ?1 GROUP BY chat HAVING count(*) > 1"
-	    " ORDER BY chat LIMIT ?2", V_INT(w->at), V_INT(PAGE_ROWS));
+	    " ORDER BY chat LIMIT ?2", V_INT(w->at), V_INT(w->page));
 	while (ok && db_next(&r)) {
 		w->at = db_int(&r, 0);
 		ok = chat(w, tx, w->at, db_int(&r, 1) - 1);
 		n++;
 	}
-	w->more = n == PAGE_ROWS;
+	w->more = n == w->page;
 	w->looks -= n;
 	return db_end(&r) && ok;
 }
@@ -293,7 +294,7 @@ refused(struct tx *tx, struct db_work *work)
 	    " f.member_id, f.domain, f.connector, o.endpoint FROM refused f"
 	    " LEFT JOIN portal o ON o.member_id = f.member_id"
 	    " WHERE f.id > ?1 ORDER BY f.id LIMIT ?2", V_INT(w->at),
-	    V_INT(PAGE_ROWS));
+	    V_INT(w->page));
 	while (ok && db_next(&r)) {
 		const struct wait_group g = refused_group(&r);
 		struct wait_group *in;
@@ -302,7 +303,7 @@ refused(struct tx *tx, struct db_work *work)
 		ok = add(w, tx, &g, &in);
 		n++;
 	}
-	w->more = n == PAGE_ROWS;
+	w->more = n == w->page;
 	w->looks -= n;
 	return db_end(&r) && ok;
 }
@@ -357,7 +358,7 @@ store_waits(struct store *s, struct waits *out, struct problem *p)
 {
 	static bool (*const steps[])(struct tx *, struct db_work *) = {
 		cover, places, later, chats, in_work, refused, rest };
-	struct walk w = { .out = out };
+	struct walk w = { .out = out, .page = PAGE_ROWS };
 	enum err e = older_take_over(s, p);
 
 	*out = (struct waits){ .n = 0 };
@@ -371,4 +372,23 @@ store_waits(struct store *s, struct waits *out, struct problem *p)
 	out->runs = w.cover.any;
 	cover_free(&w.cover);
 	return e;
+}
+
+bool
+waits_read(struct tx *tx, struct waits *out)
+{
+	static bool (*const steps[])(struct tx *, struct db_work *) = {
+		cover, places, later, in_work, refused, rest };
+	struct walk w = { .out = out, .page = WAITS_FEW };
+	bool ok = true;
+
+	*out = (struct waits){ .n = 0 };
+	arena_init(&out->arena, ARENA_MAX);
+	for (size_t i = 0; ok && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		w.at = w.at_id = -1;
+		ok = steps[i](tx, &w.db);
+	}
+	out->runs = w.cover.any;
+	cover_free(&w.cover);
+	return ok;
 }

@@ -56,6 +56,12 @@ struct waits {
 enum err store_waits(struct store *, struct waits *, struct problem *);
 void waits_free(struct waits *);
 
+/* Private to store/: the same within one transaction, by WAITS_FEW rows of a
+ * kind at most, and without looking at chats. */
+#define WAITS_FEW 200
+struct tx;
+bool waits_read(struct tx *, struct waits *);
+
 /* Private to store/: adds n to the group that is like this one, which is
  * copied if it is the first.  NULL: no memory. */
 struct wait_group *waits_add(struct waits *, const struct wait_group *);

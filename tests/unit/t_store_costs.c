@@ -6,6 +6,8 @@
  * SQLite itself counts: the steps of its machine, pages, changed rows.  The
  * test comes by the store's connection as each one is opened.
  */
+#include "store/status.h"
+
 #include "store_world.h"
 
 #include <sqlite3.h>
@@ -95,7 +97,8 @@ fill_page(struct store_world *w, const struct queue *q, int64_t from)
 }
 
 enum act { ACT_TAKE, ACT_TELL, ACT_TAKE_UP, ACT_LOOK, ACT_PEEK, ACT_DOWN,
-	ACT_UP, ACT_STATS, ACT_WATCH, ACT_PURGE, ACT__MAX };
+	ACT_UP, ACT_STATS, ACT_STATUS, ACT_HEALTH, ACT_WATCH, ACT_PURGE,
+	ACT__MAX };
 
 static void
 take_up_and_release(struct store_world *w, const struct place *at)
@@ -111,6 +114,8 @@ static void
 act(struct store_world *w, enum act what, bool delivered, int64_t id)
 {
 	struct place at = delivered ? tell_place(107) : channel_place();
+	struct health h = { .oldest_ms = 0 };
+	struct status s;
 	struct arrival a;
 	int64_t n;
 	bool more;
@@ -141,6 +146,15 @@ act(struct store_world *w, enum act what, bool delivered, int64_t id)
 		break;
 	case ACT_STATS:
 		(void)world_stats(w, w->store);
+		break;
+	case ACT_STATUS:
+		status_init(&s, w->store);
+		world_must(w, w->store, &s.db);
+		status_free(&s);
+		break;
+	case ACT_HEALTH:
+		store_health(&h);
+		world_must(w, w->store, &h.db);
 		break;
 	case ACT_WATCH:
 		(void)world_state(w, w->store, id);
@@ -197,7 +211,8 @@ static void
 compare(struct store_world *w, const struct queue *q, int64_t many)
 {
 	static const char *const names[] = { "take", "tell", "take up",
-		"look", "peek", "down", "up", "stats", "watch", "purge" };
+		"look", "peek", "down", "up", "stats",
+		"status", "health", "watch", "purge" };
 	struct cost few[ACT__MAX], lots[ACT__MAX];
 	int64_t n = 0;
 
