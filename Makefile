@@ -56,6 +56,7 @@ $B/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) '  CC   $<'
 	$Q$(CC) $(FLAGS) -c -o $@ $<
+$B/obj/web/status_html.o: src/web/status.html
 $B/testlib.a: $(TESTLIB)
 	@rm -f $@
 	$Q$(AR) rcs $@ $^

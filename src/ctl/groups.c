@@ -5,9 +5,7 @@
  */
 #include "ctl/groups.h"
 
-#include "channel/name.h"
-#include "http/url.h"
-#include "store/place.h"
+#include "web/names.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,25 +42,11 @@ add_portal(struct line *l, const struct wait_group *g)
 		    g->member_id);
 }
 
-/* The place of a channel has its URL, or that of the configuration is its;
- * NULL: neither.  To be freed. */
-static char *
-url_of(const struct wait_group *g, const struct config *c)
-{
-	int64_t number;
-
-	for (size_t i = 0; g->place != 0 && i < c->channels; i++)
-		if (place_of_channel(&number, g->connector,
-		    c->channel[i].url) == ERR_OK && number == g->place)
-			return channel_name(c->channel[i].url);
-	return strchr(g->name, ':') != NULL ? strdup(g->name) : NULL;
-}
-
 static void
 add_channel(struct line *l, const struct wait_group *g,
     const struct config *c)
 {
-	char *url = url_of(g, c);
+	char *url = name_of_channel(g, c);
 
 	line_add(l, "channel ");
 	if (url != NULL) {

@@ -120,19 +120,25 @@ add_counts(struct buf *b, const struct outcome *o)
 		json_add_number(b, "refused", (int64_t)o->refused);
 }
 
+const char *
+answer_word(const struct outcome *o)
+{
+	if (o->page != PAGE_NONE)
+		return "page";
+	if (o->result != NULL)
+		return o->result;
+	return o->acknowledged == o->messages ? "acknowledged" : "queued";
+}
+
 int
 answer_outcome(struct request *rq, const struct outcome *o)
 {
-	bool done = o->acknowledged == o->messages;
-	const char *result = o->result;
+	const char *result = answer_word(o);
+	bool done = strcmp(result, "queued") != 0;
 	struct buf b;
 
 	if (o->page != PAGE_NONE)
 		return answer_page(rq, o);
-	if (result == NULL)
-		result = done ? "acknowledged" : "queued";
-	else
-		done = strcmp(result, "queued") != 0;
 	buf_init(&b, ANSWER_MAX);
 	buf_addc(&b, '{');
 	json_add_text(&b, "result", result);
@@ -165,4 +171,27 @@ answer_problem(struct request *rq, const struct problem *p)
 	if (p->field[0] != '\0')
 		json_add_text(&b, "field", p->field);
 	return send_answer(rq, &statuses[p->err], &b);
+}
+
+/* What stands on it is of this moment, and for those who may see it. */
+#define VIEW_HEADERS "Cache-Control: no-store\r\nVary: Accept\r\n" \
+	"X-Content-Type-Options: nosniff\r\n" \
+	"Content-Security-Policy: default-src 'none'; style-src " \
+	"'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; " \
+	"frame-ancestors 'none'; base-uri 'none'\r\n"
+
+void
+answer_view(struct request *rq, int code, const char *type,
+    struct buf *body)
+{
+	static const struct status views[] = {
+		{ 200, "OK", VIEW_HEADERS },
+		{ 404, "Not Found", "" },
+		{ 503, "Service Unavailable", VIEW_HEADERS },
+	};
+	size_t i = 0;
+
+	while (views[i].code != code)
+		i++;
+	(void)send_typed(rq, &views[i], type, body);
 }

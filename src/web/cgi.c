@@ -126,6 +126,8 @@ cgi_serve(struct relay *r)
 	handler_take(r, &c.request, x);
 	while (!c.finished)
 		loop_turn(env->loop, -1);
+	/* rides with what is written behind the answer */
+	counts_flush(env->counts);
 }
 
 void

@@ -13,6 +13,10 @@
 #include <fcgiapp.h>
 
 #include <stdlib.h>
+#include <sys/socket.h>
+
+#define LARGE ((size_t)64 * 1024)
+#define ROOM_FOR_LARGE (1024 * 1024)	/* the kernel may give less */
 
 struct fcgi {
 	FCGX_Request rq;
@@ -142,8 +146,14 @@ fcgi_read(struct fcgi *f, char *p, size_t n)
 bool
 fcgi_write(struct fcgi *f, const char *p, size_t n)
 {
+	int room = ROOM_FOR_LARGE;
+
 	/* from here on it is the peer that libfcgi talks to */
 	f->rq.ipcFd = f->in->fd;
+	/* what the socket does not take at once is lost */
+	if (n > LARGE)
+		(void)setsockopt(f->in->fd, SOL_SOCKET, SO_SNDBUF, &room,
+		    sizeof(room));
 	return FCGX_PutStr(p, (int)n, f->rq.out) == (int)n;
 }
 

@@ -10,7 +10,9 @@
 #include "web/answer.h"
 #include "web/own_url.h"
 #include "web/read.h"
+#include "web/views.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +22,20 @@
 struct exchange {
 	const struct env *env;
 	struct request *request;
+	enum view view;			/* it asks for one, and is no event */
 	struct event event;
 	struct problem problem;		/* of reading it */
 	struct sender sender;
 };
+
+static void
+count(const struct env *env, int status, const char *word)
+{
+	char label[64];
+
+	(void)snprintf(label, sizeof(label), "%d %s", status, word);
+	counts_add(env->counts, COUNT_ANSWERS, label, 1);
+}
 
 /* `ev` is who was refused, or NULL where nobody was read. */
 static void
@@ -32,6 +44,7 @@ log_refused(const struct env *env, int status, const struct problem *p,
 {
 	bool named = ev != NULL && p->err == ERR_DENIED;
 
+	count(env, status, err_name(p->err));
 	log_warning(env->log, "answered", F_INT("status", status),
 	    F_STR("error", err_name(p->err)), F_STR("reason", p->text),
 	    F_INT(p->at >= 0 ? "offset" : "", p->at),
@@ -47,13 +60,15 @@ answer(struct sender *sender, const struct outcome *o)
 	struct exchange *x = OF(sender, struct exchange, sender);
 	int status = answer_outcome(x->request, o);
 
-	if (o->problem != NULL)
+	if (o->problem != NULL) {
 		log_refused(x->env, status, o->problem, &x->event);
-	else
-		log_info(x->env->log, "answered", F_INT("status", status),
-		    F_INT("messages", o->messages),
-		    F_INT("acknowledged", o->acknowledged),
-		    F_INT("refused", o->refused));
+		return;
+	}
+	count(x->env, status, answer_word(o));
+	log_info(x->env->log, "answered", F_INT("status", status),
+	    F_INT("messages", o->messages),
+	    F_INT("acknowledged", o->acknowledged),
+	    F_INT("refused", o->refused));
 }
 
 static void
@@ -104,8 +119,11 @@ handler_read(const struct relay *r, struct request *request)
 	    .gone = gone };
 	max = x->env->config->server.body_max;
 	event_init(&x->event, (size_t)max * 4 + EVENT_MORE);
-	if (read_event(request, max, &x->event, &x->problem) == ERR_OK &&
-	    event_is_of_app(&x->event))
+	x->view = view_of(request);
+	if (x->view != VIEW_NONE)
+		read_nothing(request, max);
+	else if (read_event(request, max, &x->event, &x->problem) ==
+	    ERR_OK && event_is_of_app(&x->event))
 		keep_own_url(request, &x->event);
 	return x;
 }
@@ -120,6 +138,11 @@ handler_take(struct relay *r, struct request *request, struct exchange *x)
 
 		(void)problem_set(&p, ERR_NOMEM, -1, NULL, "out of memory");
 		refuse_request(env, request, &p, NULL);
+		return;
+	}
+	if (x->view != VIEW_NONE) {
+		view_serve(env, request, x->view);
+		gone(&x->sender);
 		return;
 	}
 	if (x->problem.err != ERR_OK) {

@@ -20,4 +20,7 @@
 enum err read_event(struct request *, int64_t body_max, struct event *,
     struct problem *);
 
+/* Reads a body that nobody wants, as far as a refused one. */
+void read_nothing(struct request *, int64_t body_max);
+
 #endif

@@ -140,7 +140,7 @@ class Nginx(Http, Fcgi):
 class Apache(Http):
     """Apache with the mod_fcgid part of the example."""
 
-    modules = ("mpm_event", "authz_core", "alias", "env", "fcgid")
+    modules = ("mpm_event", "authz_core", "authz_host", "alias", "env", "fcgid")
 
     def start(self):
         folder = self.site.folder
@@ -194,7 +194,7 @@ class Apache(Http):
 class ApacheCgi(Apache):
     """Apache with the plain CGI part of the example."""
 
-    modules = ("mpm_event", "authz_core", "alias", "env", "cgid")
+    modules = ("mpm_event", "authz_core", "authz_host", "alias", "env", "cgid")
 
     def _module_lines(self, folder):
         return [f"ScriptSock {folder}/run/cgid.sock"] + [
