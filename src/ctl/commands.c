@@ -13,6 +13,7 @@
 #include "ctl/portal_act.h"
 #include "ctl/queue.h"
 #include "ctl/report.h"
+#include "ctl/status.h"
 #include "store/admin.h"
 
 #include <ctype.h>
@@ -234,6 +235,12 @@ do_stats(struct ctl *ctl, struct problem *p)
 	    1000, &ctl->code, p);
 }
 
+static enum err
+do_status(struct ctl *ctl, struct problem *p)
+{
+	return status_print(ctl->s.store, ctl->s.config, json(ctl), p);
+}
+
 const struct command commands[] = {
 	{
 		.word = "check",
@@ -420,6 +427,15 @@ const struct command commands[] = {
 		    "status.alert_age, or no running handler takes it up.\n"
 		    "A warning: some were refused, or are parked for want of\n"
 		    "a token.",
+	},
+	{
+		.word = "status",
+		.takes = TAKES(ARG_JSON),
+		.store = true, .run = do_status,
+		.brief = "what flows, what waits and why, and the last errors",
+		.help =
+		    "What the handler's page .../status shows (README,\n"
+		    "\"Watching it\"); --json prints what that page fetches.",
 	},
 	{
 		.word = "help", .usage = "[COMMAND]",
