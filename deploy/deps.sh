@@ -5,9 +5,10 @@
 #
 # What is there already is left alone: with everything installed it says
 # nothing, calls no apt and ends with 0.  Installs as root, else through sudo.
-# Web servers are wanted here as tools only: Debian starts them when it
-# installs them, so those that came in by this script are stopped and disabled
-# again, and it says so.  Ends with 0 only if every package is installed.
+# Web servers and Prometheus are wanted here as tools only: Debian starts them
+# when it installs them, so those that came in by this script are stopped and
+# disabled again, and it says so.  Ends with 0 only if every package is
+# installed.
 # shellcheck disable=SC2086,SC2046  # lists of packages are split on purpose
 set -eu
 
@@ -16,7 +17,8 @@ BUILD="gcc make pkg-config libfcgi-dev libyajl-dev libcurl4-openssl-dev
 DEMO="python3 nginx-light spawn-fcgi"
 TEST="libcmocka-dev python3-pytest python3-pytest-xdist apache2
       libapache2-mod-fcgid lighttpd lighttpd-mod-openssl caddy adduser openssl
-      clang libclang-rt-dev valgrind curl php-cli"
+      clang libclang-rt-dev valgrind curl php-cli prometheus
+      python3-prometheus-client"
 BROWSER="chromium chromium-driver python3-selenium"
 FRESH="debootstrap systemd-container"
 BENCH="php-fpm php-curl golang-go nodejs node-undici"
@@ -94,6 +96,7 @@ for p in $need; do
 	apache2 | lighttpd | caddy)
 		     quiet_service "$p" ;;
 	nginx-light) quiet_service nginx ;;
+	prometheus)  quiet_service prometheus ;;
 	php-fpm)     for unit in /etc/init.d/php*-fpm; do
 			[ ! -x "$unit" ] || quiet_service "${unit##*/}"
 		     done ;;
