@@ -9,7 +9,7 @@
 #include "base/fault.h"
 #include "base/process.h"
 #include "check/check.h"
-#include "config.h"
+#include "config/config.h"
 #include "relay/relay.h"
 #include "setup.h"
 #include "web/accept.h"

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/pool.h"
-#include "config.h"
+#include "config/config.h"
 #include "http/client.h"
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #define CHECK_CHECK_H
 
 #include "base/buf.h"
-#include "config.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>

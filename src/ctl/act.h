@@ -1,7 +1,7 @@
 #ifndef CTL_ACT_H
 #define CTL_ACT_H
 
-#include "config.h"
+#include "config/config.h"
 #include "relay/relay.h"
 #include "store/flush.h"
 

@@ -1,7 +1,7 @@
 #ifndef CTL_GROUPS_H
 #define CTL_GROUPS_H
 
-#include "config.h"
+#include "config/config.h"
 #include "ctl/terminal.h"
 #include "store/waits.h"
 

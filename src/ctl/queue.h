@@ -1,7 +1,7 @@
 #ifndef CTL_QUEUE_H
 #define CTL_QUEUE_H
 
-#include "config.h"
+#include "config/config.h"
 #include "store/admin.h"
 
 #include <stdbool.h>

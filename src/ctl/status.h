@@ -1,7 +1,7 @@
 #ifndef CTL_STATUS_H
 #define CTL_STATUS_H
 
-#include "config.h"
+#include "config/config.h"
 #include "store/status.h"
 
 #include <stdbool.h>

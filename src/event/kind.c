@@ -5,7 +5,7 @@
  */
 #include "event/kind.h"
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #define EVENT_REWRITE_H
 
 #include "base/buf.h"
-#include "config.h"
+#include "config/config.h"
 #include "event/element.h"
 
 #include <stdbool.h>

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "config.h"
+#include "config/config.h"
 #include "http/client.h"
 #include "store/counts.h"
 #include "store/store.h"

@@ -2,7 +2,7 @@
 #define PORTAL_REGISTRATION_H
 
 #include "base/buf.h"
-#include "config.h"
+#include "config/config.h"
 
 /*
  * Appends the parameters of imconnector.register: the connector of that

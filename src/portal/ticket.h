@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "config.h"
+#include "config/config.h"
 #include "store/portals.h"
 
 /*

@@ -2,7 +2,7 @@
 #define PORTAL_TRUST_H
 
 #include "base/err.h"
-#include "config.h"
+#include "config/config.h"
 #include "event/event.h"
 
 /*

@@ -2,7 +2,7 @@
 #define RELAY_WRAP_H
 
 #include "base/buf.h"
-#include "config.h"
+#include "config/config.h"
 #include "event/object.h"
 #include "event/rewrite.h"
 #include "store/work.h"

@@ -1,7 +1,7 @@
 #ifndef WEB_ALLOW_H
 #define WEB_ALLOW_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 #ifndef WEB_NAMES_H
 #define WEB_NAMES_H
 
-#include "config.h"
+#include "config/config.h"
 #include "http/url.h"
 #include "store/waits.h"
 

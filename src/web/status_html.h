@@ -1,7 +1,7 @@
 #ifndef WEB_STATUS_HTML_H
 #define WEB_STATUS_HTML_H
 
-#include "config.h"
+#include "config/config.h"
 #include "store/status.h"
 #include "web/out.h"
 

@@ -1,7 +1,7 @@
 #ifndef WEB_STATUS_JSON_H
 #define WEB_STATUS_JSON_H
 
-#include "config.h"
+#include "config/config.h"
 #include "store/status.h"
 #include "web/out.h"
 

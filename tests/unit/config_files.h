@@ -2,7 +2,7 @@
 #define CONFIG_FILES_H
 
 /* Files of the configuration for t_config*.c, in a folder of their own. */
-#include "config.h"
+#include "config/config.h"
 
 #include <stdarg.h>
 #include <stddef.h>

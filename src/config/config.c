@@ -5,9 +5,9 @@
  * nobody changes after config_load().  The configuration owns every text and
  * list in it.  On failure everything is freed and the problem says why.
  */
-#include "config.h"
+#include "config/config.h"
 
-#include "config_private.h"
+#include "config/private.h"
 
 #include <stdlib.h>
 #include <string.h>

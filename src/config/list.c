@@ -1,11 +1,11 @@
 /*
  * Values that are lists: hosts, servers, names, addresses, types, events.
  *
- * Called by config_value.c and config.c.  Owns nothing; the items belong to
+ * Called by value.c and config.c.  Owns nothing; the items belong to
  * the configuration and go with config_list_free().  A list that is refused
  * may be half set, always so that it can be freed.
  */
-#include "config_private.h"
+#include "config/private.h"
 
 #include "base/near.h"
 

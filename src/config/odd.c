@@ -1,10 +1,10 @@
 /*
  * Values that are read as they stand, but were hardly meant so.
  *
- * Called by the checks, and by config_take.c for values that are refused.
+ * Called by the checks, and by take.c for values that are refused.
  * Owns nothing; no value is ever repeated.
  */
-#include "config_private.h"
+#include "config/private.h"
 
 #include <string.h>
 

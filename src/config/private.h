@@ -2,7 +2,7 @@
 #define CONFIG_PRIVATE_H
 
 /* For config*.c only: the table of options and what works on a row of it. */
-#include "config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 

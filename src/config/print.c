@@ -7,7 +7,7 @@
  * printed, only that there is one; so a URL is printed without its user and
  * its query, which often are secrets.
  */
-#include "config_private.h"
+#include "config/private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

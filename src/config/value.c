@@ -1,12 +1,12 @@
 /*
  * Values of options: from their text into the configuration.
  *
- * Called by config_read.c and config.c.  Owns nothing; texts and lists that
+ * Called by read.c and config.c.  Owns nothing; texts and lists that
  * it makes belong to the configuration and go with config_option_free().  A
  * value that is refused may leave the option half set (a list), always so
  * that it can be freed.  The reason never repeats a secret.
  */
-#include "config_private.h"
+#include "config/private.h"
 
 #include "base/near.h"
 

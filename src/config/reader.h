@@ -1,8 +1,8 @@
 #ifndef CONFIG_READER_H
 #define CONFIG_READER_H
 
-/* For config_read.c, which makes the lines, and config_take.c. */
-#include "config_private.h"
+/* For read.c, which makes the lines, and take.c. */
+#include "config/private.h"
 
 #define BLANKS " \t"
 #define LINE_SIZE 200		/* libinih's, with newline and NUL */

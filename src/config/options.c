@@ -6,7 +6,7 @@
  * Owns nothing and cannot fail.  A new option is a row here, a field in
  * config.h and CONFIG_OPTIONS one higher.
  */
-#include "config_private.h"
+#include "config/private.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "config_channel.h"
+#include "config/channel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/imconnector/imconnector.conf"
 #define CONFIG_ENV "IMCONNECTOR_CONFIG"
-#define CONFIG_OPTIONS 56	/* rows of the table in config_options.c */
+#define CONFIG_OPTIONS 56	/* rows of the table in options.c */
 
 /* Where it stands in the file; 0: nowhere. */
 struct config_lines {

@@ -2,11 +2,11 @@
  * Sections and options as they come: where each belongs, and whether it may
  * stand there.
  *
- * Called by config_read.c, line by line.  Owns nothing; what is made goes
+ * Called by read.c, line by line.  Owns nothing; what is made goes
  * into the configuration.  A complaint is recorded in the reader's problem
  * with its line, and no value of a secret is in it.
  */
-#include "config_reader.h"
+#include "config/reader.h"
 
 #include "base/near.h"
 

@@ -1,11 +1,11 @@
 /*
  * The files of the configuration: the file itself, and secrets in files.
  *
- * Called by config_read.c and config_value.c.  The caller owns the stream
+ * Called by read.c and value.c.  The caller owns the stream
  * or text that it gets.  On failure nothing is open or allocated and *why
  * says what is wrong; no content is ever repeated there.
  */
-#include "config_private.h"
+#include "config/private.h"
 
 #include "base/path.h"
 

@@ -10,7 +10,7 @@
  * options.  So it gets its lines from read_line(), which numbers them,
  * refuses what would be cut, and looks at the section lines itself.
  */
-#include "config_reader.h"
+#include "config/reader.h"
 
 #include <ini.h>
 #include <stdio.h>
