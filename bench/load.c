@@ -357,9 +357,11 @@ print(const struct load *l)
 
 	qsort(l->took, (size_t)l->done, sizeof(*l->took), by_size);
 	printf("{\"begun\":%lld,\"failed\":%lld,\"seconds\":%.6f,"
-	    "\"p50\":%u,\"p99\":%u,\"status\":{", (long long)l->begun,
-	    (long long)l->failed, (double)(l->last_done - l->start) /
-	    (double)SECOND, percentile(l, 0.50), percentile(l, 0.99));
+	    "\"p50\":%u,\"p90\":%u,\"p99\":%u,\"max\":%u,\"status\":{",
+	    (long long)l->begun, (long long)l->failed,
+	    (double)(l->last_done - l->start) / (double)SECOND,
+	    percentile(l, 0.50), percentile(l, 0.90), percentile(l, 0.99),
+	    percentile(l, 1.0));
 	for (int i = 0; i < 600; i++) {
 		if (l->status[i] == 0)
 			continue;

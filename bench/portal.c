@@ -1,7 +1,7 @@
 /*
  * portal: stands in for Bitrix24 portals and for a channel.
  *
- *	portal CERTIFICATE KEY
+ *	portal CERTIFICATE KEY [PORT]
  *
  * One thread with epoll.  Listens on two free ports of loopback, prints
  * "HTTP-PORT HTTPS-PORT" and serves until SIGTERM.  Connections are kept for
@@ -321,11 +321,14 @@ static int
 listen_on_loopback(int *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
-	    .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
+	    .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
+	    .sin_port = htons((uint16_t)*port) };
 	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) != 0 ||
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, (struct sockaddr *)&a, n) != 0 ||
 	    listen(fd, 4096) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		fail("listen");
@@ -382,10 +385,11 @@ main(int argc, char **argv)
 	struct portal p = { .epoll = epoll_create1(0),
 	    .tls = SSL_CTX_new(TLS_server_method()),
 	    .bucket = zeroed(BUCKETS, sizeof(struct bucket)) };
-	int port[2];
+	/* 0: any that is free */
+	int port[2] = { argc == 4 ? (int)strtol(argv[3], NULL, 10) : 0 };
 
-	if (argc != 3 || p.epoll < 0 || p.tls == NULL)
-		fail("portal CERTIFICATE KEY");
+	if (argc < 3 || argc > 4 || p.epoll < 0 || p.tls == NULL)
+		fail("portal CERTIFICATE KEY [PORT]");
 	TAILQ_INIT(&p.waiting);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (SSL_CTX_use_certificate_chain_file(p.tls, argv[1]) != 1 ||
