@@ -8,6 +8,9 @@
  *
  * A file is named by the time of receipt and the key.  Both are the same on
  * every attempt, so a repeat replaces its own file.
+ *
+ * Each file is synced by the thread that writes it; the folder, once for all
+ * files that got their names while it was synced last.
  */
 #include "channel/channel.h"
 #include "channel/folder.h"
@@ -22,19 +25,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_BYTES 160
 
+struct writing;
+STAILQ_HEAD(writings, writing);
+
 struct spool {
 	struct channel channel;
 	char *dir;
+	struct writings named;	/* their folder is to be synced */
+	bool syncing;
+	/* a letter to a thread that may block */
+	struct job sync;
+	struct writings synced;	/* by it */
 };
 
 /* One file on its way; a letter to a thread that may block. */
 struct writing {
 	struct job job;
-	const struct spool *spool;
+	STAILQ_ENTRY(writing) link;
+	struct spool *spool;
+	dev_t device;		/* of the folder in which it is, */
+	ino_t number;		/* which may be taken away meanwhile */
 	struct delivery *delivery;
 	const struct parcel *parcel;
 	char name[NAME_BYTES - 24];
@@ -61,6 +77,8 @@ spool_open(struct channel **out, const struct config_channel *c,
 		return problem_set(p, ERR_NOMEM, -1, NULL, "out of memory");
 	}
 	s->channel.kind = &channel_spool;
+	STAILQ_INIT(&s->named);
+	STAILQ_INIT(&s->synced);
 	*out = &s->channel;
 	return ERR_OK;
 }
@@ -80,28 +98,33 @@ write_file(int folder, const char *name, const struct parcel *parcel)
 	return close(fd) == 0 && ok;
 }
 
-/* The order of a durable publication: bytes, name, folder. */
+/* The order of a durable publication: bytes, name; the folder follows. */
 static bool
-publish(int tmp, int new, const char *name, const struct parcel *parcel)
+publish(struct writing *w, int tmp, int new)
 {
 	char draft[NAME_BYTES];
+	struct stat st;
 	bool ok;
 
 	/* two attempts at one message never share a draft */
-	(void)snprintf(draft, sizeof(draft), "%s.%ld", name, (long)gettid());
-	ok = write_file(tmp, draft, parcel) &&
-	    renameat(tmp, draft, new, name) == 0;
+	(void)snprintf(draft, sizeof(draft), "%s.%ld", w->name,
+	    (long)gettid());
+	ok = write_file(tmp, draft, w->parcel) && fstat(new, &st) == 0 &&
+	    renameat(tmp, draft, new, w->name) == 0;
 	if (!ok) {
 		int saved = errno;
 
 		(void)unlinkat(tmp, draft, 0);
 		errno = saved;
+		return false;
 	}
-	return ok && fsync(new) == 0;
+	w->device = st.st_dev;
+	w->number = st.st_ino;
+	return true;
 }
 
 static bool
-write_message(const struct writing *w)
+write_message(struct writing *w)
 {
 	int dir = folder_open(AT_FDCWD, w->spool->dir), tmp = -1, new = -1;
 	bool ok = false;
@@ -111,7 +134,7 @@ write_message(const struct writing *w)
 	if (tmp >= 0)
 		new = folder_open(dir, "new");
 	if (new >= 0)
-		ok = publish(tmp, new, w->name, w->parcel);
+		ok = publish(w, tmp, new);
 	folder_close(dir, tmp, new);
 	return ok;
 }
@@ -139,20 +162,25 @@ say_why(struct writing *w, int error)
 }
 
 static void
-work(struct job *job)
+fail(struct writing *w, int error)
 {
-	struct writing *w = (struct writing *)job;
-
-	errno = 0;
-	w->failed = !write_message(w);
-	if (w->failed)
-		say_why(w, errno != 0 ? errno : EIO);
+	w->failed = true;
+	say_why(w, error != 0 ? error : EIO);
 }
 
 static void
-done(struct job *job)
+work(struct job *job)
 {
-	struct writing *w = (struct writing *)job;
+	struct writing *w = OF(job, struct writing, job);
+
+	errno = 0;
+	if (!write_message(w))
+		fail(w, errno);
+}
+
+static void
+end(struct writing *w)
+{
 	struct delivery *d = w->delivery;
 
 	if (w->failed)
@@ -162,6 +190,69 @@ done(struct job *job)
 		    strlen(w->name));
 	loop_bury(w->spool->channel.env->loop, w);
 	d->done(d);
+}
+
+/* A folder that is another by now says nothing of the files in the old. */
+static void
+sync_names(struct job *job)
+{
+	struct spool *s = OF(job, struct spool, sync);
+	int dir = folder_open(AT_FDCWD, s->dir);
+	int new = dir >= 0 ? folder_open(dir, "new") : -1;
+	struct stat st = { 0 };
+	bool ok = new >= 0 && fstat(new, &st) == 0 && fsync(new) == 0;
+	int error = errno;
+	struct writing *w;
+
+	folder_close(dir, new, -1);
+	STAILQ_FOREACH(w, &s->synced, link)
+		if (!ok)
+			fail(w, error);
+		else if (w->device != st.st_dev || w->number != st.st_ino)
+			fail(w, ENOENT);
+}
+
+static void on_synced(struct job *);
+
+static void
+begin_sync(struct spool *s)
+{
+	s->syncing = !STAILQ_EMPTY(&s->named);
+	if (!s->syncing)
+		return;
+	STAILQ_CONCAT(&s->synced, &s->named);
+	s->sync = (struct job){ .work = sync_names, .done = on_synced };
+	pool_run(s->channel.env->disk, &s->sync);
+}
+
+static void
+on_synced(struct job *job)
+{
+	struct spool *s = OF(job, struct spool, sync);
+	struct writings all = STAILQ_HEAD_INITIALIZER(all);
+	struct writing *w;
+
+	STAILQ_CONCAT(&all, &s->synced);
+	begin_sync(s);
+	while ((w = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, link);
+		end(w);
+	}
+}
+
+static void
+on_written(struct job *job)
+{
+	struct writing *w = OF(job, struct writing, job);
+	struct spool *s = w->spool;
+
+	if (w->failed) {
+		end(w);
+		return;
+	}
+	STAILQ_INSERT_TAIL(&s->named, w, link);
+	if (!s->syncing)
+		begin_sync(s);
 }
 
 static void
@@ -175,8 +266,8 @@ spool_send(struct channel *channel, struct delivery *d)
 		return;
 	}
 	w->job.work = work;
-	w->job.done = done;
-	w->spool = (const struct spool *)channel;
+	w->job.done = on_written;
+	w->spool = OF(channel, struct spool, channel);
 	w->delivery = d;
 	w->parcel = &d->parcel;
 	(void)snprintf(w->name, sizeof(w->name), "%016" PRId64 ".%s.json",
