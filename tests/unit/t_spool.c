@@ -15,6 +15,7 @@
 #define KEY "Key_-1"
 #define NAME "1773759161123456." KEY ".json"
 #define OBJECT "{\"key\":\"" KEY "\",\"text\":\"\xd0\x96\\n\"}"
+#define PARCEL(key) { key, TIME, OBJECT, sizeof(OBJECT) - 1, "", "", 1 }
 
 struct site {
 	struct config config;
@@ -215,6 +216,16 @@ test_order(void **state)
 	site_free(s);
 }
 
+static size_t
+times(const char *trace, const char *call)
+{
+	size_t n = 0;
+
+	for (; (trace = strstr(trace, call)) != NULL; trace++)
+		n++;
+	return n;
+}
+
 /* Each call fails in turn: "again", nothing in tmp/, and again is good. */
 static void
 sweep(const char *name, bool fresh, int error)
@@ -386,8 +397,7 @@ test_threads(void **state)
 	taken(s, KEY, TIME, OBJECT);
 	open_before = entries(&fds, "");
 	for (int i = 0; i < 400; i++) {
-		struct parcel parcel = { KEY, TIME, OBJECT,
-			strlen(OBJECT), "", "", 1 };
+		struct parcel parcel = PARCEL(KEY);
 
 		(void)snprintf(key[i], sizeof(key[i]), "t%d", i);
 		if (i % 2 != 0)
@@ -406,6 +416,60 @@ test_threads(void **state)
 	site_free(s);
 	free(key);
 	free(d);
+}
+
+/* Files that got their names while nothing was synced share one sync. */
+static void
+test_one_sync(void **state)
+{
+	static const char *const keys[] = { "k1", "k2", "k3" };
+	struct site *s = site_of("one-sync");
+	struct cw_delivery d[3];
+
+	(void)state;
+	taken(s, KEY, TIME, OBJECT);
+	fault_begin(0, 0);
+	for (int i = 0; i < 3; i++) {
+		const struct parcel parcel = PARCEL(keys[i]);
+
+		cw_start(&s->world, &s->channel, &parcel, &d[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		cw_wait(&s->world, &d[i]);
+		assert_int_equal(d[i].delivery.receipt.err, ERR_OK);
+		receipt_free(&d[i].delivery.receipt);
+	}
+	fault_end();
+	/* the first alone, the others while it was on its way */
+	assert_int_equal(times(fault.trace, "rename(new)"), 3);
+	assert_in_range(times(fault.trace, "sync(new)"), 1, 2);
+	site_free(s);
+}
+
+/* Its folder is another before it was synced: nobody knows of the file. */
+static void
+test_replaced_folder(void **state)
+{
+	struct site *s = site_of("replaced");
+	const struct parcel parcel = PARCEL(KEY);
+	char new[300], away[300];
+	struct cw_delivery d;
+
+	(void)state;
+	taken(s, "first", 1, "{}");
+	(void)snprintf(new, sizeof(new), "%s/new", s->dir);
+	(void)snprintf(away, sizeof(away), "%s/away", s->dir);
+	cw_start(&s->world, &s->channel, &parcel, &d);
+	while (entries(s, "new") < 2)
+		loop_turn(s->world.loop, 1000);
+	assert_int_equal(d.told, 0);
+	assert_int_equal(rename(new, away), 0);
+	cw_wait(&s->world, &d);
+	assert_int_equal(d.delivery.receipt.err, ERR_RETRY);
+	receipt_free(&d.delivery.receipt);
+	taken(s, KEY, TIME, OBJECT);
+	assert_int_equal(entries(s, "new"), 1);
+	site_free(s);
 }
 
 static int
@@ -428,6 +492,8 @@ main(void)
 		cmocka_unit_test(test_in_the_way),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_old_draft),
+		cmocka_unit_test(test_one_sync),
+		cmocka_unit_test(test_replaced_folder),
 		cmocka_unit_test(test_threads),
 	};
 
