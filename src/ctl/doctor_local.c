@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #define TODO_MAX 400
+#define EVENTS_MAX 800
+#define HOUR_MS 3600000
 #define GROUPS_SAID 20
 #define STORE_URL_SKIP 7	/* sqlite: */
 
@@ -92,26 +94,78 @@ ask_store(struct doctor *d)
 	    stats.state[STATE_DELIVERED] + stats.state[STATE_REFUSED]);
 }
 
+static const char *const answers[HOUR_EVENTS] = {
+	[HOUR_ACKNOWLEDGED] = "acknowledged", [HOUR_QUEUED] = "queued",
+	[HOUR_IGNORED] = "ignored",
+	[HOUR_DENIED] = "refused with 403 (wrong token)",
+	[HOUR_REFUSED] = "refused (400, 413, 415 or 422)",
+	[HOUR_UNAVAILABLE] = "answered 503",
+};
+
+/* Where events came and none was taken; else NULL. */
+static const char *
+events_todo(const struct recent *r, int64_t sum)
+{
+	if (sum == 0 || r->hour[HOUR_ACKNOWLEDGED] != 0 ||
+	    r->hour[HOUR_QUEUED] != 0)
+		return NULL;
+	if (r->hour[HOUR_DENIED] == sum)
+		return "Their application_token is not the one that is known "
+		    "here: look at app.application_token, or install the "
+		    "application again";
+	if (r->hour[HOUR_IGNORED] == sum)
+		return "Is their connector in app.connectors? It is in the "
+		    "log (event=ignored)";
+	return "Why is in the log (event=answered, event=ignored)";
+}
+
+/* What an older program took in that hour was not counted: then nothing is
+ * said of it. */
+static enum err
+add_events(struct buf *b, const struct recent *r, int64_t sum)
+{
+	int64_t now_ms = clock_wall(&clock_system);
+	enum err e = when_add_ago(b, r->last_ms, now_ms);
+	const char *before = ": ";
+
+	if (e == ERR_OK && sum != 0)
+		e = buf_addf(b, "; in the last hour %" PRId64, sum);
+	else if (e == ERR_OK && r->last_ms < now_ms - HOUR_MS)
+		e = buf_adds(b, "; in the last hour none");
+	for (int i = 0; e == ERR_OK && i < HOUR_EVENTS; i++) {
+		if (r->hour[i] == 0)
+			continue;
+		e = buf_addf(b, "%s%" PRId64 " %s", before, r->hour[i],
+		    answers[i]);
+		before = ", ";
+	}
+	return e;
+}
+
 void
 ask_events_seen(struct doctor *d)
 {
 	struct problem p = { 0 };
+	const char *todo;
 	struct recent r;
-	struct buf ago;
+	int64_t sum = 0;
+	struct buf b;
 
-	buf_init(&ago, TODO_MAX);
-	if (store_recent(d->ctl->s.store, &r, &p) != ERR_OK)
+	if (store_recent(d->ctl->s.store, &r, &p) != ERR_OK) {
 		doctor_say(d, FINDING_WRONG, NULL, "%s", p.text);
-	else if (r.last_ms == 0)
+		return;
+	}
+	for (int i = 0; i < HOUR_EVENTS; i++)
+		sum += r.hour[i];
+	buf_init(&b, EVENTS_MAX);
+	todo = events_todo(&r, sum);
+	if (r.last_ms == 0)
 		doctor_say(d, FINDING_NOTE, "If all above is well, write to "
-		    "a customer of that line. What was refused or ignored is "
-		    "in the log (event=answered)", "no message was ever "
-		    "accepted");
-	else if (when_add_ago(&ago, r.last_ms, clock_wall(&clock_system)) ==
-	    ERR_OK && buf_str(&ago) != NULL)
-		doctor_say(d, FINDING_OK, NULL, "the last message came %s, %"
-		    PRId64 " in the last hour", buf_str(&ago), r.hour);
-	buf_free(&ago);
+		    "a customer of that line", "none ever came");
+	else if (add_events(&b, &r, sum) == ERR_OK && buf_str(&b) != NULL)
+		doctor_say(d, todo != NULL ? FINDING_NOTE : FINDING_OK, todo,
+		    "last event %s", buf_str(&b));
+	buf_free(&b);
 }
 
 /* What to do about what waits; what passes by itself is noted, or well. */

@@ -83,15 +83,15 @@ bars(struct print *p, const char *name, size_t at)
 {
 	static const char *const heights[] = { " ", "\u2581", "\u2582",
 		"\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
-	int64_t n[STATUS_MINUTES], most = 0, sum = 0;
+	int64_t n[HOUR_MINUTES], most = 0, sum = 0;
 
-	for (int i = 0; i < STATUS_MINUTES; i++) {
+	for (int i = 0; i < HOUR_MINUTES; i++) {
 		n[i] = *(const int64_t *)((const char *)&p->s->hour[i] + at);
 		most = n[i] > most ? n[i] : most;
 		sum += n[i];
 	}
 	line_add(&p->line, "%-7s", name);
-	for (int i = 0; i < STATUS_MINUTES; i++)
+	for (int i = 0; i < HOUR_MINUTES; i++)
 		line_add(&p->line, "%s", heights[n[i] == 0 ? 0 : 1 + n[i] * 7 /
 		    most]);
 	line_add(&p->line, " ");
@@ -104,8 +104,8 @@ hour(struct print *p)
 {
 	title(p, "the last hour, by minutes");
 	bars(p, "events", offsetof(struct status_minute, came));
-	bars(p, "told", offsetof(struct status_minute, told));
-	bars(p, "failed", offsetof(struct status_minute, failed));
+	bars(p, "told", offsetof(struct status_minute, n[HOUR_TOLD]));
+	bars(p, "failed", offsetof(struct status_minute, n[HOUR_FAILED]));
 }
 
 static void

@@ -162,7 +162,7 @@ const char db_ddl_installs[] =
  * What processes count, for those who watch (store/counts.c); beside all that
  * decides anything.
  * counted: n by name and label; `at`: Unix seconds of the last change
- * hour: the last hour by minutes (Unix time), each in its slot
+ * hour: n by minutes, each in its slot, and by kind (enum hour); `at`: as above
  * trouble: what failed lately, `place`: a connector or a member_id
  */
 const char db_ddl_watch[] =
@@ -170,9 +170,8 @@ const char db_ddl_watch[] =
     " name TEXT NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL,"
     " at INTEGER NOT NULL, PRIMARY KEY(name, label)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS hour("
-    " slot INTEGER PRIMARY KEY, minute INTEGER NOT NULL,"
-    " came INTEGER NOT NULL, taken INTEGER NOT NULL,"
-    " told INTEGER NOT NULL, failed INTEGER NOT NULL);"
+    " slot INTEGER NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, PRIMARY KEY(slot, kind)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS trouble("
     " step TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL,"
     " n INTEGER NOT NULL, at_ms INTEGER NOT NULL,"

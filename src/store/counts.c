@@ -60,11 +60,13 @@ struct counts {
 	int64_t flush;		/* the number of the next, or of this one */
 	struct table table;
 	struct item *items;
+	int64_t events[HOUR_EVENTS];
 	struct times times[TIMED__MAX];
 	struct trouble trouble[FRESH];
 	size_t troubles;
 	/* what the committer writes */
 	struct item *sent_items;
+	int64_t sent_events[HOUR_EVENTS];
 	struct times sent_times[TIMED__MAX];
 	struct trouble sent_trouble[FRESH];
 	size_t sent_troubles;
@@ -126,24 +128,29 @@ add_times(struct tx *tx, const char *name, const struct times *t)
 	return ok;
 }
 
-/* The chart of the last hour: one row for each of its minutes. */
+/* A minute's row is that of the same minute an hour ago, if not of its own. */
 static bool
-add_minute(struct tx *tx, const struct counts *c)
+add_hour(struct tx *tx, const struct counts *c)
 {
-	int64_t n[COUNT__MAX] = { 0 }, minute = db_time(tx) / 60000;
+	int64_t n[COUNT__MAX] = { 0 }, hour[HOUR__MAX];
+	int64_t at = db_time(tx) / 1000;
+	bool ok = true;
 
 	for (const struct item *i = c->sent_items; i != NULL; i = i->next)
 		n[i->what] += i->sent;
-	return DB_RUN(tx, "INSERT INTO hour(slot, minute, came, taken, told,"
-	    " failed) VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(slot)"
-	    " DO UPDATE SET minute = ?2,"
-	    " came = ?3 + CASE minute WHEN ?2 THEN came ELSE 0 END,"
-	    " taken = ?4 + CASE minute WHEN ?2 THEN taken ELSE 0 END,"
-	    " told = ?5 + CASE minute WHEN ?2 THEN told ELSE 0 END,"
-	    " failed = ?6 + CASE minute WHEN ?2 THEN failed ELSE 0 END",
-	    V_INT(minute % 60), V_INT(minute), V_INT(n[COUNT_ANSWERS]),
-	    V_INT(n[COUNT_TAKEN]), V_INT(n[COUNT_TOLD]),
-	    V_INT(n[COUNT_REFUSED] + n[COUNT_FAILED] + n[COUNT_ERRORS]));
+	memcpy(hour, c->sent_events, sizeof(c->sent_events));
+	hour[HOUR_TAKEN] = n[COUNT_TAKEN];
+	hour[HOUR_TOLD] = n[COUNT_TOLD];
+	hour[HOUR_FAILED] = n[COUNT_REFUSED] + n[COUNT_FAILED] +
+	    n[COUNT_ERRORS];
+	for (int i = 0; ok && i < HOUR__MAX; i++)
+		ok = hour[i] == 0 || DB_RUN(tx, "INSERT INTO"
+		    " hour(slot, kind, at, n) VALUES(?1, ?2, ?3, ?4)"
+		    " ON CONFLICT(slot, kind) DO UPDATE SET at = ?3,"
+		    " n = ?4 + CASE at / 60 WHEN ?3 / 60 THEN n ELSE 0 END",
+		    V_INT(at / 60 % HOUR_MINUTES), V_INT(i), V_INT(at),
+		    V_INT(hour[i]));
+	return ok;
 }
 
 static bool
@@ -203,7 +210,7 @@ flush(struct tx *tx, struct db_work *w)
 		ok = add(tx, count_names[i->what], i->label, i->sent);
 	for (int i = 0; ok && i < TIMED__MAX; i++)
 		ok = add_times(tx, timed_names[i], &c->sent_times[i]);
-	return ok && add_minute(tx, c) && add_troubles(tx, c);
+	return ok && add_hour(tx, c) && add_troubles(tx, c);
 }
 
 /* ---- in the loop */
@@ -286,6 +293,8 @@ set_aside(struct counts *c)
 		i->sent = i->n;
 		i->n = 0;
 	}
+	memcpy(c->sent_events, c->events, sizeof(c->events));
+	memset(c->events, 0, sizeof(c->events));
 	memcpy(c->sent_times, c->times, sizeof(c->times));
 	memset(c->times, 0, sizeof(c->times));
 	memcpy(c->sent_trouble, c->trouble, sizeof(c->trouble));
@@ -353,6 +362,14 @@ counts_add(struct counts *c, enum count what, const char *label, int64_t n)
 		return;
 	i->n += n;
 	arm(c);
+}
+
+void
+counts_answer(struct counts *c, enum hour as, const char *label)
+{
+	counts_add(c, COUNT_ANSWERS, label, 1);
+	if (c != NULL && as < HOUR_EVENTS)
+		c->events[as]++;
 }
 
 void

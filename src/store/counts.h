@@ -24,6 +24,23 @@ enum count {
 	COUNT__MAX
 };
 
+/* What is counted for each minute of the last hour: how events were answered,
+ * then what became of messages.  The numbers stand in the store. */
+enum hour {
+	HOUR_ACKNOWLEDGED,
+	HOUR_QUEUED,
+	HOUR_IGNORED,
+	HOUR_DENIED,		/* 403 */
+	HOUR_REFUSED,		/* 400, 413, 415, 422 */
+	HOUR_UNAVAILABLE,	/* 503 */
+	HOUR_EVENTS,		/* all above */
+	HOUR_TAKEN = HOUR_EVENTS,
+	HOUR_TOLD,
+	HOUR_FAILED,
+	HOUR__MAX
+};
+#define HOUR_MINUTES 60
+
 /* Times, in steps: up to so many ms, and one more for what took longer. */
 enum timed { TIMED_HAND_OVER, TIMED_CALL, TIMED__MAX };
 #define TIMED_STEPS 15
@@ -49,6 +66,8 @@ void counts_free(struct counts *);
 
 /* In the loop.  What there is no memory for is not counted. */
 void counts_add(struct counts *, enum count, const char *label, int64_t n);
+/* An answer: COUNT_ANSWERS, and as one of HOUR_EVENTS; HOUR__MAX: as none. */
+void counts_answer(struct counts *, enum hour, const char *label);
 void counts_time(struct counts *, enum timed, int64_t ms);
 /* Something failed at a connector's channel or a portal, for people.  The
  * reason has nothing secret. */

@@ -303,14 +303,25 @@ static bool
 recent(struct tx *tx, struct db_work *w)
 {
 	struct recent *out = ((struct asking_recent *)w)->out;
-	int64_t hour_s = db_time(tx) / 1000 - 3600;
+	int64_t minute = db_time(tx) / 60000;
+	struct rows r;
 
-	return DB_NUMBER(tx, &out->last_ms, "SELECT max(t) FROM (SELECT"
-	    " received_us / 1000 AS t FROM (SELECT received_us FROM queue"
-	    " ORDER BY id DESC LIMIT 1) UNION ALL SELECT 1000 * max(since)"
-	    " FROM seen)", V_NONE) &&
-	    DB_NUMBER(tx, &out->hour, "SELECT count(*) FROM seen"
-	    " WHERE since >= ?1", V_INT(hour_s));
+	*out = (struct recent){ 0 };	/* it may run more than once */
+	DB_ROWS(tx, &r, "SELECT kind, n FROM hour WHERE at / 60 > ?1"
+	    " AND at / 60 <= ?2", V_INT(minute - HOUR_MINUTES),
+	    V_INT(minute));
+	while (db_next(&r)) {
+		int64_t kind = db_int(&r, 0);
+
+		if (kind >= 0 && kind < HOUR_EVENTS)
+			out->hour[kind] += db_int(&r, 1);
+	}
+	return db_end(&r) && DB_NUMBER(tx, &out->last_ms, "SELECT max(t) FROM"
+	    " (SELECT received_us / 1000 AS t FROM (SELECT received_us"
+	    " FROM queue ORDER BY id DESC LIMIT 1)"
+	    " UNION ALL SELECT 1000 * max(since) FROM seen"
+	    " UNION ALL SELECT 1000 * max(at) FROM hour WHERE kind < ?1)",
+	    V_INT(HOUR_EVENTS));
 }
 
 enum err

@@ -1,6 +1,7 @@
 #ifndef STORE_FOLLOW_H
 #define STORE_FOLLOW_H
 
+#include "store/counts.h"
 #include "store/state.h"
 #include "store/store.h"
 
@@ -12,8 +13,9 @@
 
 /* What came lately. */
 struct recent {
-	int64_t last_ms;	/* Unix time of the last message; 0: none */
-	int64_t hour;		/* messages that came in the last hour */
+	int64_t last_ms;	/* Unix time of the last event; 0: none */
+	int64_t hour[HOUR_EVENTS];	/* of the last hour, as counted: a
+				 * second late */
 };
 
 /* Looks through all keys that are kept.  ERR_DISK, ERR_NOMEM. */

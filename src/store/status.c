@@ -160,15 +160,17 @@ read_hour(struct status *s, struct tx *tx)
 	struct rows r;
 
 	s->minute = db_time(tx) / 60000;
-	DB_ROWS(tx, &r, "SELECT minute, came, taken, told, failed FROM hour",
-	    V_NONE);
+	DB_ROWS(tx, &r, "SELECT at / 60, kind, n FROM hour", V_NONE);
 	while (db_next(&r)) {
-		int64_t ago = s->minute - db_int(&r, 0);
+		int64_t ago = s->minute - db_int(&r, 0), kind = db_int(&r, 1);
+		struct status_minute *m;
 
-		if (ago >= 0 && ago < STATUS_MINUTES)
-			s->hour[STATUS_MINUTES - 1 - ago] =
-			    (struct status_minute){ db_int(&r, 1),
-			    db_int(&r, 2), db_int(&r, 3), db_int(&r, 4) };
+		if (ago < 0 || ago >= HOUR_MINUTES || kind < 0 ||
+		    kind >= HOUR__MAX)
+			continue;
+		m = &s->hour[HOUR_MINUTES - 1 - ago];
+		m->n[kind] = db_int(&r, 2);
+		m->came += kind < HOUR_EVENTS ? m->n[kind] : 0;
 	}
 	return db_end(&r);
 }

@@ -32,10 +32,10 @@ struct status_trouble {
 };
 
 struct status_minute {
-	int64_t came, taken, told, failed;
+	int64_t came;		/* of all HOUR_EVENTS */
+	int64_t n[HOUR__MAX];
 };
 
-#define STATUS_MINUTES 60
 #define STATUS_TROUBLES 20
 
 /* Asks for all of it; status_free() when it is done. */
@@ -57,7 +57,7 @@ struct status {
 	struct status_trouble trouble[STATUS_TROUBLES];	/* the latest first */
 	size_t troubles;
 	int64_t minute;		/* this one (Unix time); it is the last of */
-	struct status_minute hour[STATUS_MINUTES];
+	struct status_minute hour[HOUR_MINUTES];
 	/* its own */
 	struct arena arena;
 	size_t count_room, portal_room;

@@ -221,14 +221,14 @@ static void
 add_hour(struct buf *o, const struct status *s)
 {
 	out_open(o, "hour", '[');
-	for (int i = 0; i < STATUS_MINUTES; i++) {
+	for (int i = 0; i < HOUR_MINUTES; i++) {
 		out_open(o, NULL, '{');
-		out_when(o, "minute", (s->minute - STATUS_MINUTES + 1 + i) *
+		out_when(o, "minute", (s->minute - HOUR_MINUTES + 1 + i) *
 		    60000);
 		out_number(o, "events", s->hour[i].came);
-		out_number(o, "taken", s->hour[i].taken);
-		out_number(o, "told", s->hour[i].told);
-		out_number(o, "failed", s->hour[i].failed);
+		out_number(o, "taken", s->hour[i].n[HOUR_TAKEN]);
+		out_number(o, "told", s->hour[i].n[HOUR_TOLD]);
+		out_number(o, "failed", s->hour[i].n[HOUR_FAILED]);
 		buf_addc(o, '}');
 	}
 	buf_addc(o, ']');

@@ -656,10 +656,52 @@ def test_another_handler_answers(site, start, authority):
 # -- what came, and what waits
 
 def test_no_event_came(lost):
-    lost.finds("events", "note", "no message was ever accepted")
-    assert lost.doctor()[1] == 0
+    found = lost.finds("events", "note", "none ever came")
+    assert found["test_event"][0][0] == "ok"
     assert arrives(lost.server, of(lost.portal)).status == 200
-    lost.finds("events", "ok", "1 in the last hour")
+    came(lost, "ok", "1: 1 acknowledged")       # nor was the doctor's test one
+
+
+def came(well, level, line, todo=""):
+    """What came in the last hour is shown, as soon as it is counted."""
+    line = "; in the last hour " + line
+    wait_until(lambda: well.doctor()[0]["events"][0][1].endswith(line), 60,
+               line)
+    (shown, said, do), = well.doctor()[0]["events"]
+    assert shown == level and said.startswith("last event "), said
+    assert todo in do and bool(todo) == bool(do), do
+
+
+def test_what_came(lost, channel):
+    """Refused ones alone, and ignored ones alone, say what to do."""
+    wrong = of(lost.portal, application_token="f" * 32)
+    assert arrives(lost.server, wrong).status == 403
+    came(lost, "note", "1: 1 refused with 403 (wrong token)",
+         "app.application_token")
+    assert arrives(lost.server, of(lost.portal, connector="other")
+                   ).status == 200
+    came(lost, "note", "2: 1 ignored, 1 refused with 403 (wrong token)",
+         "log")
+    host = {"HTTP_HOST": f"127.0.0.1:{lost.server.port}", "HTTPS": "on"}
+    assert Fcgi.post(lost.server, b"event=%00", params=host).status == 400
+    assert arrives(lost.server, of(lost.portal)).status == 200
+    came(lost, "ok", "4: 1 acknowledged, 1 ignored, 1 refused with 403 "
+         "(wrong token), 1 refused (400, 413, 415 or 422)")
+
+
+def test_ignored_ones_came(lost):
+    for i in 1, 2:
+        assert arrives(lost.server, of(lost.portal, events.message(i),
+                                       connector="other")).status == 200
+    came(lost, "note", "2: 2 ignored", "app.connectors")
+
+
+def test_what_waits_came(start, portals, authority, channel):
+    channel.always("status:500")
+    well = installed(start, portals(), authority,
+                     channel={"url": channel.url}, retry={"first": 600})
+    assert arrives(well.server, of(well.portal)).status == 202
+    came(well, "ok", "1: 1 queued")
 
 
 def test_a_channel_that_is_down(start, portals, authority, channel):

@@ -2,6 +2,7 @@
  * What processes count: added up in the store, bounded, and never twice.
  */
 #include "store/counts.h"
+#include "store/follow.h"
 #include "store/status.h"
 
 #include "store_world.h"
@@ -226,6 +227,20 @@ test_memory_is_bounded(void **state)
 }
 
 static void
+answer(struct counting *c, enum hour as, int n)
+{
+	while (n-- > 0)
+		counts_answer(c->counts, as, "an answer");
+}
+
+static void
+read_status(struct store_world *w, struct status *s)
+{
+	status_init(s, w->store);
+	world_must(w, w->store, &s->db);
+}
+
+static void
 test_the_hour(void **state)
 {
 	struct store_world *w = *state;
@@ -233,25 +248,101 @@ test_the_hour(void **state)
 	struct status s;
 
 	begin(w, &a);
-	counts_add(a.counts, COUNT_ANSWERS, "200 acknowledged", 5);
+	answer(&a, HOUR_ACKNOWLEDGED, 3);
+	answer(&a, HOUR_DENIED, 2);
+	answer(&a, HOUR__MAX, 4);	/* none of an open line */
 	flush(w, &a);
 	world_pass(w, 59 * 60000);
 	counts_add(a.counts, COUNT_TOLD, "m", 7);
 	flush(w, &a);
-	status_init(&s, w->store);
-	world_must(w, w->store, &s.db);
+	read_status(w, &s);
 	assert_int_equal(s.hour[0].came, 5);
-	assert_int_equal(s.hour[59].told, 7);
+	assert_int_equal(s.hour[0].n[HOUR_DENIED], 2);
+	assert_int_equal(s.hour[59].came, 0);
+	assert_int_equal(s.hour[59].n[HOUR_TOLD], 7);
 	status_free(&s);
+	assert_int_equal(read_count(w, COUNT_ANSWERS, "an answer"), 9);
 	world_pass(w, 60000);	/* that minute's slot is used again */
 	counts_add(a.counts, COUNT_FAILED, "m", 3);
+	answer(&a, HOUR_DENIED, 1);
 	flush(w, &a);
-	status_init(&s, w->store);
-	world_must(w, w->store, &s.db);
-	assert_int_equal(s.hour[58].told, 7);
-	assert_int_equal(s.hour[59].failed, 3);
-	assert_int_equal(s.hour[59].came, 0);
+	read_status(w, &s);
+	assert_int_equal(s.hour[58].n[HOUR_TOLD], 7);
+	assert_int_equal(s.hour[59].n[HOUR_FAILED], 3);
+	assert_int_equal(s.hour[59].came, 1);
 	status_free(&s);
+	end(&a);
+}
+
+static void
+expect_recent(struct store_world *w, int64_t last_ms, int acknowledged,
+    int denied)
+{
+	struct recent r;
+
+	assert_int_equal(store_recent(w->store, &r, &w->problem), ERR_OK);
+	assert_int_equal(r.last_ms, last_ms);
+	for (int i = 0; i < HOUR_EVENTS; i++)
+		assert_int_equal(r.hour[i], i == HOUR_ACKNOWLEDGED ?
+		    acknowledged : i == HOUR_DENIED ? denied : 0);
+}
+
+/* Of two processes; a minute adds up, and is over an hour later. */
+static void
+test_answers_of_the_last_hour(void **state)
+{
+	struct store_world *w = *state;
+	int64_t start = WORLD_START_MS / 1000 * 1000;
+	struct counting a, b;
+
+	begin(w, &a);
+	begin(w, &b);
+	answer(&a, HOUR__MAX, 9);
+	flush(w, &a);
+	expect_recent(w, 0, 0, 0);
+	answer(&a, HOUR_ACKNOWLEDGED, 1);
+	answer(&b, HOUR_ACKNOWLEDGED, 10);
+	flush(w, &a);
+	flush(w, &b);
+	answer(&a, HOUR_ACKNOWLEDGED, 100);
+	flush(w, &a);
+	flush(w, &a);		/* nothing is new */
+	expect_recent(w, start, 111, 0);
+	world_pass(w, HOUR_MS / 2);
+	answer(&b, HOUR_DENIED, 5);
+	flush(w, &b);
+	world_pass(w, 60000);	/* what became of messages is no event */
+	counts_add(b.counts, COUNT_TOLD, "m", 1);
+	flush(w, &b);
+	expect_recent(w, start + HOUR_MS / 2, 111, 5);
+	world_pass(w, HOUR_MS / 2 - 60000);
+	expect_recent(w, start + HOUR_MS / 2, 0, 5);
+	world_pass(w, HOUR_MS / 2);
+	expect_recent(w, start + HOUR_MS / 2, 0, 0);
+	end(&a);
+	end(&b);
+}
+
+/* An answer that could not be written yet is written once. */
+static void
+test_answers_that_wait_count_once(void **state)
+{
+	struct store_world *w = *state;
+	struct counting a;
+	sqlite3 *other;
+
+	begin(w, &a);
+	other = hold(w);
+	answer(&a, HOUR_DENIED, 1);
+	flush(w, &a);
+	answer(&a, HOUR_DENIED, 10);
+	flush(w, &a);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	flush(w, &a);		/* what was set aside, then what came since */
+	expect_recent(w, WORLD_START_MS / 1000 * 1000, 0, 1);
+	flush(w, &a);
+	flush(w, &a);
+	expect_recent(w, WORLD_START_MS / 1000 * 1000, 0, 11);
 	end(&a);
 }
 
@@ -310,6 +401,7 @@ test_nobody_counts(void **state)
 {
 	(void)state;
 	counts_add(NULL, COUNT_TOLD, "x", 1);
+	counts_answer(NULL, HOUR_QUEUED, "x");
 	counts_time(NULL, TIMED_CALL, 1);
 	counts_trouble(NULL, "call", "x", "y");
 	counts_flush(NULL);
@@ -326,6 +418,8 @@ main(void)
 		WORLD_TEST(test_labels_are_bounded),
 		WORLD_TEST(test_memory_is_bounded),
 		WORLD_TEST(test_the_hour),
+		WORLD_TEST(test_answers_of_the_last_hour),
+		WORLD_TEST(test_answers_that_wait_count_once),
 		WORLD_TEST(test_times),
 		WORLD_TEST(test_troubles),
 		cmocka_unit_test(test_nobody_counts),

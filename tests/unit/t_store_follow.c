@@ -202,17 +202,12 @@ test_recent(void **state)
 
 	assert_int_equal(store_recent(w->store, &r, &w->problem), ERR_OK);
 	assert_int_equal(r.last_ms, 0);
-	assert_int_equal(r.hour, 0);
 	a = TAKE(w, w->store, .message_id = 1);
 	done(w, &a);
 	world_pass(w, 3000000);
 	(void)TAKE(w, w->store, .message_id = 2);
 	assert_int_equal(store_recent(w->store, &r, &w->problem), ERR_OK);
 	assert_int_equal(r.last_ms, WORLD_START_MS + 3000000);
-	assert_int_equal(r.hour, 2);
-	world_pass(w, 1800000);
-	assert_int_equal(store_recent(w->store, &r, &w->problem), ERR_OK);
-	assert_int_equal(r.hour, 1);
 }
 
 int
