@@ -87,11 +87,11 @@ class Installed:
         return found
 
 
-def installed(start, portal, authority, **config):
+def installed(start, portal, authority, app=UNKNOWN, **config):
     """Behind nginx with TLS: installed, set up, and on line 107."""
     def prepare(site):
         site.certificate = authority.files()
-    server = start("nginx", prepare, app={**APP, **UNKNOWN},
+    server = start("nginx", prepare, app={**APP, **UNKNOWN, **app},
                    portal={"burst": 20000},     # as check wants it
                    **{"retry": SOON, **NAMED, **config})
     assert arrives(server, install(portal)).status == 200
@@ -672,28 +672,35 @@ def came(well, level, line, todo=""):
     assert todo in do and bool(todo) == bool(do), do
 
 
-def test_what_came(lost, channel):
-    """Refused ones alone, and ignored ones alone, say what to do."""
-    wrong = of(lost.portal, application_token="f" * 32)
-    assert arrives(lost.server, wrong).status == 403
-    came(lost, "note", "1: 1 refused with 403 (wrong token)",
+@pytest.fixture
+def chosen(start, authority, portals):
+    """One that has use for one connector alone."""
+    return installed(start, portals(), authority,
+                     app={"connectors": ["myconnector"]})
+
+
+def test_what_came(chosen):
+    """By the answers; where none was taken, with what to do."""
+    wrong = of(chosen.portal, application_token="f" * 32)
+    assert arrives(chosen.server, wrong).status == 403
+    came(chosen, "note", "1: 1 refused with 403 (wrong token)",
          "app.application_token")
-    assert arrives(lost.server, of(lost.portal, connector="other")
+    assert arrives(chosen.server, of(chosen.portal, connector="other")
                    ).status == 200
-    came(lost, "note", "2: 1 ignored, 1 refused with 403 (wrong token)",
+    came(chosen, "note", "2: 1 ignored, 1 refused with 403 (wrong token)",
          "log")
-    host = {"HTTP_HOST": f"127.0.0.1:{lost.server.port}", "HTTPS": "on"}
-    assert Fcgi.post(lost.server, b"event=%00", params=host).status == 400
-    assert arrives(lost.server, of(lost.portal)).status == 200
-    came(lost, "ok", "4: 1 acknowledged, 1 ignored, 1 refused with 403 "
+    host = {"HTTP_HOST": f"127.0.0.1:{chosen.server.port}", "HTTPS": "on"}
+    assert Fcgi.post(chosen.server, b"event=%00", params=host).status == 400
+    assert arrives(chosen.server, of(chosen.portal)).status == 200
+    came(chosen, "ok", "4: 1 acknowledged, 1 ignored, 1 refused with 403 "
          "(wrong token), 1 refused (400, 413, 415 or 422)")
 
 
-def test_ignored_ones_came(lost):
+def test_ignored_ones_came(chosen):
     for i in 1, 2:
-        assert arrives(lost.server, of(lost.portal, events.message(i),
+        assert arrives(chosen.server, of(chosen.portal, events.message(i),
                                        connector="other")).status == 200
-    came(lost, "note", "2: 2 ignored", "app.connectors")
+    came(chosen, "note", "2: 2 ignored", "app.connectors")
 
 
 def test_what_waits_came(start, portals, authority, channel):
