@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import socket
+import sqlite3
 
 import pytest
 
@@ -656,10 +657,12 @@ def test_another_handler_answers(site, start, authority):
 # -- what came, and what waits
 
 def test_no_event_came(lost):
+    forged = install(lost.portal, server_endpoint="https://x.example.org/")
+    assert arrives(lost.server, forged).status == 403
     found = lost.finds("events", "note", "none ever came")
     assert found["test_event"][0][0] == "ok"
     assert arrives(lost.server, of(lost.portal)).status == 200
-    came(lost, "ok", "1: 1 acknowledged")       # nor was the doctor's test one
+    came(lost, "ok", "1: 1 acknowledged")       # nor was the doctor's test
 
 
 def came(well, level, line, todo=""):
@@ -701,6 +704,13 @@ def test_ignored_ones_came(chosen):
         assert arrives(chosen.server, of(chosen.portal, events.message(i),
                                        connector="other")).status == 200
     came(chosen, "note", "2: 2 ignored", "app.connectors")
+
+
+def test_one_came_that_could_not_be_stored(lost):
+    with contextlib.closing(sqlite3.connect(lost.server.site.store)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert arrives(lost.server, of(lost.portal)).status == 503
+    came(lost, "note", "1: 1 answered 503", "log")
 
 
 def test_what_waits_came(start, portals, authority, channel):
