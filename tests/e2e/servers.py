@@ -196,6 +196,13 @@ class ApacheCgi(Apache):
 
     modules = ("mpm_event", "authz_core", "authz_host", "alias", "env", "cgid")
 
+    def start(self):
+        super().start()
+        # it listens before its daemon does, and says 503 meanwhile
+        wait_until(lambda: list((self.site.folder / "run").glob(
+            "cgid.sock*")))
+        return self
+
     def _module_lines(self, folder):
         return [f"ScriptSock {folder}/run/cgid.sock"] + [
             f'PassEnv {k}' for k in self.site.environment
