@@ -199,8 +199,10 @@ def picture(title, panels, limit=None):
                 _text(left - 8, y + 13, HANDLERS[handler]["title"], "end"),
                 f'<rect x="{left}" y="{y}" width="{width:.1f}" height="17" '
                 f'fill="{colour}"/>']
-            numbers.append(_text(left + width + 6, y + 13, number(value),
-                                 more=halo))
+            # beside the line of the limit, not on it
+            x = right if limit and width > 0.9 * (right - left) else \
+                left + width
+            numbers.append(_text(x + 6, y + 13, number(value), more=halo))
             y += 23
         if limit:
             x = left + (right - left) * limit[0] / top
