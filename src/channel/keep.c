@@ -119,7 +119,7 @@ work_write(struct job *job)
 
 	errno = 0;
 	ok = (k->fd >= 0 || open_draft(k)) && folder_write(k->fd, k->p, k->n);
-	k->error = ok ? 0 : errno != 0 ? errno : EIO;
+	k->result = ok ? 0 : errno != 0 ? errno : EIO;
 }
 
 static void
@@ -129,10 +129,10 @@ work_publish(struct job *job)
 
 	errno = 0;
 	if (publish(k)) {
-		k->error = 0;
+		k->result = 0;
 		return;
 	}
-	k->error = errno != 0 ? errno : EIO;
+	k->result = errno != 0 ? errno : EIO;
 	drop(k);
 }
 
@@ -147,12 +147,14 @@ on_done(struct job *job)
 {
 	struct keep *k = of_job(job);
 
+	k->error = k->result;
 	k->done(k);
 }
 
 static void
 start(struct keep *k, void (*work)(struct job *))
 {
+	k->result = k->error;
 	k->job.work = work;
 	k->job.done = on_done;
 	pool_run(k->pool, &k->job);

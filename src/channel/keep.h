@@ -26,6 +26,7 @@ struct keep {
 	int error;			/* of the step: an errno, or 0 */
 	/* its own */
 	struct job job;
+	int result;			/* of the step that a thread is at */
 	int fd;
 	const char *p;
 	size_t n;
