@@ -182,7 +182,8 @@ class Machine(Shell):
     def reboot(self):
         """Kills all, empties /run, starts what was enabled."""
         self.kill_all()
-        run("umount", "/run")
+        # who was killed may hold it a moment longer
+        run("umount", "--lazy", "/run")
         empty_run()
         for name in dict.fromkeys(self.enabled):
             self.start(name)
