@@ -138,18 +138,22 @@ look_at_setup(struct page *g)
 	page_read_setup(g, on_setup);
 }
 
+/* The wish to set the portal up is stored, alone or with an installation. */
 static void
-on_wished(struct db_work *w)
+is_wished(struct page *g, const struct db_work *w)
 {
-	struct page *g = (struct page *)((char *)w - offsetof(struct page,
-	    wish));
-
 	if (w->end != ERR_OK) {
 		page_refuse(g, &w->problem);
 		return;
 	}
 	setups_look(g->relay->setups);
 	look_at_setup(g);
+}
+
+static void
+on_wished(struct db_work *w)
+{
+	is_wished(OF(w, struct page, wish), w);
 }
 
 /* He may be believed.  The application was opened: what has been set up is
@@ -180,15 +184,7 @@ static void read_portal(struct page *, void (*)(struct db_work *));
 static void
 on_stored(struct db_work *w)
 {
-	struct page *g = (struct page *)((char *)w - offsetof(struct page,
-	    reading));
-
-	if (w->end != ERR_OK) {
-		page_refuse(g, &w->problem);
-		return;
-	}
-	setups_look(g->relay->setups);
-	look_at_setup(g);
+	is_wished(OF(w, struct page, reading), w);
 }
 
 static void

@@ -174,16 +174,6 @@ unpark(struct tx *tx, const char *member_id)
 	" ORDER BY member_id LIMIT ?4"
 
 static bool
-note_member(struct flushing *s, const struct rows *r)
-{
-	const char *member_id = db_text(r, 0);
-
-	(void)snprintf(s->at_member, sizeof(s->at_member), "%s",
-	    member_id != NULL ? member_id : "");
-	return true;
-}
-
-static bool
 portals(struct tx *tx, struct db_work *w)
 {
 	struct flushing *s = (struct flushing *)w;
@@ -198,7 +188,7 @@ portals(struct tx *tx, struct db_work *w)
 	while (ok && db_next(&r)) {
 		bool is = is_free(tx, db_int(&r, 1));
 
-		(void)note_member(s, &r);
+		db_copy(&r, 0, s->at_member, sizeof(s->at_member));
 		ok = !is || probe_portal(tx, s->at_member);
 		s->moved += is;
 		looked++;
@@ -219,7 +209,8 @@ parked(struct tx *tx, struct db_work *w)
 	    OF_PORTAL, V_TEXT(s->at_member), V_TEXT(s->out->member_id),
 	    V_TEXT(s->out->connector), V_INT(STEP_ROWS));
 	while (ok && db_next(&r)) {
-		ok = note_member(s, &r) && unpark(tx, s->at_member);
+		db_copy(&r, 0, s->at_member, sizeof(s->at_member));
+		ok = unpark(tx, s->at_member);
 		s->moved++;
 	}
 	s->more = s->moved == STEP_ROWS;
