@@ -1,6 +1,7 @@
 #ifndef DB_SQL_H
 #define DB_SQL_H
 
+#include "base/arena.h"
 #include "db/db.h"
 
 /*
@@ -87,6 +88,8 @@ const char *db_text(const struct rows *, int column);	/* NULL if null */
 const void *db_bytes(const struct rows *, int column, size_t *n);
 /* The text, "" if null, cut to the size. */
 void db_copy(const struct rows *, int column, char *out, size_t size);
+/* A copy in the arena, "" if null; without memory NULL, and *ok is false. */
+const char *db_dup(const struct rows *, int column, struct arena *, bool *ok);
 
 /* What a header promises of a work: prepares one, to be submitted. */
 #define DB_WORK(prepare, type, run) \

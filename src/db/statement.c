@@ -260,6 +260,18 @@ db_bytes(const struct rows *r, int column, size_t *n)
 	return p;
 }
 
+const char *
+db_dup(const struct rows *r, int column, struct arena *a, bool *ok)
+{
+	size_t n;
+	const char *s = db_bytes(r, column, &n), *copy = "";
+
+	if (s != NULL)
+		copy = arena_dup(a, s, n);
+	*ok = *ok && copy != NULL;
+	return copy;
+}
+
 /* Beside the transactions' own works: no values, no transaction to fail. */
 static bool
 step_alone(struct sqlite *s, const char *sql)

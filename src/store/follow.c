@@ -46,18 +46,6 @@ struct looking_on {
 	int64_t end;		/* the last number that was given out */
 };
 
-static const char *
-copy(const struct rows *r, int column, struct arena *a, bool *ok)
-{
-	size_t n;
-	const char *s = db_bytes(r, column, &n), *to = "";
-
-	if (s != NULL)
-		to = arena_dup(a, s, n);
-	*ok = *ok && to != NULL;
-	return to;
-}
-
 static bool
 add_row(struct looking_on *l, const struct rows *r)
 {
@@ -67,17 +55,17 @@ add_row(struct looking_on *l, const struct rows *r)
 	l->row[l->n++] = (struct followed){
 		.id = db_int(r, 0),
 		.state = (enum state)db_int(r, 1),
-		.key = copy(r, 2, a, &ok),
-		.event = copy(r, 3, a, &ok),
-		.member_id = copy(r, 4, a, &ok),
-		.connector = copy(r, 5, a, &ok),
-		.chat = copy(r, 6, a, &ok),
-		.reason = copy(r, 7, a, &ok),
+		.key = db_dup(r, 2, a, &ok),
+		.event = db_dup(r, 3, a, &ok),
+		.member_id = db_dup(r, 4, a, &ok),
+		.connector = db_dup(r, 5, a, &ok),
+		.chat = db_dup(r, 6, a, &ok),
+		.reason = db_dup(r, 7, a, &ok),
 		.line = db_int(r, 8),
 		.chat_id = db_int(r, 9),
 		.message_id = db_int(r, 10),
 		.received_us = db_int(r, 11),
-		.body = db_is_null(r, 12) ? NULL : copy(r, 12, a, &ok),
+		.body = db_is_null(r, 12) ? NULL : db_dup(r, 12, a, &ok),
 	};
 	return ok;
 }

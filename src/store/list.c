@@ -38,19 +38,6 @@ struct page {
 	bool more;		/* there may be others behind it */
 };
 
-/* A copy; "" where there is none. */
-static const char *
-text(const struct rows *r, int i, struct arena *a, bool *ok)
-{
-	size_t n;
-	const char *s = db_bytes(r, i, &n), *copy = "";
-
-	if (s != NULL)
-		copy = arena_dup(a, s, n);
-	*ok = *ok && copy != NULL;
-	return copy;
-}
-
 #define OPEN_COLUMNS "id, key, event, member_id, domain, connector," \
 	" chat_name, line, chat_id, message_id, ts, ids, body, received_us," \
 	" tries, "
@@ -87,23 +74,23 @@ add_row(struct page *g, const struct rows *r)
 
 	g->row[g->n] = (struct stored){
 		.id = db_int(r, 0),
-		.key = text(r, 1, a, &ok),
-		.event = text(r, 2, a, &ok),
-		.member_id = text(r, 3, a, &ok),
-		.domain = text(r, 4, a, &ok),
-		.connector = text(r, 5, a, &ok),
-		.chat = text(r, 6, a, &ok),
+		.key = db_dup(r, 1, a, &ok),
+		.event = db_dup(r, 2, a, &ok),
+		.member_id = db_dup(r, 3, a, &ok),
+		.domain = db_dup(r, 4, a, &ok),
+		.connector = db_dup(r, 5, a, &ok),
+		.chat = db_dup(r, 6, a, &ok),
 		.line = db_int(r, 7),
 		.chat_id = db_int(r, 8),
 		.message_id = db_int(r, 9),
 		.ts = db_int(r, 10),
-		.ids = text(r, 11, a, &ok),
-		.body = db_is_null(r, 12) ? NULL : text(r, 12, a, &ok),
+		.ids = db_dup(r, 11, a, &ok),
+		.body = db_is_null(r, 12) ? NULL : db_dup(r, 12, a, &ok),
 		.received_us = db_int(r, 13),
 		.tries = db_int(r, 14),
 		.state = (enum state)db_int(r, 15),
 		.step = (enum step)db_int(r, 16),
-		.reason = text(r, 17, a, &ok),
+		.reason = db_dup(r, 17, a, &ok),
 		.changed_ms = db_int(r, 18),
 		.next_ms = db_int(r, 19),
 		.hold = (enum hold)db_int(r, 20),
@@ -184,7 +171,7 @@ add_done(struct page *g, const struct rows *r)
 	g->row[g->n] = (struct stored){
 		.id = db_int(r, 3),
 		.message_id = db_int(r, 0),
-		.key = text(r, 1, &g->arena, &ok),
+		.key = db_dup(r, 1, &g->arena, &ok),
 		.state = STATE_ACKNOWLEDGED,
 		.reason = "", .event = "", .member_id = "", .domain = "",
 		.connector = "", .chat = "", .ids = "",
