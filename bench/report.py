@@ -278,8 +278,8 @@ is said. PHP-FPM has 64 children (32 behind Apache) and a new curl handle for
 each call, as in the vendor's examples; Go and Node keep connections and make a
 call for an event. C floors parse nothing: each of 64 threads (with commits:
 one; behind mod_fcgid: 32 processes) has a kept curl handle. "Pages" are those
-of 4 KiB that were written, "switches" those between the handler's threads and
-others. "PSS" is all memory of a handler, shared pages by their share."""
+of 4 KiB that the disk wrote meanwhile, "switches" those between the handler's
+threads and others. "PSS" is all memory of a handler, shared pages by their share."""
 
 
 def _table(table):
