@@ -315,7 +315,7 @@ open_file(struct sqlite *s, const char *real, struct problem *p)
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
 	s->file = file_id(real);
-	if (sqlite3_open_v2(real, &s->db, flags, NULL) != SQLITE_OK ||
+	if (sqlite3_open_v2(real, &s->db, flags, wal_file_vfs()) != SQLITE_OK ||
 	    sqlite3_busy_handler(s->db, wait_for_lock, s) != SQLITE_OK ||
 	    /* what failed may have failed because the file is not ours */
 	    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,

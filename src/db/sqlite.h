@@ -66,6 +66,12 @@ enum trouble {
 /* Why the last call failed, with SQLite's own words, which name no data. */
 enum trouble sqlite_trouble(struct sqlite *, struct problem *);
 
+/* ---- wal_file.c */
+
+/* What sqlite3_open_v2() is to open a store with; NULL is the system's own.
+ * For the one thread that opens stores. */
+const char *wal_file_vfs(void);
+
 /* ---- statement.c */
 
 struct sqlite3;
