@@ -41,9 +41,11 @@ identity_of(struct identity *out, const struct event *ev,
 	e = digest_parts(digest, part, n);
 	if (e == ERR_OK)
 		digest_text(out->base, digest, BASE_BYTES);
+	out->content[0] = '\0';
+	if (e != ERR_OK || !event_traits(ev->kind)->revises)
+		return e;
 	part[0] = (struct digest_part){ m->body, m->body_len };
-	if (e == ERR_OK)
-		e = digest_parts(digest, part, 1);
+	e = digest_parts(digest, part, 1);
 	if (e == ERR_OK)
 		digest_text(out->content, digest, BASE_BYTES);
 	return e;

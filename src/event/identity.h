@@ -13,7 +13,7 @@
  * whole JSON instead of the ids, of what is no message for its content and
  * its time.  It is the key of an Add and a Delete; the
  * n-th revision of an Update appends "-n".  `content` tells revisions of an
- * Update apart.  Both are base64url text.
+ * Update apart, and is empty where there are none.  Both are base64url text.
  */
 struct identity {
 	char base[KEY_MAX];

@@ -246,8 +246,6 @@ take_one(struct tx *tx, struct taking *t, size_t i)
 	a->received_us = received_us(tx, i);
 	n.revision = k.revision + 1;
 	name_it(a, &who, n.revision, update);
-	if (!update)		/* it has no revisions */
-		who.content[0] = '\0';
 	if (!store_one(tx, t, &n, &waits))
 		return false;
 	return waits || ((!k.found || note_older(t->store, tx, k.id)) &&
