@@ -273,8 +273,8 @@ make(struct relay *r, const char *connector,
 	d->config = config;
 	d->connector = strdup(connector);
 	d->name = channel_name(config->url);
-	if (d->connector == NULL || d->name == NULL ||
-	    table_add(&r->destinations, &d->node, number) != ERR_OK) {
+	if (d->connector == NULL || d->name == NULL || table_add(
+	    &r->destinations, &d->node, table_number(connector)) != ERR_OK) {
 		free(d->connector);
 		free(d->name);
 		free(d);
@@ -289,29 +289,53 @@ make(struct relay *r, const char *connector,
 	return d;
 }
 
+/* Of that connector; by its section (NULL: any), or by its place's number. */
+static struct destination *
+find(const struct relay *r, const char *connector,
+    const struct config_channel *config, int64_t number)
+{
+	int64_t key = table_number(connector);
+	struct table_node *n = NULL;
+
+	while ((n = table_find(&r->destinations, key, n)) != NULL) {
+		struct destination *d = OF(n, struct destination, node);
+
+		if ((config != NULL ? d->config == config && !d->stale :
+		    d->place.number == number) &&
+		    strcmp(d->connector, connector) == 0)
+			return d;
+	}
+	return NULL;
+}
+
 static struct destination *
 enter(struct relay *r, const char *connector,
     const struct config_channel *config, int64_t number)
 {
-	struct table_node *n = table_find(&r->destinations, number, NULL);
-	struct destination *d = n != NULL ?
-	    OF(n, struct destination, node) :
-	    make(r, connector, config, number);
+	struct destination *d = find(r, connector, NULL, number);
 
+	if (d == NULL)
+		d = make(r, connector, config, number);
 	if (d != NULL)
 		d->users++;
 	return d;
 }
 
+/* The number costs a digest, so it is made for new ones only. */
 struct destination *
 destination_enter(struct relay *r, const char *connector, int64_t line)
 {
 	const struct config_channel *config = config_channel_for(
 	    r->env.config, connector, line);
+	struct destination *d = find(r, connector, config, 0);
 	int64_t number;
 
-	return place_of_channel(&number, connector, config->url) == ERR_OK ?
-	    enter(r, connector, config, number) : NULL;
+	if (d == NULL && place_of_channel(&number, connector,
+	    config->url) == ERR_OK)
+		d = enter(r, connector, config, number);
+	else if (d != NULL)
+		d->users++;
+	return d;
 }
 
 /* By the section whose channel that place is, or of one that is gone. */

@@ -26,8 +26,8 @@ struct relay {
 	struct rooms *rooms;
 	struct proofs *proofs;
 	struct setups *setups;
-	struct table destinations;	/* by the number of their place */
-	struct table lines;		/* by the number of theirs */
+	struct table destinations;	/* by their connector */
+	struct table lines;		/* by portal, connector and line */
 	struct table awaits;		/* by a message's number */
 	struct table sources;		/* by a portal's */
 	TAILQ_HEAD(, visit) visits;

@@ -361,15 +361,24 @@ line_leave(struct line *l)
 		destroy(l);
 }
 
+/* Its place's number would do, but costs a digest for each message. */
+static int64_t
+key_of(const char *member_id, const char *connector, int64_t line)
+{
+	return (int64_t)((uint64_t)table_number(member_id) +
+	    3 * (uint64_t)table_number(connector) + 5 * (uint64_t)line);
+}
+
 static struct line *
 make(struct relay *r, const char *member_id, const char *connector,
-    int64_t line, int64_t number)
+    int64_t line)
 {
 	struct line *l = calloc(1, sizeof(*l));
-	int64_t parked;
+	int64_t number, parked;
 
-	if (l == NULL || place_of_parked(&parked, member_id, connector,
-	    line) != ERR_OK) {
+	if (l == NULL ||
+	    place_of_tell(&number, member_id, connector, line) != ERR_OK ||
+	    place_of_parked(&parked, member_id, connector, line) != ERR_OK) {
 		free(l);
 		return NULL;
 	}
@@ -377,7 +386,8 @@ make(struct relay *r, const char *member_id, const char *connector,
 	l->connector = strdup(connector);
 	l->room = room_enter(r->rooms, member_id);
 	if (l->connector == NULL || l->room == NULL ||
-	    table_add(&r->lines, &l->node, number) != ERR_OK) {
+	    table_add(&r->lines, &l->node, key_of(member_id, connector,
+	    line)) != ERR_OK) {
 		if (l->room != NULL)
 			room_leave(l->room);
 		free(l->connector);
@@ -397,19 +407,29 @@ make(struct relay *r, const char *member_id, const char *connector,
 	return l;
 }
 
+static bool
+is_it(const struct line *l, const char *member_id, const char *connector,
+    int64_t line)
+{
+	return l->place.line == line &&
+	    strcmp(l->connector, connector) == 0 &&
+	    strcmp(l->room->member_id, member_id) == 0;
+}
+
 struct line *
 line_enter(struct relay *r, const char *member_id, const char *connector,
     int64_t line)
 {
-	struct table_node *n;
-	struct line *l;
-	int64_t number;
+	int64_t key = key_of(member_id, connector, line);
+	struct table_node *n = NULL;
+	struct line *l = NULL;
 
-	if (place_of_tell(&number, member_id, connector, line) != ERR_OK)
-		return NULL;
-	n = table_find(&r->lines, number, NULL);
-	l = n != NULL ? OF(n, struct line, node) :
-	    make(r, member_id, connector, line, number);
+	while (l == NULL && (n = table_find(&r->lines, key, n)) != NULL)
+		if (is_it(OF(n, struct line, node), member_id, connector,
+		    line))
+			l = OF(n, struct line, node);
+	if (l == NULL)
+		l = make(r, member_id, connector, line);
 	if (l != NULL)
 		l->users++;
 	return l;

@@ -1,9 +1,9 @@
 /*
  * Forgetting what was done long ago.
  *
- * Rides with every commit that writes: a few keys further along `seen`, in
- * the order of the table, so no index on time is needed and no step costs
- * more than any other.  Where the walk stands is kept with the counts.  A
+ * Rides with commits that write, with each or with some: a few keys further
+ * along `seen`, in the order of the table, so no index on time is needed and no
+ * step costs more than any other.  Where the walk stands is kept with the counts.  A
  * key whose message is unfinished, or refused, stays.
  */
 #include "store/private.h"
@@ -25,8 +25,15 @@ struct walk {
 static void
 copy_key(struct seen *to, const struct rows *r)
 {
+	size_t n, max = sizeof(to->base) - 1;
+	const void *base = db_bytes(r, 1, &n);
+
 	to->message_id = db_int(r, 0);
-	db_copy(r, 1, to->base, sizeof(to->base));
+	if (base == NULL || n > max)
+		n = base != NULL ? max : 0;
+	if (n != 0)
+		memcpy(to->base, base, n);
+	to->base[n] = '\0';
 }
 
 static bool

@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PURGE_ROWS 4	/* with each commit, and two for each new key */
+/*
+ * So many for each commit, and two for each new key; a busy process looks at
+ * them once there are some, for each look has a price of its own.
+ */
+#define PURGE_ROWS 4
+#define PURGE_AT 64
 
 const char *
 state_name(enum state state)
@@ -49,7 +54,7 @@ tally_begin(struct store *s, struct tx *tx)
 		return;
 	s->serial = db_serial(tx);
 	memset(s->tally, 0, sizeof(s->tally));
-	s->purge = PURGE_ROWS;
+	s->purge += PURGE_ROWS;
 }
 
 void
@@ -69,6 +74,17 @@ tally_gone(struct store *s, struct tx *tx, enum tally what, bool older)
 		tally_add(s, tx, TALLY_OLDER, -1);
 }
 
+/* The row is nearly always there; an upsert would cost twice as much. */
+static bool
+write_one(struct tx *tx, const char *name, int64_t n)
+{
+	if (!DB_RUN(tx, "UPDATE tally SET n = n + ?2 WHERE name = ?1",
+	    V_TEXT(name), V_INT(n)))
+		return false;
+	return db_changed(tx) != 0 || DB_RUN(tx, "INSERT INTO tally(name, n)"
+	    " VALUES(?1, ?2)", V_TEXT(name), V_INT(n));
+}
+
 bool
 tally_write(struct store *s, struct tx *tx)
 {
@@ -77,10 +93,7 @@ tally_write(struct store *s, struct tx *tx)
 	tally_begin(s, tx);
 	for (int i = 0; ok && i < TALLY__MAX; i++)
 		if (s->tally[i] != 0)
-			ok = DB_RUN(tx, "INSERT INTO tally(name, n)"
-			    " VALUES(?1, ?2) ON CONFLICT(name)"
-			    " DO UPDATE SET n = n + ?2",
-			    V_TEXT(tally_names[i]), V_INT(s->tally[i]));
+			ok = write_one(tx, tally_names[i], s->tally[i]);
 	memset(s->tally, 0, sizeof(s->tally));
 	return ok;
 }
@@ -92,6 +105,18 @@ tally_read(struct tx *tx, enum tally what, int64_t *n)
 	    V_TEXT(tally_names[what]));
 }
 
+/* Whoever ends soon must not leave it to others. */
+static bool
+purge_some(struct store *s, struct tx *tx)
+{
+	int64_t rows = s->purge;
+
+	if (rows < PURGE_AT && s->opts.db.threaded)
+		return true;
+	s->purge = 0;
+	return purge_step(s, tx, rows, NULL, NULL);
+}
+
 /* Behind the work of each transaction that writes. */
 static bool
 last(struct tx *tx, void *ctx)
@@ -101,7 +126,7 @@ last(struct tx *tx, void *ctx)
 	/* nothing that counts was written */
 	if (s->serial != db_serial(tx))
 		return true;
-	return purge_step(s, tx, s->purge, NULL, NULL) && tally_write(s, tx);
+	return purge_some(s, tx) && tally_write(s, tx);
 }
 
 enum err
