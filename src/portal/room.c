@@ -87,6 +87,14 @@ wait_for_slot(struct room *r)
 	return r->slots != 0 ? ASK_MAX_MS : ms;
 }
 
+static void
+was_in_vain(struct room *r)
+{
+	r->slot_at = now_of(r) + wait_for_slot(r);
+	if (r->slots == 0 && !r->outage.down)
+		news(r, ROOM_NO_SLOT);
+}
+
 /* What the store said. */
 static void
 absorb(struct room *r)
@@ -100,11 +108,8 @@ absorb(struct room *r)
 	learn(r);
 	if (a->granted)
 		r->slot_ms = ASK_MIN_MS;
-	if (cut_short || !a->slot || a->granted)
-		return;
-	r->slot_at = now_of(r) + wait_for_slot(r);
-	if (r->slots == 0 && !r->outage.down)
-		news(r, ROOM_NO_SLOT);
+	if (!cut_short && a->slot && !a->granted)
+		was_in_vain(r);
 }
 
 /* How many calls to charge: unused credit is lost to the portal's bucket. */
@@ -184,6 +189,35 @@ on_asked(struct db_work *w)
 }
 
 static void
+submit(struct room *r, void (*kind)(struct asking *),
+    void (*done)(struct db_work *))
+{
+	r->work = (struct asking){ .db.done = done,
+	    .store = r->all->env->store, .ask = &r->ask };
+	kind(&r->work);
+	r->users++;
+	env_submit(r->all->env, &r->work.db);
+}
+
+static void
+on_looked(struct db_work *w)
+{
+	struct room *r = OF(w, struct room, work);
+
+	if (w->end == ERR_OK && r->work.in_vain) {
+		r->asking = false;
+		was_in_vain(r);
+		pump_soon(r);
+	} else {
+		r->asked_ms = now_of(r);
+		submit(r, store_ask, on_asked);
+	}
+	room_leave(r);
+}
+
+/* Who has waited for a slot looks first, lest all who do so take turns at
+ * writing nothing. */
+static void
 submit_ask(struct room *r, bool probe)
 {
 	if (r->asking)
@@ -197,11 +231,10 @@ submit_ask(struct room *r, bool probe)
 			pump_at(r, r->slot_at);
 		return;
 	}
-	r->work = (struct asking){ .db.done = on_asked,
-	    .store = r->all->env->store, .ask = &r->ask };
-	store_ask(&r->work);
-	r->users++;
-	env_submit(r->all->env, &r->work.db);
+	if (r->slot_ms > ASK_MIN_MS && r->slots == 0 && !probe)
+		submit(r, store_ask_in_vain, on_looked);
+	else
+		submit(r, store_ask, on_asked);
 }
 
 /* Whether one more may call now; else it is seen to that one may. */

@@ -224,6 +224,37 @@ ask(struct tx *tx, struct db_work *w)
 DB_WORK(store_ask, asking, ask)
 
 static bool
+all_live(struct tx *tx, const char *member_id, bool *live)
+{
+	struct rows r;
+
+	*live = true;
+	DB_ROWS(tx, &r, "SELECT owner FROM slot WHERE member_id = ?1",
+	    V_TEXT(member_id));
+	while (*live && db_next(&r))
+		*live = db_alive(tx, db_int(&r, 0));
+	return db_end(&r);
+}
+
+static bool
+look(struct tx *tx, struct db_work *w)
+{
+	struct asking *a = (struct asking *)w;
+	int64_t level, n;
+	bool live;
+
+	if (!read_room(a->store, tx, a->ask, &level) ||
+	    !count_slots(tx, a->ask->member_id, &n) ||
+	    !all_live(tx, a->ask->member_id, &live))
+		return false;
+	a->in_vain = n >= a->store->opts.slots && live &&
+	    a->ask->others_wait && a->ask->down_ms == 0;
+	return true;
+}
+
+DB_READ(store_ask_in_vain, asking, look)
+
+static bool
 free_slots(struct tx *tx, const struct room_note *n)
 {
 	if (n->free_slots == 0)

@@ -37,8 +37,12 @@ struct asking {
 	struct db_work db;
 	struct store *store;
 	struct room_ask *ask;
+	bool in_vain;		/* out, of the second */
 };
 void store_ask(struct asking *);
+/* Only looks, beside whoever writes: whether to ask would change nothing, for
+ * others have all slots and know that one is wanted. */
+void store_ask_in_vain(struct asking *);
 
 /* Private to store/: what is left by now of a level at that time. */
 int64_t room_level(const struct store *, int64_t level, int64_t level_ms,
