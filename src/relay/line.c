@@ -7,6 +7,10 @@
  * it lately gets, or an eighth of the last call's time is over.  While an
  * event of many messages is still being handed over, its calls fill first,
  * but wait a second at most.
+ *
+ * Those who were answered by the call that has just ended often send more at
+ * once.  A sixteenth of its time is given to them to arrive, or they would
+ * have to wait for the end of another call.
  */
 #include "relay/line.h"
 
@@ -220,27 +224,35 @@ gather_ms(const struct line *l)
 	return ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS;
 }
 
+static bool
+later(struct line *l, int64_t at_ms)
+{
+	loop_arm(l->relay->env.loop, &l->timer, at_ms);
+	return false;
+}
+
 /* Whether a call leaves now; else it is seen to that one does in time. */
 static bool
 leaves_now(struct line *l)
 {
 	const struct journey *first = TAILQ_FIRST(&l->waiting);
-	int64_t at = first->delivered_at + gather_ms(l);
 	int64_t now = loop_now(l->relay->env.loop);
+	int64_t since = now - l->ended_at, gather = gather_ms(l);
 
-	if (now < l->pause_until) {
-		loop_arm(l->relay->env.loop, &l->timer, l->pause_until);
-		return false;
-	}
-	if (l->coming == 0 || first->work->alone || first->probe ||
-	    l->n >= line_batch(l) || l->relay->stopping)
+	if (now < l->pause_until)
+		return later(l, l->pause_until);
+	if (first->work->alone || first->probe || l->n >= line_batch(l) ||
+	    l->relay->stopping)
 		return true;
-	if (l->bulk == 0 && l->n >= l->lately)
+	if (since < gather / 2)
+		return later(l, l->ended_at + gather / 2);
+	if (l->coming == 0 || (l->bulk == 0 && l->n >= l->lately &&
+	    since >= gather))
 		return true;
-	if (now >= at)
-		return true;
-	loop_arm(l->relay->env.loop, &l->timer, at);
-	return false;
+	if (since < gather)
+		return later(l, l->ended_at + gather);
+	return now >= first->delivered_at + gather ||
+	    later(l, first->delivered_at + gather);
 }
 
 /* What waits in the store is here before its call leaves, if calls leave. */

@@ -197,6 +197,7 @@ static void
 acknowledged(struct telling *t)
 {
 	t->line->took_ms = t->rest.took_ms;
+	t->line->ended_at = loop_now(t->relay->env.loop);
 	for (size_t i = 0; i < t->n; i++) {
 		t->one[i].move = MOVE_TOLD;
 		t->journey[i]->work->state = STATE_ACKNOWLEDGED;

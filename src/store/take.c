@@ -59,15 +59,19 @@ static bool
 remember(struct store *s, struct tx *tx, const struct message *m,
     const struct identity *who, const struct known *k, int64_t id)
 {
-	if (!k->found)
-		tally_add(s, tx, TALLY_SEEN, 1);
+	const char *content = who->content[0] != '\0' ? who->content : NULL;
+
+	if (k->found)
+		return DB_RUN(tx, "UPDATE seen SET revision = ?3, content ="
+		    " ?4, id = ?5, since = ?6 WHERE message_id = ?1"
+		    " AND base = ?2", V_INT(m->message_id),
+		    V_TEXT(who->base), V_INT(k->revision + 1),
+		    V_TEXT(content), V_INT(id), V_INT(db_time(tx) / 1000));
+	tally_add(s, tx, TALLY_SEEN, 1);
 	return DB_RUN(tx, "INSERT INTO seen(message_id, base, revision,"
-	    " content, id, since) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-	    " ON CONFLICT(message_id, base) DO UPDATE SET revision = ?3,"
-	    " content = ?4, id = ?5, since = ?6", V_INT(m->message_id),
-	    V_TEXT(who->base), V_INT(k->revision + 1), V_TEXT(who->content[0]
-	    != '\0' ? who->content : NULL), V_INT(id),
-	    V_INT(db_time(tx) / 1000));
+	    " content, id, since) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	    V_INT(m->message_id), V_TEXT(who->base), V_INT(k->revision + 1),
+	    V_TEXT(content), V_INT(id), V_INT(db_time(tx) / 1000));
 }
 
 /* The revision before, if it is not done, is not the newest any more. */
