@@ -135,6 +135,46 @@ test_no_more_wishes(void **state)
 	world_dies(w, &b);
 }
 
+static bool
+in_vain(struct store_world *w, struct store *s)
+{
+	struct room_ask a;
+	struct asking work = { .store = s, .ask = &a };
+
+	room_ask_init(&a, MEMBER);
+	store_ask_in_vain(&work);
+	world_must(w, s, &work.db);
+	room_ask_free(&a);
+	return work.in_vain;
+}
+
+/* Only while those who live have all slots, and know of the wish. */
+static void
+test_in_vain(void **state)
+{
+	struct store_world *w = *state;
+	struct store *b = world_store(w), *c = world_store(w);
+
+	assert_false(in_vain(w, c));
+	assert_true(slot(w, w->store));
+	assert_true(slot(w, b));
+	assert_false(in_vain(w, c));
+	assert_false(slot(w, c));
+	assert_true(in_vain(w, c));
+	world_pass(w, 1000);
+	assert_false(in_vain(w, c));
+	assert_false(slot(w, c));
+	assert_true(in_vain(w, c));
+	give_back(w, w->store, 1);
+	assert_false(in_vain(w, c));
+	assert_true(slot(w, w->store));
+	assert_false(slot(w, c));
+	assert_true(in_vain(w, c));
+	world_dies(w, &b);
+	assert_false(in_vain(w, c));
+	world_dies(w, &c);
+}
+
 /* A portal that is down has no slots but for its probe. */
 static void
 test_down(void **state)
@@ -285,7 +325,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_slots),
 		WORLD_TEST(test_wishes), WORLD_TEST(test_no_more_wishes),
-		WORLD_TEST(test_down),
+		WORLD_TEST(test_in_vain), WORLD_TEST(test_down),
 		WORLD_TEST(test_no_waste),
 		WORLD_TEST(test_notes),
 		WORLD_TEST(test_bucket),
