@@ -54,7 +54,7 @@ struct store {
 	/* of the transaction that is under way */
 	uint64_t serial;
 	int64_t tally[TALLY__MAX];
-	int64_t purge;		/* rows to look at, of all since the last step */
+	int64_t purge;		/* rows that the next step looks at */
 	/* the committer's */
 	struct age_known age[AGE__MAX];
 	struct older_way older;

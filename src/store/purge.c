@@ -1,10 +1,10 @@
 /*
  * Forgetting what was done long ago.
  *
- * Rides with commits that write, with each or with some: a few keys further
- * along `seen`, in the order of the table, so no index on time is needed and no
- * step costs more than any other.  Where the walk stands is kept with the counts.  A
- * key whose message is unfinished, or refused, stays.
+ * Rides with commits that write, each or some of them: a few keys further
+ * along `seen`, in the order of the table, so no index on time is needed and
+ * no step costs more than any other.  Where the walk stands is kept with the
+ * counts.  A key whose message is unfinished, or refused, stays.
  */
 #include "store/private.h"
 

@@ -105,14 +105,15 @@ tally_read(struct tx *tx, enum tally what, int64_t *n)
 	    V_TEXT(tally_names[what]));
 }
 
-/* Whoever ends soon must not leave it to others. */
+/* Whoever ends soon must not leave it to others; and how time passes is
+ * noted by each. */
 static bool
 purge_some(struct store *s, struct tx *tx)
 {
-	int64_t rows = s->purge;
+	int64_t rows = s->purge, before;
 
 	if (rows < PURGE_AT && s->opts.db.threaded)
-		return true;
+		return age_limit(s, tx, AGE_KEEP, &before);
 	s->purge = 0;
 	return purge_step(s, tx, rows, NULL, NULL);
 }
