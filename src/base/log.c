@@ -196,11 +196,10 @@ void
 log_put(const struct log *log, enum log_level level, const char *event,
     const struct log_field *f, size_t n)
 {
-	struct line l = { .len = 0 };
 	int saved = errno;
+	struct line l;
 
-	if (level > log->level)
-		return;
+	l.len = 0;
 	if (log->to == LOG_TO_STDERR)
 		line_add_time(&l);
 	line_adds(&l, "level=");

@@ -51,14 +51,17 @@ void log_close(struct log *);	/* frees log->turn; fine if there is none */
 void log_turn_begins(const struct log *);
 void log_turn_ends(const struct log *);
 
-/* Writes one line; lines longer than 2,000 bytes are cut. */
+/* Writes one line, whatever its level; one longer than 2,000 bytes is cut. */
 void log_put(const struct log *, enum log_level, const char *event,
     const struct log_field *, size_t n);
 
 #define LOG_N(...) (sizeof((struct log_field[]){ __VA_ARGS__ }) / \
 	sizeof(struct log_field))
-#define LOG_AT(l, lv, ev, ...) log_put((l), (lv), (ev), \
-	(struct log_field[]){ __VA_ARGS__ }, LOG_N(__VA_ARGS__))
+
+/* Nothing of a line that is dropped is evaluated, but its log and level. */
+#define LOG_AT(l, lv, ev, ...) ((lv) > (l)->level ? (void)0 : \
+	log_put((l), (lv), (ev), (struct log_field[]){ __VA_ARGS__ }, \
+	LOG_N(__VA_ARGS__)))
 #define log_error(l, ev, ...) LOG_AT(l, LOG_LEVEL_ERROR, ev, __VA_ARGS__)
 #define log_warning(l, ev, ...) LOG_AT(l, LOG_LEVEL_WARNING, ev, __VA_ARGS__)
 #define log_info(l, ev, ...) LOG_AT(l, LOG_LEVEL_INFO, ev, __VA_ARGS__)
