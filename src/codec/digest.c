@@ -8,7 +8,6 @@
 #include "codec/digest.h"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
@@ -169,15 +168,19 @@ digest_from_base64(unsigned char *out, const char *text)
 	return got < 0 ? -1 : got - (long)padding;
 }
 
+/*
+ * Goes along `got` to its NUL, and along `want` no further than to its own,
+ * which differs from all that `got` has more.  Volatile, as else a compiler
+ * may see that the end is known with the first difference.
+ */
 bool
 digest_same_secret(const char *got, const char *want)
 {
-	unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];
-	const struct digest_part left = { got, strlen(got) };
-	const struct digest_part right = { want, strlen(want) };
+	volatile unsigned differs = want[0] == '\0';
 
-	/* digests have one length, so not even the secret's length shows */
-	return want[0] != '\0' && digest_parts(a, &left, 1) == ERR_OK &&
-	    digest_parts(b, &right, 1) == ERR_OK &&
-	    CRYPTO_memcmp(a, b, sizeof(a)) == 0;
+	do {
+		differs |= (unsigned)(*got ^ *want);
+		want += *want != '\0';
+	} while (*got++ != '\0');
+	return differs == 0;
 }

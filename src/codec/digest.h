@@ -66,8 +66,8 @@ void digest_base64(char out[DIGEST_BASE64_MAX],
 long digest_from_base64(unsigned char *out, const char *text);
 
 /*
- * Whether two secrets are equal, in a time that tells nothing about either.
- * An empty `want` equals nothing.  False too if the library fails.
+ * Whether two secrets are equal, in a time that depends on the length of `got`
+ * alone: it tells nothing of `want`.  An empty `want` equals nothing.
  */
 bool digest_same_secret(const char *got, const char *want);
 

@@ -10,6 +10,8 @@
 #include "unit.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define X30 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X300 X30 X30 X30 X30 X30 X30 X30 X30 X30 X30
@@ -179,6 +181,7 @@ same_secret(void **state)
 	(void)state;
 	assert_true(digest_same_secret("s3cret", "s3cret"));
 	assert_true(digest_same_secret("x", "x"));
+	assert_true(digest_same_secret("\x01\x7f\x80\xff", "\x01\x7f\x80\xff"));
 	assert_true(digest_same_secret(X300, X300));
 }
 
@@ -188,13 +191,72 @@ other_secret(void **state)
 	(void)state;
 	assert_false(digest_same_secret("s3creT", "s3cret"));
 	assert_false(digest_same_secret("S3cret", "s3cret"));
-	assert_false(digest_same_secret("s3cre", "s3cret"));
-	assert_false(digest_same_secret("s3crett", "s3cret"));
 	assert_false(digest_same_secret("", "s3cret"));
-	assert_false(digest_same_secret(X300, X300 "x"));
-	/* their digests share the first four bytes, and the last four */
-	assert_false(digest_same_secret("s18601", "s115269"));
-	assert_false(digest_same_secret("s55442", "s55668"));
+	assert_false(digest_same_secret("\x7f", "\xff"));
+	/* what differs twice in the same way differs */
+	assert_false(digest_same_secret("aa", "bb"));
+	assert_false(digest_same_secret("ab", "ba"));
+	assert_false(digest_same_secret("s3cret" "s3cret", "s3cret"));
+	assert_false(digest_same_secret("s3cret", "s3cret" "s3cret"));
+}
+
+/* Every bit of every byte counts, and so does the length. */
+static void
+every_bit_counts(void **state)
+{
+	char got[] = X30, want[] = X30;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(got) - 1; i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			got[i] = (char)('x' ^ 1 << bit);
+			if (digest_same_secret(got, want) ||
+			    digest_same_secret(want, got))
+				fail_msg("bit %u of byte %zu", bit, i);
+		}
+		got[i] = '\0';
+		if (digest_same_secret(got, want) ||
+		    digest_same_secret(want, got))
+			fail_msg("length %zu", i);
+		got[i] = 'x';
+		assert_true(digest_same_secret(got, want));
+	}
+}
+
+/* Where a page ends behind which none can be read. */
+static char *
+page_end(void)
+{
+	size_t n = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = mmap(NULL, 2 * n, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(p != MAP_FAILED);
+	assert_int_equal(mprotect(p + n, n, PROT_NONE), 0);
+	return p + n;
+}
+
+/*
+ * Each lies right before memory that cannot be read: it is not gone beyond its
+ * end, however long the other is.
+ */
+static void
+stays_within_both(void **state)
+{
+	static const char *const all[] = { "", "x", "s3cret", "s3cre",
+		"s3crets3cret", X300 };
+	char *got = page_end(), *want = page_end();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++)
+		for (size_t k = 0; k < COUNT(all); k++) {
+			size_t n = strlen(all[i]) + 1, m = strlen(all[k]) + 1;
+
+			memcpy(got - n, all[i], n);
+			memcpy(want - m, all[k], m);
+			assert_int_equal(digest_same_secret(got - n, want - m),
+			    i == k && i != 0);
+		}
 }
 
 static void
@@ -203,6 +265,7 @@ nothing_equals_an_empty_secret(void **state)
 	(void)state;
 	assert_false(digest_same_secret("", ""));
 	assert_false(digest_same_secret("x", ""));
+	assert_false(digest_same_secret(X300, ""));
 }
 
 int
@@ -216,6 +279,8 @@ main(void)
 		cmocka_unit_test(known_base64),
 		cmocka_unit_test(same_secret),
 		cmocka_unit_test(other_secret),
+		cmocka_unit_test(every_bit_counts),
+		cmocka_unit_test(stays_within_both),
 		cmocka_unit_test(nothing_equals_an_empty_secret),
 	};
 
