@@ -114,7 +114,7 @@ name_it(struct arrival *a, const struct identity *who, int64_t revision,
 		(void)snprintf(a->key, sizeof(a->key), "%.40s-%" PRId64,
 		    who->base, revision);
 	else
-		(void)snprintf(a->key, sizeof(a->key), "%s", who->base);
+		memcpy(a->key, who->base, sizeof(a->key));
 }
 
 /* Why a message cannot be used, as a sentence; "" if it can. */

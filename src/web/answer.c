@@ -42,6 +42,22 @@ static const struct status statuses[ERR__MAX] = {
 	[ERR_NOMEM] = { 503, "Service Unavailable", "Retry-After: 10\r\n" },
 };
 
+static enum err
+add_head(struct buf *b, const struct status *s, const char *type, size_t length)
+{
+	buf_adds(b, "Status: ");
+	buf_addi(b, s->code);
+	buf_addc(b, ' ');
+	buf_adds(b, s->phrase);
+	buf_adds(b, "\r\nContent-Type: ");
+	buf_adds(b, type);
+	buf_adds(b, "\r\nContent-Length: ");
+	buf_addi(b, (int64_t)length);
+	buf_adds(b, "\r\n");
+	buf_adds(b, s->header);
+	return buf_adds(b, "\r\n");
+}
+
 static int
 send_typed(struct request *rq, const struct status *s, const char *type,
     struct buf *body)
@@ -49,11 +65,7 @@ send_typed(struct request *rq, const struct status *s, const char *type,
 	struct buf head;
 
 	buf_init(&head, ANSWER_MAX + HEAD_MAX);
-	if (buf_addf(&head, "Status: %d %s\r\n"
-	    "Content-Type: %s\r\n"
-	    "Content-Length: %zu\r\n", s->code, s->phrase, type,
-	    body->len) == ERR_OK && buf_adds(&head, s->header) == ERR_OK &&
-	    buf_adds(&head, "\r\n") == ERR_OK &&
+	if (add_head(&head, s, type, body->len) == ERR_OK &&
 	    rq->kind->write(rq, head.p, head.len) && body->len != 0)
 		(void)rq->kind->write(rq, body->p, body->len);
 	fault_point("answer-before");

@@ -7,12 +7,12 @@
  */
 #include "web/handler.h"
 
+#include "base/number.h"
 #include "web/answer.h"
 #include "web/own_url.h"
 #include "web/read.h"
 #include "web/views.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -64,8 +64,11 @@ count(const struct env *env, int status, const char *word,
     const struct event *ev)
 {
 	char label[64];
+	size_t n = number_text(label, status);
 
-	(void)snprintf(label, sizeof(label), "%d %s", status, word);
+	label[n++] = ' ';
+	label[n] = '\0';
+	(void)strncat(label, word, sizeof(label) - n - 1);
 	counts_answer(env->counts, hour_of(status, word, ev), label);
 }
 
