@@ -5,7 +5,6 @@
  */
 #include "relay/attempt.h"
 
-#include <stdio.h>
 #include <sys/random.h>
 
 /*
@@ -48,17 +47,16 @@ attempt_gave_up(const struct relay *r, const struct work *w,
 
 void
 attempt_failed(const struct relay *r, const struct work *w, enum step step,
-    const struct failure *f, struct moving_one *m,
-    char reason[PROBLEM_TEXT_MAX])
+    const struct failure *f, struct moving_one *m)
 {
 	m->step = step;
-	m->text = reason;
+	m->text = f->reason;
 	m->tried = true;
-	(void)snprintf(reason, PROBLEM_TEXT_MAX, "%s", f->reason);
 	if (f->final) {
 		m->move = MOVE_REFUSED;
 		log_error(r->env.log, "refused", F_STR("key", w->key),
-		    F_STR("step", step_name(step)), F_STR("reason", reason));
+		    F_STR("step", step_name(step)),
+		    F_STR("reason", f->reason));
 		return;
 	}
 	m->move = f->held ? MOVE_READY : MOVE_LATER;
@@ -66,5 +64,5 @@ attempt_failed(const struct relay *r, const struct work *w, enum step step,
 	log_warning(r->env.log, f->held ? "held" : "postponed",
 	    F_STR("key", w->key), F_STR("step", step_name(step)),
 	    F_INT(f->held ? "" : "seconds", (m->next_ms -
-	    clock_wall(r->env.clock)) / 1000), F_STR("reason", reason));
+	    clock_wall(r->env.clock)) / 1000), F_STR("reason", f->reason));
 }

@@ -82,7 +82,7 @@ note(struct fetch *f, const char *name, const char *text)
 {
 	struct wrapped *w = &f->journey->wrapped;
 
-	if (element_set_member(&w->rewrite.element, f->file, name, text) ==
+	if (element_set_member(&w->rewrite->element, f->file, name, text) ==
 	    ERR_OK)
 		return true;
 	fail(f, "out of memory", -1);
@@ -184,7 +184,7 @@ next(struct fetch *f)
 
 	while (!f->failed && !f->journey->relay->stopping) {
 		f->file = f->number++ == 0 ?
-		    node_first(element_files(&w->rewrite.element)) :
+		    node_first(element_files(&w->rewrite->element)) :
 		    node_next(f->file);
 		if (f->file == NULL)
 			break;
@@ -212,7 +212,7 @@ has_files(struct fetch *f)
 	if (wrap(&j->wrapped, j->relay->env.config, j->work) != ERR_OK)
 		fail(f, "out of memory", -1);
 	else
-		files = element_files(&j->wrapped.rewrite.element);
+		files = element_files(&j->wrapped.rewrite->element);
 	return files != NULL && files->kind == NODE_TREE &&
 	    node_first(files) != NULL;
 }

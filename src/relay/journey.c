@@ -108,7 +108,7 @@ journey_free(struct journey *j)
 		free(j->work);
 	unwrap(&j->wrapped);
 	fetch_free(j);
-	free(j->ids);
+	receipt_free(&j->delivery.receipt);
 	free(j->moving.next);
 	loop_disarm(r->env.loop, &j->moving.db.again);
 	r->journeys--;
@@ -210,14 +210,14 @@ prepare_move(struct journey *j)
 }
 
 static void
-took(struct journey *j)
+took(struct journey *j, const char *ids)
 {
 	if (!event_traits(event_kind_of(j->work->event))->status) {
 		j->one.move = MOVE_DONE;
 		return;
 	}
 	j->one.move = MOVE_DELIVERED;
-	j->one.text = j->ids;
+	j->one.text = ids;
 	/* what is more than a call can take is left to the store, and what
 	 * others call with sooner */
 	j->moving.leave = line_is_full(j->line) ||
@@ -237,8 +237,7 @@ did_not(struct journey *j, const struct receipt *receipt)
 		.held = receipt->down,
 	};
 
-	attempt_failed(j->relay, j->work, STEP_HAND_OVER, &f, &j->one,
-	    j->reason);
+	attempt_failed(j->relay, j->work, STEP_HAND_OVER, &f, &j->one);
 	j->relay->failed++;
 }
 
@@ -271,9 +270,8 @@ on_handed_over(struct delivery *d)
 	unwrap(&j->wrapped);
 	if (receipt->err == ERR_OK)
 		ids = buf_str(&receipt->ids);
-	j->ids = ids != NULL ? strdup(ids) : NULL;
 	/* taken, but its ids are lost: it is handed over again */
-	if (receipt->err == ERR_OK && j->ids == NULL)
+	if (receipt->err == ERR_OK && ids == NULL)
 		receipt_fail(receipt, ERR_RETRY, "out of memory");
 	prepare_move(j);
 	count(j, receipt);
@@ -282,10 +280,9 @@ on_handed_over(struct delivery *d)
 	    j->destination->outage.down : receipt->down, j->probe,
 	    receipt->reason);
 	if (receipt->err == ERR_OK)
-		took(j);
+		took(j, ids);
 	else
 		did_not(j, receipt);
-	receipt_free(receipt);
 	j->probe = false;
 	journey_enter(j, STAGE_NOTING);
 	submit(j);
@@ -376,7 +373,7 @@ is_delivered(struct journey *j)
 	log_info(j->relay->env.log, "delivered", F_STR("key", j->work->key));
 	j->work->state = STATE_DELIVERED;
 	j->work->delivered_ms = j->moving.now_ms;
-	j->work->ids = j->ids;
+	j->work->ids = j->one.text;
 	j->work->tries = j->work->first_ms = 0;
 	j->delivered_at = loop_now(j->relay->env.loop);
 	if (j->moving.left_waiting) {
@@ -462,7 +459,7 @@ static void
 submit(struct journey *j)
 {
 	set_claim(j);
-	j->moving.db = (struct db_work){ .done = on_noted };
+	j->moving.db.done = on_noted;
 	store_move(&j->moving);
 	env_submit(&j->relay->env, &j->moving.db);
 }

@@ -28,10 +28,8 @@ struct journey {
 	struct wrapped wrapped;		/* while it is handed over */
 	struct fetch *fetch;		/* of its files, or NULL */
 	struct delivery delivery;
-	char *ids;			/* what the channel gave */
 	struct moving moving;
 	struct moving_one one;
-	char reason[PROBLEM_TEXT_MAX];
 	struct room_ask *ask;		/* lent by its room */
 	TAILQ_ENTRY(journey) link;	/* at its destination, or its line */
 };

@@ -12,7 +12,6 @@
 #include "portal/status.h"
 #include "relay/attempt.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +29,6 @@ struct telling {
 	/* its end */
 	struct moving moving;
 	struct moving_one *one;
-	char reason[PROBLEM_TEXT_MAX];
 };
 
 static void
@@ -217,20 +215,14 @@ fail(struct telling *t, bool final, bool held, const char *reason)
 	const struct config *c = t->relay->env.config;
 	struct failure f = { .final = final, .held = held, .reason = reason,
 	    .wait_s = t->rest.v.retry_after_s };
-	char text[PROBLEM_TEXT_MAX];
 
 	if (t->rest.v.kind == VERDICT_OPERATING)
 		f.until_ms = t->line->room->reset_ms;
 	if (t->rest.v.kind == VERDICT_OVERLOAD)		/* blocked by hand */
 		f.wait_s = c->retry.longest;
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < t->n; i++)
 		attempt_failed(t->relay, t->journey[i]->work, STEP_STATUS, &f,
-		    &t->one[i], text);
-		/* refused or not, the words are the same but for a prefix */
-		(void)snprintf(t->journey[i]->reason,
-		    sizeof(t->journey[i]->reason), "%s", text);
-		t->one[i].text = t->journey[i]->reason;
-	}
+		    &t->one[i]);
 	t->relay->failed += (int64_t)t->n;
 }
 

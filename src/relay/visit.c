@@ -283,7 +283,7 @@ sender_no_memory(struct sender *sender)
 static struct visit *
 visit_new(struct relay *r, struct event *ev, struct sender *sender)
 {
-	struct visit *v = arena_alloc(&ev->arena, sizeof(*v));
+	struct visit *v = arena_raw(&ev->arena, sizeof(*v));
 
 	if (v == NULL) {
 		sender_no_memory(sender);

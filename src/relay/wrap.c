@@ -7,6 +7,8 @@
  */
 #include "relay/wrap.h"
 
+#include <stdlib.h>
+
 /* The envelope's texts are capped by the grammar. */
 #define OBJECT_MORE ((size_t)64 * 1024)
 
@@ -20,14 +22,17 @@ rewrite(struct wrapped *o, const struct config *config, const struct work *w)
 
 	if (!rewrite_wanted(c, w->body, w->body_len))
 		return ERR_OK;
-	o->rewrite = (struct rewrite){ .config = c, .endpoint = w->endpoint,
+	o->rewrite = malloc(sizeof(*o->rewrite));
+	if (o->rewrite == NULL)
+		return ERR_NOMEM;
+	*o->rewrite = (struct rewrite){ .config = c, .endpoint = w->endpoint,
 	    .domain = w->domain };
-	e = rewrite_body(&o->rewrite, w->body, w->body_len);
-	o->parts.author = o->rewrite.author;
-	o->parts.body = o->rewrite.body.p;
-	o->parts.body_len = o->rewrite.body.len;
+	e = rewrite_body(o->rewrite, w->body, w->body_len);
+	o->parts.author = o->rewrite->author;
+	o->parts.body = o->rewrite->body.p;
+	o->parts.body_len = o->rewrite->body.len;
 	if (c->files != FILES_FETCH)
-		element_free(&o->rewrite.element);
+		element_free(&o->rewrite->element);
 	return e;
 }
 
@@ -42,10 +47,10 @@ render(struct wrapped *o)
 enum err
 wrap_again(struct wrapped *o)
 {
-	enum err e = rewrite_render(&o->rewrite);
+	enum err e = rewrite_render(o->rewrite);
 
-	o->parts.body = o->rewrite.body.p;
-	o->parts.body_len = o->rewrite.body.len;
+	o->parts.body = o->rewrite->body.p;
+	o->parts.body_len = o->rewrite->body.len;
 	return e == ERR_OK ? render(o) : e;
 }
 
@@ -73,5 +78,8 @@ void
 unwrap(struct wrapped *o)
 {
 	buf_free(&o->object);
-	rewrite_free(&o->rewrite);
+	if (o->rewrite != NULL)
+		rewrite_free(o->rewrite);
+	free(o->rewrite);
+	o->rewrite = NULL;
 }

@@ -10,7 +10,7 @@
 /* A message as its channel gets it. */
 struct wrapped {
 	struct object parts;	/* point into the work, and what follows */
-	struct rewrite rewrite;	/* its config is NULL if nothing was to do */
+	struct rewrite *rewrite;	/* NULL if nothing was to do */
 	struct buf object;
 };
 
