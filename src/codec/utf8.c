@@ -70,9 +70,3 @@ utf8_run(const void *text, size_t n)
 	}
 	return i;
 }
-
-bool
-utf8_whole(const struct utf8 *u)
-{
-	return u->need == 0;
-}

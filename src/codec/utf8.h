@@ -24,6 +24,10 @@ bool utf8_step(struct utf8 *, unsigned char);
 size_t utf8_run(const void *, size_t n);
 
 /* Whether a text may end here: no character is half read. */
-bool utf8_whole(const struct utf8 *);
+static inline bool
+utf8_whole(const struct utf8 *u)
+{
+	return u->need == 0;
+}
 
 #endif
