@@ -19,18 +19,14 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES (SAX_DEPTH_MAX * (SAX_KEY_MAX + 2))
+#define PIECE_MAX 1000	/* decoded at once, into memory that is cheap to get */
 
 struct segment {
-	size_t at;	/* in the name */
-	size_t n;
+	uint16_t at;	/* in the name */
+	uint16_t n;
 };
 
-/* A name taken apart: data[MESSAGES][0] has three segments. */
-struct path {
-	struct buf name;
-	struct segment seg[SAX_DEPTH_MAX];
-	size_t n;
-};
+_Static_assert(NAME_MAX_BYTES <= UINT16_MAX, "a name's places fit");
 
 enum { IN_NAME, IN_VALUE };
 enum { NO_ESCAPE, FIRST_DIGIT, SECOND_DIGIT };
@@ -39,10 +35,14 @@ struct form {
 	struct sax sax;
 	struct problem *problem;
 	int64_t at;		/* offset of the byte that is being read */
-	struct path path[2];	/* this pair's and the one's before */
+	struct buf name[2];	/* this pair's and the one's before */
 	unsigned now;		/* which of the two is this pair's */
+	/* the name taken apart: data[MESSAGES][0] has three segments; until
+	 * then it is the one before */
+	struct segment seg[SAX_DEPTH_MAX];
+	size_t n;
 	size_t shared;		/* segments of both, from the first one on */
-	size_t entered;		/* segments of the path before that are open */
+	size_t entered;		/* segments of the name before that are open */
 	struct buf value;
 	struct utf8 utf8;
 	unsigned char state;
@@ -66,32 +66,32 @@ told(struct form *f, enum err e)
 }
 
 static enum err
-add_segment(struct form *f, struct path *p, size_t at, size_t n)
+add_segment(struct form *f, size_t at, size_t n)
 {
 	if (n > SAX_KEY_MAX)
 		return fail(f, ERR_TOOBIG, "a key is too long");
-	if (p->n == SAX_DEPTH_MAX)
+	if (f->n == SAX_DEPTH_MAX)
 		return fail(f, ERR_TOOBIG, "nested too deeply");
-	p->seg[p->n++] = (struct segment){ at, n };
+	f->seg[f->n++] = (struct segment){ (uint16_t)at, (uint16_t)n };
 	return ERR_OK;
 }
 
 /* name[key][key]...: from the bracket behind the name to the very end. */
 static enum err
-split_brackets(struct form *f, struct path *p, size_t i)
+split_brackets(struct form *f, const struct buf *name, size_t i)
 {
-	const char *s = p->name.p;
+	const char *s = name->p;
 	enum err e = ERR_OK;
 
-	while (e == ERR_OK && i < p->name.len) {
+	while (e == ERR_OK && i < name->len) {
 		const char *close = NULL;
 
 		if (s[i] == '[')
-			close = memchr(s + i, ']', p->name.len - i);
+			close = memchr(s + i, ']', name->len - i);
 		if (close == NULL)
 			return fail(f, ERR_INPUT,
 			    "a name's brackets do not match");
-		e = add_segment(f, p, i + 1, (size_t)(close - s) - i - 1);
+		e = add_segment(f, i + 1, (size_t)(close - s) - i - 1);
 		i = (size_t)(close - s) + 1;
 	}
 	return e;
@@ -115,44 +115,43 @@ common(const char *a, const char *b, size_t n)
 }
 
 /*
- * Takes over the segments that the name has in common with the one before,
+ * Keeps the segments that the name has in common with the one before,
  * each up to its bracket; nearly all names begin so.  An empty key asks for a
  * new item: it is never the same place.  Returns where the rest begins.
  */
 static size_t
-share(struct form *f, struct path *p)
+share(struct form *f, const struct buf *name)
 {
-	const struct path *from = &f->path[1 - f->now];
-	size_t n = common(p->name.p, from->name.p,
-	    p->name.len < from->name.len ? p->name.len : from->name.len);
-	size_t end = 0;
+	const struct buf *from = &f->name[1 - f->now];
+	size_t n = common(name->p, from->p,
+	    name->len < from->len ? name->len : from->len);
+	size_t end = 0, i;
 
-	for (p->n = 0; p->n < from->n; p->n++) {
-		struct segment s = from->seg[p->n];
+	for (i = 0; i < f->n; i++) {
+		size_t behind = (size_t)f->seg[i].at + f->seg[i].n;
 
-		if (s.n == 0 || s.at + s.n >= n)
+		if (f->seg[i].n == 0 || behind >= n)
 			break;
-		p->seg[p->n] = s;
-		end = s.at + s.n + (p->n != 0);
+		end = behind + (i != 0);
 	}
-	f->shared = p->n;
+	f->n = f->shared = i;
 	return end;
 }
 
 static enum err
-split_name(struct form *f, struct path *p)
+split_name(struct form *f, const struct buf *name)
 {
-	size_t i = share(f, p);
+	size_t i = share(f, name);
 	enum err e = ERR_OK;
 
-	if (p->n == 0) {
-		while (i < p->name.len && p->name.p[i] != '[' &&
-		    p->name.p[i] != ']')
+	if (f->n == 0) {
+		while (i < name->len && name->p[i] != '[' &&
+		    name->p[i] != ']')
 			i++;
-		e = i != 0 ? add_segment(f, p, 0, i) :
+		e = i != 0 ? add_segment(f, 0, i) :
 		    fail(f, ERR_INPUT, "a pair without a name");
 	}
-	return e == ERR_OK ? split_brackets(f, p, i) : e;
+	return e == ERR_OK ? split_brackets(f, name, i) : e;
 }
 
 static enum err
@@ -167,17 +166,17 @@ leave_to(struct form *f, size_t depth)
 	return told(f, e);
 }
 
-/* Steps from the path before to this one, up to its last segment. */
+/* Steps from the name before to this one, up to its last segment. */
 static enum err
 walk(struct form *f)
 {
-	const struct path *to = &f->path[f->now];
-	size_t most = f->entered < to->n - 1 ? f->entered : to->n - 1;
+	const struct buf *name = &f->name[f->now];
+	size_t most = f->entered < f->n - 1 ? f->entered : f->n - 1;
 	enum err e = leave_to(f, f->shared < most ? f->shared : most);
 
-	while (e == ERR_OK && f->entered < to->n) {
-		const struct segment *s = &to->seg[f->entered++];
-		const char *key = s->n != 0 ? to->name.p + s->at : NULL;
+	while (e == ERR_OK && f->entered < f->n) {
+		const struct segment *s = &f->seg[f->entered++];
+		const char *key = s->n != 0 ? name->p + s->at : NULL;
 
 		e = told(f, f->sax.enter(f->sax.ctx, key, s->n));
 	}
@@ -190,17 +189,16 @@ name_done(struct form *f)
 	if (!utf8_whole(&f->utf8))
 		return fail(f, ERR_INPUT, "a name ends within a character");
 	f->state = IN_VALUE;
-	return split_name(f, &f->path[f->now]);
+	return split_name(f, &f->name[f->now]);
 }
 
 static enum err
 pair_done(struct form *f)
 {
-	struct path *p = &f->path[f->now];
 	enum err e;
 
 	if (f->state == IN_NAME)
-		return p->name.len == 0 ? ERR_OK :
+		return f->name[f->now].len == 0 ? ERR_OK :
 		    fail(f, ERR_INPUT, "a name without a value");
 	if (!utf8_whole(&f->utf8))
 		return fail(f, ERR_INPUT, "a value ends within a character");
@@ -209,9 +207,9 @@ pair_done(struct form *f)
 		e = told(f, f->sax.value(f->sax.ctx,
 		    f->value.p != NULL ? f->value.p : "", f->value.len));
 	if (e == ERR_OK)
-		e = leave_to(f, p->n - 1);
+		e = leave_to(f, f->n - 1);
 	f->now = 1 - f->now;
-	buf_reset(&f->path[f->now].name);
+	buf_reset(&f->name[f->now]);
 	buf_reset(&f->value);
 	f->state = IN_NAME;
 	return e;
@@ -220,7 +218,7 @@ pair_done(struct form *f)
 static enum err
 store(struct form *f, const char *s, size_t n)
 {
-	struct buf *b = f->state == IN_NAME ? &f->path[f->now].name : &f->value;
+	struct buf *b = f->state == IN_NAME ? &f->name[f->now] : &f->value;
 	enum err e = buf_add(b, s, n);
 
 	if (e == ERR_TOOBIG)
@@ -284,11 +282,13 @@ static size_t
 run(struct form *f, const char *s, size_t n)
 {
 	bool name = f->state == IN_NAME;
-	struct buf *b = name ? &f->path[f->now].name : &f->value;
+	struct buf *b = name ? &f->name[f->now] : &f->value;
 	struct form_run r;
 
 	if (f->escape != NO_ESCAPE || !utf8_whole(&f->utf8))
 		return 0;
+	if (n > PIECE_MAX)
+		n = PIECE_MAX;
 	if (n > b->max - b->len)
 		n = b->max - b->len;
 	/* byte() will say that there is no room */
@@ -337,14 +337,13 @@ form_end(void *ctx)
 static void *
 form_open(const struct sax *sax, struct problem *problem)
 {
-	struct form *f = calloc(1, sizeof(*f));
+	struct form *f = malloc(sizeof(*f));
 
 	if (f == NULL)
 		return NULL;
-	f->sax = *sax;
-	f->problem = problem;
-	buf_init(&f->path[0].name, NAME_MAX_BYTES);
-	buf_init(&f->path[1].name, NAME_MAX_BYTES);
+	*f = (struct form){ .sax = *sax, .problem = problem };
+	buf_init(&f->name[0], NAME_MAX_BYTES);
+	buf_init(&f->name[1], NAME_MAX_BYTES);
 	buf_init(&f->value, SAX_VALUE_MAX);
 	return f;
 }
@@ -356,8 +355,8 @@ form_close(void *ctx)
 
 	if (f == NULL)
 		return;
-	buf_free(&f->path[0].name);
-	buf_free(&f->path[1].name);
+	buf_free(&f->name[0]);
+	buf_free(&f->name[1]);
 	buf_free(&f->value);
 	free(f);
 }
