@@ -61,7 +61,6 @@ struct event {
 	char *client_endpoint;
 	char *server_endpoint;
 	char *refresh_token;
-	char *ignored_text;	/* auth's other fields, read for repeats only */
 	struct event_page page;
 	char *own_url;		/* where it arrived; set by web/ if it is an */
 				/* installation or a page */

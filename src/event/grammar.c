@@ -19,64 +19,75 @@
 
 #define FIELD_MAX_BYTES 4096	/* of a field of the envelope */
 #define LINE_MAX_BYTES 20	/* of a line's number as text */
+#define BODY_FIRST 1000		/* most bodies fit, and it is cheap to get */
 #define PLACES_MAX (1 << 18)	/* keys and items in one event */
 
 enum place {
 	AT_ROOT,
 	AT_DATA,
 	AT_AUTH,
-	AT_TEXT,	/* a field of the envelope that is kept */
+	AT_TEXT,	/* a field of the envelope that is kept, or is not */
 	AT_LIST,	/* MESSAGES or DATA */
 	AT_OTHER	/* what nobody asks for */
 };
+#define PLACES_WITH_RULES (AT_AUTH + 1)
 
-/* The places by name.  `once`: a second value is an error. */
+/* What stands under a place, by name.  `once`: a second value is an error. */
 struct rule {
-	enum place under;
-	const char *key;
+	const char *key;	/* NULL ends a place's rules */
 	size_t key_len;
 	enum place place;
-	size_t field;	/* offset in struct event */
+	size_t field;	/* offset in struct event, or NOT_KEPT */
 	bool once;
 	const char *name;
 };
 
+#define NOT_KEPT SIZE_MAX	/* only looked at for repeats */
 #define FIELD(f) offsetof(struct event, f)
 #define KEY(k) k, sizeof(k) - 1
-#define AUTH(f) { AT_AUTH, KEY(#f), AT_TEXT, FIELD(f), true, "auth." #f }
-#define UNUSED(key) { AT_AUTH, KEY(key), AT_TEXT, FIELD(ignored_text), true, \
-	"auth." key }
+#define AUTH(f) { KEY(#f), AT_TEXT, FIELD(f), true, "auth." #f }
+#define UNUSED(key) { KEY(key), AT_TEXT, NOT_KEPT, true, "auth." key }
+#define PAGE(key, f) { KEY(key), AT_TEXT, FIELD(page.f), true, key }
 
-#define PAGE(key, f) { AT_ROOT, KEY(key), AT_TEXT, FIELD(page.f), true, key }
-
-static const struct rule rules[] = {
-	{ AT_ROOT, KEY("event"), AT_TEXT, FIELD(name), true, "event" },
-	{ AT_ROOT, KEY("ts"), AT_TEXT, FIELD(ts_text), false, "ts" },
-	{ AT_ROOT, KEY("data"), AT_DATA, FIELD(data_text), false, "data" },
-	{ AT_ROOT, KEY("auth"), AT_AUTH, 0, false, "auth" },
-	{ AT_DATA, KEY("CONNECTOR"), AT_TEXT, FIELD(connector), true,
-	    "data.CONNECTOR" },
-	{ AT_DATA, KEY("LINE"), AT_TEXT, FIELD(line_text), true, "data.LINE" },
-	{ AT_DATA, KEY("connector"), AT_TEXT, FIELD(small_connector), true,
-	    "data.connector" },
-	{ AT_DATA, KEY("line"), AT_TEXT, FIELD(small_line_text), true,
-	    "data.line" },
-	{ AT_DATA, KEY("MESSAGES"), AT_LIST, 0, false, "data.MESSAGES" },
-	{ AT_DATA, KEY("DATA"), AT_LIST, 0, false, "data.DATA" },
-	AUTH(application_token), AUTH(access_token), AUTH(member_id),
-	AUTH(domain), AUTH(client_endpoint), AUTH(server_endpoint),
-	AUTH(refresh_token),
+static const struct rule at_root[] = {
+	{ KEY("event"), AT_TEXT, FIELD(name), true, "event" },
+	{ KEY("data"), AT_DATA, FIELD(data_text), false, "data" },
+	{ KEY("ts"), AT_TEXT, FIELD(ts_text), false, "ts" },
+	{ KEY("auth"), AT_AUTH, 0, false, "auth" },
 	PAGE("AUTH_ID", auth_id), PAGE("REFRESH_ID", refresh_id),
 	PAGE("SERVER_ENDPOINT", server_endpoint),
 	PAGE("APPLICATION_TOKEN", application_token),
 	PAGE("member_id", member_id), PAGE("PLACEMENT", placement),
 	PAGE("PLACEMENT_OPTIONS", options), PAGE("imconnector_form", form),
 	PAGE("imconnector_act", act),
+	{ .key = NULL },
+};
+
+static const struct rule at_data[] = {
+	{ KEY("CONNECTOR"), AT_TEXT, FIELD(connector), true,
+	    "data.CONNECTOR" },
+	{ KEY("LINE"), AT_TEXT, FIELD(line_text), true, "data.LINE" },
+	{ KEY("connector"), AT_TEXT, FIELD(small_connector), true,
+	    "data.connector" },
+	{ KEY("line"), AT_TEXT, FIELD(small_line_text), true, "data.line" },
+	{ KEY("MESSAGES"), AT_LIST, 0, false, "data.MESSAGES" },
+	{ KEY("DATA"), AT_LIST, 0, false, "data.DATA" },
+	{ .key = NULL },
+};
+
+static const struct rule at_auth[] = {
+	AUTH(application_token), AUTH(access_token), AUTH(member_id),
+	AUTH(domain), AUTH(client_endpoint), AUTH(server_endpoint),
+	AUTH(refresh_token),
 	UNUSED("expires"), UNUSED("expires_in"),
 	UNUSED("scope"), UNUSED("status"),
 	UNUSED("user_id"),
+	{ .key = NULL },
 };
-#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+static const struct rule *const rules[PLACES_WITH_RULES] = {
+	[AT_ROOT] = at_root, [AT_DATA] = at_data, [AT_AUTH] = at_auth,
+};
 
 /* Identifiers within an element: a second value is an error there, too. */
 static const struct {
@@ -94,12 +105,12 @@ struct grammar {
 	enum err (*each)(void *, const struct message *);
 	void *ctx;
 	struct problem *problem;
-	enum place place[SAX_DEPTH_MAX + 1];
+	unsigned char place[SAX_DEPTH_MAX + 1];	/* enum place */
 	const struct rule *rule[SAX_DEPTH_MAX + 1];
 	size_t depth;
 	size_t element_depth;	/* of the element's root, 0: in none */
 	size_t places;
-	uint32_t seen;		/* rules that had their value */
+	uint32_t seen[PLACES_WITH_RULES];	/* rules that had their value */
 	struct tree tree;
 	struct buf body;
 	struct buf whole;
@@ -113,7 +124,8 @@ struct grammar {
 	int64_t next_index[2];	/* above all closed ones; [1]: of DATA */
 };
 
-_Static_assert(RULES <= 32, "seen is a set of 32 rules");
+_Static_assert(sizeof(at_root) <= 33 * sizeof(struct rule),
+    "seen is a set of 32 rules");
 
 static enum err __attribute__((noinline))
 fail(struct grammar *g, enum err e, const char *field, const char *why)
@@ -125,10 +137,9 @@ fail(struct grammar *g, enum err e, const char *field, const char *why)
 static const struct rule *
 find_rule(enum place under, const char *key, size_t n)
 {
-	for (size_t i = 0; i < RULES; i++)
-		if (rules[i].key_len == n && rules[i].under == under &&
-		    word_same(rules[i].key, key, n))
-			return &rules[i];
+	for (const struct rule *r = rules[under]; r->key != NULL; r++)
+		if (r->key_len == n && word_same(r->key, key, n))
+			return r;
 	return NULL;
 }
 
@@ -216,6 +227,7 @@ render(struct grammar *g)
 	buf_reset(&g->body);
 	buf_reset(&g->whole);
 	buf_reset(&g->own_id);
+	(void)buf_reserve(&g->body, BODY_FIRST);
 	if (id != NULL && node_shows(id))
 		e = render_node(&g->own_id, id);
 	if (e == ERR_OK)
@@ -311,7 +323,8 @@ envelope_enter(struct grammar *g, const char *key, size_t n)
 	if (under <= AT_AUTH)
 		rule = find_rule(under, key, n);
 	g->rule[g->depth] = rule;
-	g->place[g->depth] = rule != NULL ? rule->place : AT_OTHER;
+	g->place[g->depth] = (unsigned char)(rule != NULL ? rule->place :
+	    AT_OTHER);
 	return ERR_OK;
 }
 
@@ -336,14 +349,17 @@ on_enter(void *ctx, const char *key, size_t n)
 static enum err __attribute__((noinline))
 keep_field(struct grammar *g, const struct rule *rule, const char *s, size_t n)
 {
-	uint32_t bit = (uint32_t)1 << (rule - rules);
+	enum place under = g->place[g->depth - 1];
+	uint32_t bit = (uint32_t)1 << (rule - rules[under]);
 	char *text = NULL;
 
-	if (rule->once && (g->seen & bit) != 0)
+	if (rule->once && (g->seen[under] & bit) != 0)
 		return fail(g, ERR_INPUT, rule->name, "is given twice");
-	g->seen |= bit;
+	g->seen[under] |= bit;
 	if (n > FIELD_MAX_BYTES)
 		return fail(g, ERR_TOOBIG, rule->name, "is too long");
+	if (rule->field == NOT_KEPT)
+		return ERR_OK;
 	if (s != NULL) {
 		text = arena_dup(&g->ev->arena, s, n);
 		if (text == NULL)
@@ -388,17 +404,14 @@ grammar_new(struct grammar **out, struct event *ev, size_t element_max,
     enum err (*each)(void *, const struct message *), void *ctx,
     struct problem *problem)
 {
-	struct grammar *g = calloc(1, sizeof(*g));
+	struct grammar *g = malloc(sizeof(*g));
 
 	*out = g;
 	if (g == NULL)
 		return problem_set(problem, ERR_NOMEM, -1, NULL,
 		    "out of memory");
-	g->sax = (struct sax){ on_enter, on_value, on_leave, g };
-	g->ev = ev;
-	g->each = each;
-	g->ctx = ctx;
-	g->problem = problem;
+	*g = (struct grammar){ .sax = { on_enter, on_value, on_leave, g },
+	    .ev = ev, .each = each, .ctx = ctx, .problem = problem };
 	/* nodes beside the texts; rendering adds quotes and names */
 	tree_init(&g->tree, element_max + (1 << 20), problem);
 	buf_init(&g->body, 4 * element_max + (1 << 16));
