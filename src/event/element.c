@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define TEXTS_MORE ((size_t)1 << 20)	/* for what is set anew */
+#define MORE ((size_t)2 << 20)	/* for nodes, and what is set anew */
 
 static enum err
 on_enter(void *ctx, const char *key, size_t n)
@@ -52,7 +52,7 @@ element_read(struct element *el, const char *body, size_t n)
 	enum err e;
 
 	el->problem = (struct problem){ .err = ERR_OK };
-	tree_init(&el->tree, 17 * n + TEXTS_MORE, &el->problem);
+	tree_init(&el->tree, 18 * n + MORE, &el->problem);
 	e = tree_reset(&el->tree);
 	reader = codec_json.open(&sax, &el->problem);
 	if (e == ERR_OK)

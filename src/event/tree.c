@@ -1,10 +1,10 @@
 /*
  * The values of one element of MESSAGES, merged while they are read.
  *
- * Called by event/grammar.c only.  Owns the arenas with the nodes and texts
- * of the element at hand.  The next tree_reset() forgets it, but for nodes
- * that the next element is likely to enter again.  On failure
- * the problem is set and the tree is of no use until the reset.
+ * Called by event/grammar.c and element.c.  Owns the arena with the nodes and
+ * texts of the element at hand.  The next tree_reset() forgets it, but for
+ * nodes that the next element is likely to enter again.  On failure the
+ * problem is set and the tree is of no use until the reset.
  */
 #include "event/tree.h"
 
@@ -19,7 +19,7 @@
  * has room for all places of an element, so it never fills up.
  */
 #define WIDE 16
-#define KEPT_MAX 65536	/* bytes of nodes for the next element */
+#define KEPT_MAX 32768	/* bytes of old elements, before nodes are new */
 #define TABLE_SIZE ((size_t)TREE_PLACES_MAX * 2)
 #define NO_INDEX INT64_MIN	/* of a container without any, as in PHP */
 
@@ -27,14 +27,13 @@ void
 tree_init(struct tree *t, size_t max, struct problem *problem)
 {
 	*t = (struct tree){ .problem = problem };
-	arena_init(&t->nodes, max);
-	arena_init(&t->texts, max);
+	arena_init(&t->memory, max);
 }
 
 static enum err __attribute__((noinline))
-no_room(struct tree *t, const struct arena *a, size_t n)
+no_room(struct tree *t, size_t n)
 {
-	if (n > a->max - a->used)
+	if (n > t->memory.max - t->memory.used)
 		return problem_set(t->problem, ERR_TOOBIG, -1, NULL,
 		    "an element is too large");
 	return problem_set(t->problem, ERR_NOMEM, -1, NULL, "out of memory");
@@ -54,18 +53,17 @@ renew(struct node *c)
 enum err
 tree_reset(struct tree *t)
 {
-	arena_reset(&t->texts);
 	t->places = 0;
-	if (t->root == NULL || t->nodes.used > KEPT_MAX) {
-		arena_reset(&t->nodes);
-		t->root = arena_alloc(&t->nodes, sizeof(*t->root));
+	if (t->root == NULL || t->memory.used > KEPT_MAX) {
+		arena_reset(&t->memory);
+		t->root = arena_alloc(&t->memory, sizeof(*t->root));
 	}
 	if (t->table_used)
 		memset(t->table, 0, TABLE_SIZE * sizeof(*t->table));
 	t->table_used = false;
 	t->at = t->root;
 	if (t->root == NULL)
-		return no_room(t, &t->nodes, sizeof(*t->root));
+		return no_room(t, sizeof(*t->root));
 	renew(t->root);
 	return ERR_OK;
 }
@@ -132,7 +130,7 @@ table_child(struct tree *t, struct node *child)
 	if (t->table == NULL)
 		t->table = calloc(TABLE_SIZE, sizeof(*t->table));
 	if (t->table == NULL)
-		return no_room(t, &t->nodes, 0);
+		return no_room(t, 0);
 	t->table_used = true;
 	for (struct node *c = node_first(parent); c != NULL; c = node_next(c))
 		table_add(t, c);
@@ -159,7 +157,7 @@ find(struct tree *t, struct node *parent, const char *key, size_t n)
 static struct node *
 node_new(struct tree *t, struct node *parent, const char *key, size_t n)
 {
-	struct node *c = arena_raw(&t->nodes, sizeof(*c) + n + 1);
+	struct node *c = arena_raw(&t->memory, sizeof(*c) + n + 1);
 	char *copy;
 
 	if (c == NULL)
@@ -201,7 +199,7 @@ enter_other(struct tree *t, struct node **end, const char *key, size_t n)
 	}
 	*end = node_new(t, t->at, key, n);
 	if (*end == NULL)
-		return no_room(t, &t->nodes, sizeof(*c) + n + 1);
+		return no_room(t, sizeof(*c) + n + 1);
 	return append(t, t->at, *end);
 }
 
@@ -265,10 +263,10 @@ tree_value(struct tree *t, const char *s, size_t n)
 	node->kind = NODE_NONE;
 	if (s == NULL)
 		return ERR_OK;
-	node->text = arena_dup(&t->texts, s, n);
+	node->text = arena_dup(&t->memory, s, n);
 	node->text_len = n;
 	if (node->text == NULL)
-		return no_room(t, &t->texts, n);
+		return no_room(t, n);
 	node->kind = NODE_TEXT;
 	return ERR_OK;
 }
@@ -300,8 +298,7 @@ node_holds(const struct node *node)
 void
 tree_free(struct tree *t)
 {
-	arena_free(&t->nodes);
-	arena_free(&t->texts);
+	arena_free(&t->memory);
 	free(t->table);
 	t->table = NULL;
 	t->root = t->at = NULL;

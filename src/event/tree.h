@@ -39,8 +39,7 @@ struct node {
  * child follow those that the element before had there, too.
  */
 struct tree {
-	struct arena nodes;
-	struct arena texts;
+	struct arena memory;	/* nodes and texts */
 	struct node *root;
 	struct node *at;	/* where the reader stands */
 	size_t places;
@@ -50,8 +49,8 @@ struct tree {
 };
 
 /*
- * Makes a tree whose texts may take `max` bytes, and as many its nodes.
- * Reports go to `problem`.
+ * Makes a tree that may take `max` bytes, up to 32 KiB of which may be of
+ * elements before.  Reports go to `problem`.
  */
 void tree_init(struct tree *, size_t max, struct problem *);
 

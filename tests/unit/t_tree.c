@@ -312,7 +312,7 @@ test_kept_nodes_are_bounded(void **state)
 		assert_int_equal(tree_reset(t), ERR_OK);
 		(void)snprintf(key, sizeof(key), "k%d", i);
 		put(t, key, "1");
-		assert_true(t->nodes.used < 100000);
+		assert_true(t->memory.used < 100000);
 	}
 }
 
