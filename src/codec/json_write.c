@@ -169,8 +169,7 @@ json_add_text(struct buf *b, const char *name, const char *text)
 {
 	if (text == NULL)
 		return ERR_OK;
-	json_add_name(b, name);
-	return json_add_string(b, text, strlen(text));
+	return json_add_member(b, name, strlen(name), text, strlen(text));
 }
 
 enum err

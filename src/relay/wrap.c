@@ -11,6 +11,7 @@
 
 /* The envelope's texts are capped by the grammar. */
 #define OBJECT_MORE ((size_t)64 * 1024)
+#define OBJECT_MOSTLY ((size_t)300)	/* what they really come to */
 
 /* By the line's own section: others may have the same URL. */
 static enum err
@@ -41,6 +42,7 @@ render(struct wrapped *o)
 {
 	buf_free(&o->object);
 	buf_init(&o->object, o->parts.body_len + OBJECT_MORE);
+	(void)buf_reserve(&o->object, o->parts.body_len + OBJECT_MOSTLY);
 	return object_render(&o->object, &o->parts);
 }
 
