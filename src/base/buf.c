@@ -116,13 +116,6 @@ buf_str(struct buf *b)
 }
 
 void
-buf_reset(struct buf *b)
-{
-	b->len = 0;
-	b->err = ERR_OK;
-}
-
-void
 buf_free(struct buf *b)
 {
 	free(b->p);

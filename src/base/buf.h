@@ -58,7 +58,12 @@ enum err buf_addf(struct buf *, const char *fmt, ...)
 const char *buf_str(struct buf *);
 
 /* Forgets the content and what has failed; keeps the memory. */
-void buf_reset(struct buf *);
+static inline void
+buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->err = ERR_OK;
+}
 
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_free(struct buf *);
