@@ -80,82 +80,75 @@ add_rest(struct buf *b, const char *s, size_t n)
 	return ERR_OK;
 }
 
-/* The string without its quotes; there is room for it if it is plain. */
-static enum err
-add_inner(struct buf *b, const char *s, size_t n)
-{
-	size_t run;
-
-	if (n == 0)
-		return ERR_OK;
-	run = copy_plain(b->p + b->len, s, n);
-	b->len += run;
-	return run == n ? ERR_OK : add_rest(b, s + run, n - run);
-}
-
 enum err
 json_add_string(struct buf *b, const char *s, size_t n)
 {
 	/* so much it takes at least: one look for room in most cases */
 	enum err e = buf_reserve(b, n + 2);
+	size_t run = 0;
 
 	if (e != ERR_OK)
 		return buf_fail(b, e);
 	b->p[b->len++] = '"';
-	add_inner(b, s, n);
-	return buf_addc(b, '"');
-}
-
-enum err
-json_add_key(struct buf *b, const char *key, size_t n)
-{
-	char last = b->len != 0 ? b->p[b->len - 1] : '{';
-	bool comma = last != '{' && last != '[';
-	enum err e = buf_reserve(b, n + 3 + comma);
-
-	if (e != ERR_OK)
-		return buf_fail(b, e);
-	if (comma)
-		b->p[b->len++] = ',';
+	if (n != 0)
+		run = copy_plain(b->p + b->len, s, n);
+	b->len += run;
+	if (run != n) {
+		add_rest(b, s + run, n - run);
+		return buf_addc(b, '"');
+	}
 	b->p[b->len++] = '"';
-	add_inner(b, key, n);
-	return buf_add(b, "\":", 2);
+	return ERR_OK;
 }
 
-static enum err
-add_member_slowly(struct buf *b, const char *key, size_t key_n, const char *s,
-    size_t n)
+static bool
+wants_comma(const struct buf *b)
 {
-	json_add_key(b, key, key_n);
-	return json_add_string(b, s, n);
+	return b->len != 0 && b->p[b->len - 1] != '{' &&
+	    b->p[b->len - 1] != '[';
+}
+
+/* Adds `,"name":`, for which there is room.  False: the name is not plain. */
+static inline bool
+put_key(struct buf *b, const char *key, size_t n)
+{
+	char *p = b->p + b->len;
+
+	if (wants_comma(b))
+		*p++ = ',';
+	*p++ = '"';
+	if (copy_plain(p, key, n) != n)
+		return false;
+	p += n;
+	*p++ = '"';
+	*p++ = ':';
+	b->len = (size_t)(p - b->p);
+	return true;
 }
 
 /* Nearly always there is room, and the name is plain: so in one go. */
 enum err
+json_add_key(struct buf *b, const char *key, size_t n)
+{
+	if (buf_reserve(b, n + sizeof(",\"\":") - 1) == ERR_OK &&
+	    put_key(b, key, n))
+		return ERR_OK;
+	if (wants_comma(b))
+		buf_addc(b, ',');
+	json_add_string(b, key, n);
+	return buf_addc(b, ':');
+}
+
+enum err
 json_add_member(struct buf *b, const char *key, size_t key_n, const char *s,
     size_t n)
 {
+	/* room for all of it at once; where there is none it may need less */
 	enum err e = buf_reserve(b, key_n + n + sizeof(",\"\":\"\"") - 1);
-	size_t run;
-	char *p;
 
-	if (e != ERR_OK)	/* it may need less */
-		return add_member_slowly(b, key, key_n, s, n);
-	p = b->p + b->len;
-	if (b->len != 0 && p[-1] != '{' && p[-1] != '[')
-		*p++ = ',';
-	*p++ = '"';
-	if (copy_plain(p, key, key_n) != key_n)
-		return add_member_slowly(b, key, key_n, s, n);
-	p += key_n;
-	*p++ = '"';
-	*p++ = ':';
-	*p++ = '"';
-	run = copy_plain(p, s, n);
-	b->len = (size_t)(p - b->p) + run;
-	if (run != n)
-		add_rest(b, s + run, n - run);
-	return buf_addc(b, '"');
+	if (e != ERR_OK || !put_key(b, key, key_n))
+		json_add_key(b, key, key_n);
+	return json_add_string(b, s, n);
 }
 
 enum err

@@ -195,10 +195,9 @@ element_begin(struct grammar *g, const struct rule *list, const char *key,
 
 /* A whole number from 1 on, or the element is useless. */
 static void
-need_id(struct grammar *g, const char *key, const char *name, int64_t *out)
+need_id(struct grammar *g, const struct node *c, const char *name,
+    int64_t *out)
 {
-	const struct node *c = node_child(node_child(g->tree.root, "im"), key);
-
 	if (g->message.bad == NULL && (c == NULL || c->kind != NODE_TEXT ||
 	    !number_read(c->text, out) || *out < 1))
 		g->message.bad = name;
@@ -275,12 +274,14 @@ remember_closed(struct grammar *g)
 static enum err __attribute__((noinline))
 element_end(struct grammar *g)
 {
+	const struct node *im = node_child(g->tree.root, "im");
 	struct message *m = &g->message;
 	enum err e;
 
 	m->chat = "";
-	need_id(g, "chat_id", "im.chat_id", &m->chat_id);
-	need_id(g, "message_id", "im.message_id", &m->message_id);
+	need_id(g, node_child(im, "chat_id"), "im.chat_id", &m->chat_id);
+	need_id(g, node_child(im, "message_id"), "im.message_id",
+	    &m->message_id);
 	need_chat(g);
 	e = remember_closed(g);
 	if (e == ERR_OK && node_shows(g->tree.root)) {
