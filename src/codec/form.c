@@ -44,6 +44,7 @@ struct form {
 	size_t shared;		/* segments of both, from the first one on */
 	size_t entered;		/* segments of the name before that are open */
 	struct buf value;
+	struct buf *into;	/* the one of them that is being read */
 	struct utf8 utf8;
 	unsigned char state;
 	unsigned char escape;
@@ -154,7 +155,7 @@ split_name(struct form *f, const struct buf *name)
 	return e == ERR_OK ? split_brackets(f, name, i) : e;
 }
 
-static enum err
+static inline enum err
 leave_to(struct form *f, size_t depth)
 {
 	enum err e = ERR_OK;
@@ -189,6 +190,7 @@ name_done(struct form *f)
 	if (!utf8_whole(&f->utf8))
 		return fail(f, ERR_INPUT, "a name ends within a character");
 	f->state = IN_VALUE;
+	f->into = &f->value;
 	return split_name(f, &f->name[f->now]);
 }
 
@@ -209,7 +211,8 @@ pair_done(struct form *f)
 	if (e == ERR_OK)
 		e = leave_to(f, f->n - 1);
 	f->now = 1 - f->now;
-	buf_reset(&f->name[f->now]);
+	f->into = &f->name[f->now];
+	buf_reset(f->into);
 	buf_reset(&f->value);
 	f->state = IN_NAME;
 	return e;
@@ -218,8 +221,7 @@ pair_done(struct form *f)
 static enum err
 store(struct form *f, const char *s, size_t n)
 {
-	struct buf *b = f->state == IN_NAME ? &f->name[f->now] : &f->value;
-	enum err e = buf_add(b, s, n);
+	enum err e = buf_add(f->into, s, n);
 
 	if (e == ERR_TOOBIG)
 		return fail(f, e, f->state == IN_NAME ? "a name is too long" :
@@ -281,8 +283,7 @@ byte(struct form *f, unsigned char c)
 static size_t
 run(struct form *f, const char *s, size_t n)
 {
-	bool name = f->state == IN_NAME;
-	struct buf *b = name ? &f->name[f->now] : &f->value;
+	struct buf *b = f->into;
 	struct form_run r;
 
 	if (f->escape != NO_ESCAPE || !utf8_whole(&f->utf8))
@@ -294,7 +295,7 @@ run(struct form *f, const char *s, size_t n)
 	/* byte() will say that there is no room */
 	if (n == 0 || buf_reserve(b, n) != ERR_OK)
 		return 0;
-	r = form_run(b->p + b->len, s, n, name);
+	r = form_run(b->p + b->len, s, n, f->state == IN_NAME);
 	b->len += r.out;
 	return r.in;
 }
@@ -341,7 +342,8 @@ form_open(const struct sax *sax, struct problem *problem)
 
 	if (f == NULL)
 		return NULL;
-	*f = (struct form){ .sax = *sax, .problem = problem };
+	*f = (struct form){ .sax = *sax, .problem = problem,
+	    .into = &f->name[0] };
 	buf_init(&f->name[0], NAME_MAX_BYTES);
 	buf_init(&f->name[1], NAME_MAX_BYTES);
 	buf_init(&f->value, SAX_VALUE_MAX);
