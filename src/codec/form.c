@@ -305,18 +305,17 @@ form_feed(void *ctx, const char *s, size_t n)
 {
 	struct form *f = ctx;
 	enum err e = f->problem->err;
+	int64_t from = f->at;
 	size_t i = 0;
 
 	while (e == ERR_OK && i < n) {
-		size_t taken = run(f, s + i, n - i);
-
-		i += taken;
-		f->at += (int64_t)taken;
-		if (i == n)
-			break;
-		e = byte(f, (unsigned char)s[i++]);
-		f->at += e == ERR_OK;
+		i += run(f, s + i, n - i);
+		f->at = from + (int64_t)i;
+		if (i < n)
+			e = byte(f, (unsigned char)s[i++]);
 	}
+	if (e == ERR_OK)
+		f->at = from + (int64_t)n;
 	return e;
 }
 

@@ -89,7 +89,7 @@ any_character(struct place *p, int first)
 static inline bool
 escapes(struct place *p)
 {
-	while (p->s < p->end && *p->s == '%') {
+	do {
 		int byte = p->end - p->s >= 3 ? hex_byte(p->s + 1) : -1;
 
 		if (byte <= 0)
@@ -101,7 +101,7 @@ escapes(struct place *p)
 		}
 		*p->to++ = (char)byte;
 		p->s += 3;
-	}
+	} while (p->s < p->end && *p->s == '%');
 	return true;
 }
 
