@@ -88,7 +88,10 @@ buf_addi(struct buf *b, int64_t i)
 {
 	char text[NUMBER_TEXT_MAX];
 
-	return buf_add(b, text, number_text(text, i));
+	if (buf_reserve(b, sizeof(text)) != ERR_OK)	/* it may need less */
+		return buf_add(b, text, number_text(text, i));
+	b->len += number_text(b->p + b->len, i);
+	return ERR_OK;
 }
 
 enum err
