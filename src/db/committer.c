@@ -7,11 +7,15 @@
  * What is submitted in a turn of the loop is a list of the loop's own; at the
  * end of the turn it is handed over in one go.  The committer takes what is
  * there, carries it out in one transaction, and gives all results back in one
- * go; what comes meanwhile is its next transaction.  It never waits for
- * company.  Work that nobody waits for stays with the loop until the next
- * hand-over, or until a timer of LAZY_MS; so the order is always that of
- * submission.  Without a thread the same is done in the loop, at the end of
- * the turn.
+ * go; what comes meanwhile is its next transaction.  Work that nobody waits
+ * for stays with the loop until the next hand-over, or until a timer of
+ * LAZY_MS; so the order is always that of submission.  Without a thread the
+ * same is done in the loop, at the end of the turn.
+ *
+ * It waits for company in one case: many results are on their way to the loop,
+ * most of which lead to more work at once.  Then the next transaction begins
+ * when the loop has been through them, so that there are fewer and larger
+ * ones.
  */
 #include "db/private.h"
 
@@ -20,6 +24,8 @@
 #include <time.h>
 
 #define LAZY_MS 20
+#define MANY 4			/* results; and how long the loop may */
+#define COMPANY_MS 1		/* take to go through them */
 #define BATCH_MAX 512		/* so that a short one is not held by a long */
 
 /* In the loop; the last of a closed handle frees it. */
@@ -29,6 +35,7 @@ on_letter(struct letter *l)
 	struct db_work *w = OF(l, struct db_work, letter);
 	struct db *db = w->db;
 
+	db->heard = true;
 	/* it counts until then, so done() may close the handle */
 	if (w->done != NULL)
 		w->done(w);
@@ -44,7 +51,12 @@ give_back(struct db *db, struct works *all)
 	struct letters letters = STAILQ_HEAD_INITIALIZER(letters);
 	struct db_work *w;
 
+	(void)pthread_mutex_lock(&db->lock);
+	db->turned = false;
+	(void)pthread_mutex_unlock(&db->lock);
+	db->given = 0;
 	STAILQ_FOREACH(w, all, link) {
+		db->given += w->done != NULL;
 		w->letter.open = on_letter;
 		STAILQ_INSERT_TAIL(&letters, &w->letter, link);
 	}
@@ -86,6 +98,18 @@ carry_out_all(struct db *db, struct works *all)
 	}
 }
 
+/* Holds the lock. */
+static void
+await_company(struct db *db)
+{
+	const struct timespec until = thread_in(COMPANY_MS);
+
+	while (db->given >= MANY && !db->turned && !db->stop &&
+	    pthread_cond_timedwait(&db->wake, &db->lock, &until) == 0)
+		continue;
+	db->given = 0;
+}
+
 /* Waits for something to do.  False: nothing is left, and it is to end. */
 static bool
 take(struct db *db, struct works *batch, bool *tidy)
@@ -93,6 +117,7 @@ take(struct db *db, struct works *batch, bool *tidy)
 	bool goes_on;
 
 	(void)pthread_mutex_lock(&db->lock);
+	await_company(db);
 	while (STAILQ_EMPTY(&db->queue) && !db->tidy && !db->stop)
 		(void)pthread_cond_wait(&db->wake, &db->lock);
 	cut(&db->queue, batch);
@@ -134,26 +159,45 @@ has_thread(struct db *db)
 	return db->started;
 }
 
+/* The loop has been through the results. */
+static void
+tell_turned(struct db *db)
+{
+	(void)pthread_mutex_lock(&db->lock);
+	db->turned = true;
+	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_cond_signal(&db->wake);
+	db->heard = false;
+}
+
+/* The same, if it has, and what it brings. */
+static void
+tell_work(struct db *db)
+{
+	bool news = db->heard;
+
+	(void)pthread_mutex_lock(&db->lock);
+	news = news || STAILQ_EMPTY(&db->queue);
+	STAILQ_CONCAT(&db->queue, &db->arrivals);
+	db->turned = db->turned || db->heard;
+	(void)pthread_mutex_unlock(&db->lock);
+	db->heard = false;
+	if (news)
+		(void)pthread_cond_signal(&db->wake);
+}
+
 void
 committer_hand_over(struct db *db)
 {
-	bool idle;
-
 	if (db->lazy_armed)
 		loop_disarm(db->opts.loop, &db->lazy);
 	db->lazy_armed = db->urgent = false;
 	if (STAILQ_EMPTY(&db->arrivals))
 		return;
-	if (!has_thread(db)) {
+	if (has_thread(db))
+		tell_work(db);
+	else
 		carry_out_all(db, &db->arrivals);
-		return;
-	}
-	(void)pthread_mutex_lock(&db->lock);
-	idle = STAILQ_EMPTY(&db->queue);
-	STAILQ_CONCAT(&db->queue, &db->arrivals);
-	(void)pthread_mutex_unlock(&db->lock);
-	if (idle)
-		(void)pthread_cond_signal(&db->wake);
 }
 
 void
@@ -226,9 +270,11 @@ on_turn_end(struct hook *h)
 		db->rest_due = false;
 		db_submit(db, &db->rest_work);
 	}
-	if (db->urgent) {
+	if (db->urgent)
 		committer_hand_over(db);
-	} else if (!db->lazy_armed && !STAILQ_EMPTY(&db->arrivals)) {
+	else if (db->heard && db->started)
+		tell_turned(db);
+	if (!db->lazy_armed && !STAILQ_EMPTY(&db->arrivals)) {
 		db->lazy_armed = true;
 		loop_arm(loop, &db->lazy, db_mono(db) + LAZY_MS);
 	}

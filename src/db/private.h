@@ -109,6 +109,7 @@ struct db {
 	struct task nudge;	/* the turn that hands over must not sleep */
 	struct works arrivals;
 	bool urgent;		/* some of them cannot wait */
+	bool heard;		/* results, in this turn */
 	bool lazy_armed, rest_armed, rest_due;
 	bool closed;
 	size_t busy;
@@ -119,6 +120,7 @@ struct db {
 	pthread_cond_t wake, ended;
 	struct works queue;
 	bool tidy, stop, over;
+	bool turned;		/* the loop has been through results */
 	pthread_t thread;
 	bool started;		/* the loop's */
 
@@ -129,6 +131,7 @@ struct db {
 	atomic_llong written_ms;	/* monotonic */
 
 	/* the committer's */
+	size_t given;		/* results, of the last transaction */
 	char *real;
 	struct sqlite *sqlite, *former;
 	int lock_fd;
