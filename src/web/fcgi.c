@@ -1,28 +1,37 @@
 /*
  * The home of fcgiapp: one request, between its intake and its answer.
  *
- * Called by connection.c, in the loop or in a reader.  Owns libfcgi's request;
- * descriptors are the intake's and its owner's.  A request that comes broken
- * is none.
+ * Called by connection.c, in the loop or in a reader.  Owns libfcgi's request
+ * and the answer; descriptors are the intake's and its owner's.  A request
+ * that comes broken is none.
  *
  * libfcgi reads until it has what it was asked for, and an end that it finds
  * too early ends the connection.  So it is never asked for more than is there.
+ *
+ * Each of its streams has 8 KiB, and most requests wait for somebody else once
+ * they are read.  So what is read through is freed at once, and an answer is
+ * put into its records here, when there is one.
  */
 #include "web/fcgi.h"
 
-#include <fcgiapp.h>
+#include "base/buf.h"
 
+#include <errno.h>
+#include <fastcgi.h>
+#include <fcgiapp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #define LARGE ((size_t)64 * 1024)
 #define ROOM_FOR_LARGE (1024 * 1024)	/* the kernel may give less */
+#define OUT_MAX ((size_t)4 * 1024 * 1024)	/* a page is smaller */
 
 struct fcgi {
 	FCGX_Request rq;
 	struct intake *in;
 	uint64_t got;		/* bytes of the body */
 	bool whole;		/* it was read to its end */
+	struct buf out;		/* records of the answer */
 };
 
 bool
@@ -42,6 +51,8 @@ fcgi_new(void)
 {
 	struct fcgi *f = calloc(1, sizeof(*f));
 
+	if (f != NULL)
+		buf_init(&f->out, OUT_MAX);
 	/* with no socket to listen at: it must never accept by itself */
 	if (f != NULL && FCGX_InitRequest(&f->rq, -1,
 	    FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
@@ -57,6 +68,7 @@ fcgi_free(struct fcgi *f)
 	if (f == NULL)
 		return;
 	FCGX_Free(&f->rq, 0);
+	buf_free(&f->out);
 	free(f);
 }
 
@@ -90,8 +102,11 @@ fcgi_begin(struct fcgi *f, struct intake *in)
 	}
 	/* it accepts one whose connection broke within the parameters */
 	if (FCGX_GetError(f->rq.in) == 0 &&
-	    FCGX_GetParam("REQUEST_METHOD", f->rq.envp) != NULL)
+	    FCGX_GetParam("REQUEST_METHOD", f->rq.envp) != NULL) {
+		FCGX_FreeStream(&f->rq.out);
+		FCGX_FreeStream(&f->rq.err);
 		return true;
+	}
 	let_go(f);
 	return false;
 }
@@ -132,41 +147,77 @@ is_end(struct fcgi *f)
 ssize_t
 fcgi_read(struct fcgi *f, char *p, size_t n)
 {
-	size_t m = come(f, n);
+	size_t m = f->rq.in != NULL ? come(f, n) : 0;
 	int got = m != 0 ? FCGX_GetStr(p, (int)m, f->rq.in) : 0;
 
 	if (got > 0) {
 		f->got += (uint64_t)got;
 		return got;
 	}
-	f->whole = is_end(f);
+	if (f->rq.in != NULL)
+		f->whole = is_end(f);
+	FCGX_FreeStream(&f->rq.in);
 	return f->whole ? 0 : -1;
+}
+
+static void
+add_record(struct fcgi *f, uint8_t type, const void *p, size_t n)
+{
+	unsigned id = (unsigned)f->rq.requestId;
+	const FCGI_Header h = {
+		.version = FCGI_VERSION_1,
+		.type = type,
+		.requestIdB1 = (uint8_t)(id >> 8),
+		.requestIdB0 = (uint8_t)id,
+		.contentLengthB1 = (uint8_t)(n >> 8),
+		.contentLengthB0 = (uint8_t)n,
+	};
+
+	(void)buf_add(&f->out, &h, sizeof(h));
+	(void)buf_add(&f->out, p, n);
 }
 
 bool
 fcgi_write(struct fcgi *f, const char *p, size_t n)
 {
-	int room = ROOM_FOR_LARGE;
+	for (size_t m; n != 0; p += m, n -= m) {
+		m = n < FCGI_MAX_LENGTH ? n : FCGI_MAX_LENGTH;
+		add_record(f, FCGI_STDOUT, p, m);
+	}
+	return f->out.err == ERR_OK;
+}
 
-	/* from here on it is the peer that libfcgi talks to */
-	f->rq.ipcFd = f->in->fd;
-	/* what the socket does not take at once is lost */
-	if (n > LARGE)
+/* What the socket does not take at once is lost. */
+static bool
+send_out(struct fcgi *f)
+{
+	const char *p = f->out.p, *end = p + f->out.len;
+	int room = ROOM_FOR_LARGE;
+	ssize_t n = 1;
+
+	if (f->out.len > LARGE)
 		(void)setsockopt(f->in->fd, SOL_SOCKET, SO_SNDBUF, &room,
 		    sizeof(room));
-	return FCGX_PutStr(p, (int)n, f->rq.out) == (int)n;
+	while (p < end && (n > 0 || (n < 0 && errno == EINTR))) {
+		n = send(f->in->fd, p, (size_t)(end - p), MSG_DONTWAIT |
+		    MSG_NOSIGNAL);
+		p += n > 0 ? n : 0;
+	}
+	return p == end;
 }
 
 enum fcgi_end
 fcgi_end(struct fcgi *f)
 {
-	struct intake *in = f->in;
+	static const FCGI_EndRequestBody end = { .protocolStatus =
+	    FCGI_REQUEST_COMPLETE };
 	bool keep = f->rq.keepConnection != 0;
 	bool sent;
 
-	f->rq.ipcFd = in->fd;
-	sent = FCGX_FClose(f->rq.err) == 0;
-	sent = FCGX_FClose(f->rq.out) == 0 && sent;
+	add_record(f, FCGI_STDOUT, "", 0);
+	add_record(f, FCGI_END_REQUEST, &end, sizeof(end));
+	sent = f->out.err == ERR_OK && send_out(f);
+	buf_free(&f->out);
 	let_go(f);
 	if (!sent || (f->whole && !keep))
 		return FCGI_CLOSE;
