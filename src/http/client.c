@@ -20,6 +20,18 @@
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
+/*
+ * Debian's curl brings GnuTLS along, for protocols that are never used here.
+ * That asks this function before it makes its tables, which take 45 pages.
+ */
+int _gnutls_global_init_skip(void);
+
+int
+_gnutls_global_init_skip(void)
+{
+	return 1;
+}
+
 /* What fails here fails again, and is told, where handles are made. */
 static void
 curl_start(void)
