@@ -135,14 +135,15 @@ run_cgi(void)
 /*
  * glibc gives each thread a heap of its own and gives every free page back at
  * once: many threads that take turns would keep a heap's peak each, and fault
- * their pages in again and again.
+ * their pages in again and again.  What is large comes from the kernel, lest
+ * pages of a table that are never used are cleared.
  */
 static void
 tune_memory(void)
 {
 	(void)mallopt(M_ARENA_MAX, 2);
 	(void)mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
-	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
 /* The same as imconnectorctl check, but for what it would wait for; what

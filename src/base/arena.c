@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE ((size_t)8 * 1024)	/* an ordinary event fits into one */
+/* An ordinary event fits into one, and one with its head into a page. */
+#define CHUNK_SIZE ((size_t)4000)
 #define MEMORY_MAX ((size_t)PTRDIFF_MAX)	/* of one piece */
 
 struct arena_chunk {

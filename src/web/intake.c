@@ -36,10 +36,9 @@ is_later(void)
 
 /* Only a look: whether all of it is there. */
 static enum intake_state
-peek(const struct intake *i)
+peek_into(const struct intake *i, uint8_t *p, size_t size)
 {
-	uint8_t p[INTAKE_MAX];
-	ssize_t n = recv(i->fd, p, sizeof(p), MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(i->fd, p, size, MSG_PEEK | MSG_DONTWAIT);
 	struct walk w = { .stage = WALK_BEGIN };
 
 	if (n < 0 && is_later())
@@ -47,7 +46,29 @@ peek(const struct intake *i)
 	if (n <= 0)
 		return INTAKE_OVER;
 	(void)walk_on(&w, p, (size_t)n);
-	return w.stage == WALK_END ? INTAKE_WHOLE : INTAKE_HEAD;
+	if (w.stage == WALK_END)
+		return INTAKE_WHOLE;
+	return (size_t)n < size ? INTAKE_HEAD : INTAKE_LARGE;
+}
+
+/* Apart, as pages of a stack are touched once and stay. */
+static __attribute__((noinline)) enum intake_state
+peek_far(const struct intake *i)
+{
+	uint8_t p[INTAKE_MAX];
+
+	return peek_into(i, p, sizeof(p));
+}
+
+static enum intake_state
+peek(const struct intake *i)
+{
+	uint8_t p[CHUNK];
+	enum intake_state s = peek_into(i, p, sizeof(p));
+
+	if (s == INTAKE_LARGE)
+		s = peek_far(i);
+	return s == INTAKE_LARGE ? INTAKE_HEAD : s;
 }
 
 /* Whether more of the request is to be collected here. */
