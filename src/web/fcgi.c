@@ -29,6 +29,8 @@
 struct fcgi {
 	FCGX_Request rq;
 	struct intake *in;
+	unsigned id;
+	bool keep;		/* the connection, for the next one */
 	uint64_t got;		/* bytes of the body */
 	bool whole;		/* it was read to its end */
 	struct buf out;		/* records of the answer */
@@ -103,6 +105,8 @@ fcgi_begin(struct fcgi *f, struct intake *in)
 	/* it accepts one whose connection broke within the parameters */
 	if (FCGX_GetError(f->rq.in) == 0 &&
 	    FCGX_GetParam("REQUEST_METHOD", f->rq.envp) != NULL) {
+		f->id = (unsigned)f->rq.requestId;
+		f->keep = f->rq.keepConnection != 0;
 		FCGX_FreeStream(&f->rq.out);
 		FCGX_FreeStream(&f->rq.err);
 		return true;
@@ -114,7 +118,7 @@ fcgi_begin(struct fcgi *f, struct intake *in)
 const char *
 fcgi_param(struct fcgi *f, const char *name)
 {
-	return FCGX_GetParam(name, f->rq.envp);
+	return f->rq.envp != NULL ? FCGX_GetParam(name, f->rq.envp) : NULL;
 }
 
 /* How many of `n` bytes can be read, once there are any; 0: none will be. */
@@ -160,15 +164,21 @@ fcgi_read(struct fcgi *f, char *p, size_t n)
 	return f->whole ? 0 : -1;
 }
 
+void
+fcgi_forget(struct fcgi *f)
+{
+	FCGX_Free(&f->rq, 0);
+	f->rq.envp = NULL;
+}
+
 static void
 add_record(struct fcgi *f, uint8_t type, const void *p, size_t n)
 {
-	unsigned id = (unsigned)f->rq.requestId;
 	const FCGI_Header h = {
 		.version = FCGI_VERSION_1,
 		.type = type,
-		.requestIdB1 = (uint8_t)(id >> 8),
-		.requestIdB0 = (uint8_t)id,
+		.requestIdB1 = (uint8_t)(f->id >> 8),
+		.requestIdB0 = (uint8_t)f->id,
 		.contentLengthB1 = (uint8_t)(n >> 8),
 		.contentLengthB0 = (uint8_t)n,
 	};
@@ -211,7 +221,6 @@ fcgi_end(struct fcgi *f)
 {
 	static const FCGI_EndRequestBody end = { .protocolStatus =
 	    FCGI_REQUEST_COMPLETE };
-	bool keep = f->rq.keepConnection != 0;
 	bool sent;
 
 	add_record(f, FCGI_STDOUT, "", 0);
@@ -219,7 +228,7 @@ fcgi_end(struct fcgi *f)
 	sent = f->out.err == ERR_OK && send_out(f);
 	buf_free(&f->out);
 	let_go(f);
-	if (!sent || (f->whole && !keep))
+	if (!sent || (f->whole && !f->keep))
 		return FCGI_CLOSE;
 	return f->whole ? FCGI_KEEP : FCGI_LINGER;
 }

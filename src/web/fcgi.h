@@ -31,6 +31,7 @@ bool fcgi_begin(struct fcgi *, struct intake *);
  * intake has to wait for; fcgi_write() never does. */
 const char *fcgi_param(struct fcgi *, const char *name);
 ssize_t fcgi_read(struct fcgi *, char *, size_t n);
+void fcgi_forget(struct fcgi *);
 bool fcgi_write(struct fcgi *, const char *, size_t n);
 
 /* What may become of the connection now. */

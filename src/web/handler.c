@@ -160,6 +160,8 @@ handler_read(const struct relay *r, struct request *request)
 	else if (read_event(request, max, &x->event, &x->problem) ==
 	    ERR_OK && event_is_of_app(&x->event))
 		keep_own_url(request, &x->event);
+	else if (request->kind->forget != NULL)
+		request->kind->forget(request);
 	return x;
 }
 

@@ -24,6 +24,9 @@ struct request_kind {
 	/* The body's end can be seen beyond CONTENT_LENGTH (RFC 3875, 4.2
 	 * forbids a CGI program to look there). */
 	bool sees_end;
+	/* Nothing of the request is asked for any more; only the answer is
+	 * to come.  May be NULL. */
+	void (*forget)(struct request *);
 };
 
 /* Every kind's own struct begins with this. */

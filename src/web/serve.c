@@ -48,12 +48,19 @@ write_all(struct request *rq, const char *p, size_t n)
 	return fcgi_write(((struct connection *)rq)->fcgi, p, n);
 }
 
+static void
+forget(struct request *rq)
+{
+	fcgi_forget(((struct connection *)rq)->fcgi);
+}
+
 const struct request_kind connection_kind = {
 	.param = param,
 	.read = read_some,
 	.write = write_all,
 	.finish = finish,
 	.sees_end = true,
+	.forget = forget,
 };
 
 /* In a reader, which owns the connection but for its watch meanwhile. */

@@ -87,9 +87,9 @@ fake_finish(struct request *rq)
 
 /* As FastCGI, and as plain CGI, which must not look behind the length. */
 static const struct request_kind fake_fcgi = { fake_param, fake_read,
-	fake_write, fake_finish, true };
+	fake_write, fake_finish, true, NULL };
 static const struct request_kind fake_cgi = { fake_param, fake_read,
-	fake_write, fake_finish, false };
+	fake_write, fake_finish, false, NULL };
 
 /* A POST of JSON by FastCGI that names no length. */
 static inline struct fake
