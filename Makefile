@@ -75,6 +75,16 @@ $B/php/%: tests/php/%.c $B/core.a
 	$(SAY) '  TEST $<'
 	$Q$(CC) $(FLAGS) -o $@ $< $B/core.a $(LINK) $(LIBS)
 
+$B/bench/%: bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) '  CC   $<'
+	$Q$(CC) $(FLAGS) -o $@ $< $(LINK) $(LIBS)
+$B/bench/handler-go: bench/peers/handler.go
+	@mkdir -p $(@D)
+	$(SAY) '  GO   $<'
+	$QGO111MODULE=off GOFLAGS= GOPROXY=off \
+	    GOCACHE=$(abspath $(@D))/gocache go build -o $@ $<
+
 # One target for the packages, so that make finds what pkg-config knows.
 deps-build deps-demo deps-test deps-browser deps-fresh deps-bench: deps-%:
 	@deploy/deps.sh $*
@@ -146,7 +156,7 @@ check-fresh: deps-fresh
 # Beside the handlers that people use; bench/run.py says what CELLS="...",
 # SHORT=1 and OLD=REVISION are.
 bench: deps-bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all bench-programs
 	@[ -z "$(OLD)" ] || { rm -rf $B/old && mkdir -p $B/old && \
 	    git archive $(OLD) | tar -x -C $B/old && \
 	    $(MAKE) --no-print-directory -C $B/old B=build all && \
@@ -154,6 +164,7 @@ bench: deps-bench
 	@IMCONNECTOR_BUILD=$B PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 bench/run.py $(CELLS) $(if $(SHORT),--short) \
 	    $(if $(OLD),--old $B/old/build/imconnector.fcgi)
+bench-programs: $(addprefix $B/bench/,portal load floor handler-go)
 
 # Leaks and wild reads in every unit test, without a special build.
 check-valgrind: deps-test
@@ -186,8 +197,8 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units bench check check-all check-browser check-crash \
-        check-fresh check-valgrind soak fuzz demo install clean \
+.PHONY: all units bench bench-programs check check-all check-browser \
+        check-crash check-fresh check-valgrind soak fuzz demo install clean \
         deps-build deps-demo deps-test deps-browser deps-fresh deps-bench
 .SECONDARY:
 -include $(shell find $B -name debian -prune -o -name '*.d' -print 2>/dev/null)

@@ -3,7 +3,8 @@
 
 /*
  * What the measuring programs share: they end at the first failure, since a
- * measurement that goes on is worth nothing, and they have one clock.
+ * measurement that goes on is worth nothing; one clock; what is watched by
+ * epoll; the length of a message of HTTP.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,31 +36,36 @@ now_us(void)
 	return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
 }
 
-static inline void *
-grow(void *p, size_t n)
-{
-	p = realloc(p, n);
-	if (p == NULL)
-		fail("realloc");
-	return p;
-}
-
-static inline void *
-zeroed(size_t n, size_t size)
-{
-	void *p = calloc(n, size);
-
-	if (p == NULL)
-		fail("calloc");
-	return p;
-}
-
 static inline void
 no_delay(int fd)
 {
 	const int yes = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
+static inline void
+watch(int epoll, int fd, void *what)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = what };
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+		fail("epoll_ctl");
+}
+
+/* Of the message in s, with the length of its head; 0: that is not all there.
+ * Without a Content-Length the head is all of it. */
+static inline size_t
+message_length(const char *s, size_t *head)
+{
+	const char *end = strstr(s, "\r\n\r\n");
+	const char *field = strcasestr(s, "\r\ncontent-length:");
+
+	if (end == NULL)
+		return 0;
+	*head = (size_t)(end - s) + 4;
+	return *head + (field != NULL && field < end ?
+	    strtoul(field + 17, NULL, 10) : 0);
 }
 
 #endif

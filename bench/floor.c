@@ -1,18 +1,18 @@
 /*
  * floor: the least that a FastCGI handler in C can cost.
  *
- *	floor CA-FILE THREADS [STORE]
+ *	floor CA-FILE [STORE]
  *
- * Started with a listening socket on descriptor 0.  Each thread reads the
- * body and throws it away, calls the URL in the query string with a canned
+ * Started with a listening socket on descriptor 0.  Each of 64 threads reads
+ * the body and throws it away, calls the URL in the query string with a canned
  * delivery status on its own kept curl handle, and answers 200.
  *
- * With a STORE, which is a copy of the handler's with its schema and journal,
- * two synced transactions come before the call: the message is put into the
- * queue and among what was seen; it leaves the queue.  Other processes may
- * use the same STORE; they take turns at a lock, as the handler's do.  It
- * parses nothing and proves nothing: no handler can be like it, but none can
- * be faster.
+ * With a STORE, which has the handler's schema, there is one thread, and two
+ * synced transactions come before the call: the message is put into the queue
+ * and among what was seen; it leaves the queue.  Other processes may use the
+ * same STORE; they take turns at a lock, as the handler's do.  It parses
+ * nothing and proves nothing: no handler can be like it, but none can be
+ * faster.
  */
 #include "common.h"
 
@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#define THREADS 64
 #define BODY "{\"im\":{\"chat_id\":100000000001,\"message_id\":" \
 	"100000000001},\"message\":{\"user_id\":27,\"text\":\"[b]Samantha" \
 	" Johnson:[/b] [br]Good afternoon, how can I help you?\"},\"chat\":" \
@@ -45,22 +46,17 @@
 #define INSERT_SEEN "INSERT INTO seen(message_id, base, revision, content," \
 	" id, since) VALUES(?1, ?2, 1, NULL, ?3, 1)"
 
-struct store {
-	sqlite3 *db;
-	sqlite3_stmt *begin, *commit, *queue, *seen, *gone;
-	int lock;
-	pthread_mutex_t mutex;
-};
-
 static const char *ca_file;
-static struct store *store;		/* NULL: without */
+static sqlite3 *db;			/* NULL: without a store */
+static sqlite3_stmt *begin, *commit, *queue, *seen, *gone;
+static int lock;
 
 static void
 check(int ok)
 {
 	if (ok)
 		return;
-	fprintf(stderr, "floor: %s\n", sqlite3_errmsg(store->db));
+	fprintf(stderr, "floor: %s\n", sqlite3_errmsg(db));
 	exit(1);
 }
 
@@ -69,7 +65,7 @@ prepare(const char *sql)
 {
 	sqlite3_stmt *s = NULL;
 
-	check(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) == SQLITE_OK);
+	check(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
 	return s;
 }
 
@@ -80,42 +76,38 @@ step(sqlite3_stmt *s)
 	check(sqlite3_reset(s) == SQLITE_OK);
 }
 
-/* The settings are those of the handler's store. */
-static void
-open_store(const char *path)
-{
-	char lock[4096];
-
-	store = zeroed(1, sizeof(*store));
-	(void)snprintf(lock, sizeof(lock), "%s.turn", path);
-	store->lock = open(lock, O_RDWR | O_CREAT, 0600);
-	if (store->lock < 0)
-		fail(lock);
-	(void)pthread_mutex_init(&store->mutex, NULL);
-	check(sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL) ==
-	    SQLITE_OK);
-	(void)sqlite3_busy_timeout(store->db, 10000);
-	check(sqlite3_exec(store->db, "PRAGMA synchronous=FULL;"
-	    "PRAGMA secure_delete=ON;PRAGMA temp_store=MEMORY", NULL, NULL,
-	    NULL) == SQLITE_OK);
-	store->begin = prepare("BEGIN IMMEDIATE");
-	store->commit = prepare("COMMIT");
-	store->queue = prepare(INSERT_QUEUE);
-	store->seen = prepare(INSERT_SEEN);
-	store->gone = prepare("DELETE FROM queue WHERE id = ?1");
-}
-
 static void
 turn(short type)
 {
 	struct flock f = { .l_type = type, .l_whence = SEEK_SET };
 
-	if (type == F_WRLCK)
-		(void)pthread_mutex_lock(&store->mutex);
-	if (fcntl(store->lock, F_OFD_SETLKW, &f) != 0)
+	if (fcntl(lock, F_OFD_SETLKW, &f) != 0)
 		fail("lock");
-	if (type == F_UNLCK)
-		(void)pthread_mutex_unlock(&store->mutex);
+}
+
+/* The settings are those of the handler's store. */
+static void
+open_store(const char *path)
+{
+	char name[4096];
+
+	(void)snprintf(name, sizeof(name), "%s.turn", path);
+	lock = open(name, O_RDWR | O_CREAT, 0600);
+	if (lock < 0)
+		fail(name);
+	turn(F_WRLCK);
+	check(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ==
+	    SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, 10000);
+	check(sqlite3_exec(db, "PRAGMA journal_mode=WAL;"
+	    "PRAGMA synchronous=FULL;PRAGMA secure_delete=ON;"
+	    "PRAGMA temp_store=MEMORY", NULL, NULL, NULL) == SQLITE_OK);
+	begin = prepare("BEGIN IMMEDIATE");
+	commit = prepare("COMMIT");
+	queue = prepare(INSERT_QUEUE);
+	seen = prepare(INSERT_SEEN);
+	gone = prepare("DELETE FROM queue WHERE id = ?1");
+	turn(F_UNLCK);
 }
 
 /* With a key that no other process has, as long as the handler's. */
@@ -128,16 +120,16 @@ put(int64_t now)
 	int64_t row;
 
 	turn(F_WRLCK);
-	step(store->begin);
-	check(sqlite3_bind_int64(store->queue, 1, now) == SQLITE_OK &&
-	    sqlite3_bind_text(store->queue, 2, key, n, NULL) == SQLITE_OK);
-	step(store->queue);
-	row = sqlite3_last_insert_rowid(store->db);
-	check(sqlite3_bind_int64(store->seen, 1, now) == SQLITE_OK &&
-	    sqlite3_bind_text(store->seen, 2, key, n, NULL) == SQLITE_OK &&
-	    sqlite3_bind_int64(store->seen, 3, row) == SQLITE_OK);
-	step(store->seen);
-	step(store->commit);
+	step(begin);
+	check(sqlite3_bind_int64(queue, 1, now) == SQLITE_OK &&
+	    sqlite3_bind_text(queue, 2, key, n, NULL) == SQLITE_OK);
+	step(queue);
+	row = sqlite3_last_insert_rowid(db);
+	check(sqlite3_bind_int64(seen, 1, now) == SQLITE_OK &&
+	    sqlite3_bind_text(seen, 2, key, n, NULL) == SQLITE_OK &&
+	    sqlite3_bind_int64(seen, 3, row) == SQLITE_OK);
+	step(seen);
+	step(commit);
 	turn(F_UNLCK);
 	return row;
 }
@@ -146,10 +138,10 @@ static void
 take_away(int64_t row)
 {
 	turn(F_WRLCK);
-	step(store->begin);
-	check(sqlite3_bind_int64(store->gone, 1, row) == SQLITE_OK);
-	step(store->gone);
-	step(store->commit);
+	step(begin);
+	check(sqlite3_bind_int64(gone, 1, row) == SQLITE_OK);
+	step(gone);
+	step(commit);
 	turn(F_UNLCK);
 }
 
@@ -176,20 +168,8 @@ new_curl(void)
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "floor");
 	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, STATUS);
+	(void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
 	return curl;
-}
-
-/* Whether the portal took it. */
-static bool
-call(CURL *curl, const char *url)
-{
-	long status = 0;
-
-	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
-	if (curl_easy_perform(curl) != CURLE_OK)
-		return false;
-	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	return status == 200;
 }
 
 static void *
@@ -204,11 +184,13 @@ work(void *ctx)
 	while (FCGX_Accept_r(&rq) == 0) {
 		while (FCGX_GetStr(chunk, sizeof(chunk), rq.in) > 0)
 			;
-		if (store != NULL)
+		if (db != NULL)
 			take_away(put(now_us()));
-		(void)FCGX_PutS(call(curl, FCGX_GetParam("QUERY_STRING",
-		    rq.envp)) ? "Content-Type: application/json\r\n\r\n"
-		    "{\"result\":true}" : "Status: 502 Bad Gateway\r\n"
+		(void)curl_easy_setopt(curl, CURLOPT_URL,
+		    FCGX_GetParam("QUERY_STRING", rq.envp));
+		(void)FCGX_PutS(curl_easy_perform(curl) == CURLE_OK ?
+		    "Content-Type: application/json\r\n\r\n{\"result\":true}" :
+		    "Status: 502 Bad Gateway\r\n"
 		    "Content-Type: text/plain\r\n\r\nno", rq.out);
 		FCGX_Finish_r(&rq);
 	}
@@ -218,19 +200,18 @@ work(void *ctx)
 int
 main(int argc, char **argv)
 {
-	int threads = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
 	pthread_t id;
 
-	if (threads < 1)
-		fail("floor CA-FILE THREADS [STORE]");
+	if (argc < 2)
+		fail("floor CA-FILE [STORE]");
 	ca_file = argv[1];
-	if (argc > 3)
-		open_store(argv[3]);
+	if (argc > 2)
+		open_store(argv[2]);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (FCGX_Init() != 0 || curl_global_init(CURL_GLOBAL_ALL) != 0)
 		return 1;
 	(void)signal(SIGTERM, SIG_DFL);
-	for (int i = 1; i < threads; i++)
+	for (int i = 1; i < THREADS && db == NULL; i++)
 		if (pthread_create(&id, NULL, work, NULL) != 0)
 			return 1;
 	(void)work(NULL);

@@ -70,4 +70,4 @@ const server = http.createServer((request, response) => {
     response.end(body);
   });
 });
-server.listen(socket, () => fs.chmodSync(socket, 0o666));
+server.listen(socket);

@@ -2,7 +2,8 @@
 
 Made with the openssl program in a folder that the caller owns:
 
-    good       for localhost, 127.0.0.1, ::1 and HOST, by the CA in ca.pem
+    good       for localhost, 127.0.0.1, ::1, HOST and the many portals of
+               bench/, by the CA in ca.pem
     wronghost  by that CA, for another host
     expired    by that CA, for localhost, no longer valid
     untrusted  for localhost, by a CA that nobody trusts
@@ -15,7 +16,7 @@ import ssl
 import subprocess
 
 HOST = "handler.example.net"    # where somebody needs a name
-HERE = f"DNS:localhost,IP:127.0.0.1,IP:::1,DNS:{HOST}"
+HERE = f"DNS:localhost,IP:127.0.0.1,IP:::1,DNS:{HOST},DNS:*.bench.localhost"
 KINDS = {       # name -> (CA, subjectAltName, notBefore, notAfter)
     "good": ("ca", HERE, "20200101000000Z", "20450101000000Z"),
     "wronghost": ("ca", "DNS:elsewhere.example", "20200101000000Z",
