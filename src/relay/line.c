@@ -4,13 +4,11 @@
  *
  * Called by journeys, the look and the room.  Owns the queue.  A call leaves
  * when nothing more is on its way into the queue, or the queue is as long as
- * it lately gets, or an eighth of the last call's time is over.  While an
+ * it lately gets, or a sixth of the last call's time is over.  So long it also
+ * stays behind the end of a call: those who were answered by it often send
+ * more at once, which else would wait for the end of another one.  While an
  * event of many messages is still being handed over, its calls fill first,
  * but wait a second at most.
- *
- * Those who were answered by the call that has just ended often send more at
- * once.  A sixteenth of its time is given to them to arrive, or they would
- * have to wait for the end of another call.
  */
 #include "relay/line.h"
 
@@ -95,6 +93,16 @@ line_queue(struct line *l, struct journey *j)
 	l->n++;
 	if (l->n > l->most)
 		l->most = l->n;
+	pump_soon(l);
+}
+
+void
+line_told(struct line *l, int64_t took_ms)
+{
+	l->took_ms = took_ms;
+	l->ended_at = loop_now(l->relay->env.loop);
+	/* it wants to call again when that has passed which follows from it */
+	room_unwant(l->room, &l->want);
 	pump_soon(l);
 }
 
@@ -212,16 +220,23 @@ take_up(struct line *l)
 	env_submit(&l->relay->env, &l->up.db);
 }
 
+/* A part of the last call's time. */
 static int64_t
-gather_ms(const struct line *l)
+pause_ms(const struct line *l)
 {
 	int64_t ms = l->took_ms / GATHER_PART;
 
+	return ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS;
+}
+
+static int64_t
+gather_ms(const struct line *l)
+{
+	int64_t ms = pause_ms(l);
+
 	if (l->bulk != 0)
 		return BULK_MS;
-	if (ms < GATHER_MIN_MS)
-		return GATHER_MIN_MS;
-	return ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS;
+	return ms > GATHER_MIN_MS ? ms : GATHER_MIN_MS;
 }
 
 static bool
@@ -237,22 +252,20 @@ leaves_now(struct line *l)
 {
 	const struct journey *first = TAILQ_FIRST(&l->waiting);
 	int64_t now = loop_now(l->relay->env.loop);
-	int64_t since = now - l->ended_at, gather = gather_ms(l);
+	int64_t paused = l->ended_at + pause_ms(l), at;
 
 	if (now < l->pause_until)
 		return later(l, l->pause_until);
 	if (first->work->alone || first->probe || l->n >= line_batch(l) ||
 	    l->relay->stopping)
 		return true;
-	if (since < gather / 2)
-		return later(l, l->ended_at + gather / 2);
-	if (l->coming == 0 || (l->bulk == 0 && l->n >= l->lately &&
-	    since >= gather))
+	if (now < paused)
+		return later(l, paused);
+	if (l->coming == 0 || (l->bulk == 0 && l->n >= l->lately))
 		return true;
-	if (since < gather)
-		return later(l, l->ended_at + gather);
-	return now >= first->delivered_at + gather ||
-	    later(l, first->delivered_at + gather);
+	at = (first->delivered_at > paused ? first->delivered_at : paused) +
+	    gather_ms(l);
+	return now >= at || later(l, at);
 }
 
 /* What waits in the store is here before its call leaves, if calls leave. */

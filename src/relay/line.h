@@ -60,6 +60,9 @@ void lines_free(struct relay *);
  */
 bool tell_begin(struct line *);
 
+/* A call with its messages has ended well. */
+void line_told(struct line *, int64_t took_ms);
+
 /* Messages in one call, at most. */
 size_t line_batch(const struct line *);
 

@@ -194,8 +194,7 @@ write_end(struct telling *t)
 static void
 acknowledged(struct telling *t)
 {
-	t->line->took_ms = t->rest.took_ms;
-	t->line->ended_at = loop_now(t->relay->env.loop);
+	line_told(t->line, t->rest.took_ms);
 	for (size_t i = 0; i < t->n; i++) {
 		t->one[i].move = MOVE_TOLD;
 		t->journey[i]->work->state = STATE_ACKNOWLEDGED;
