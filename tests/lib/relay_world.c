@@ -33,7 +33,11 @@ mono(void *ctx)
 {
 	const struct relay_world *w = ctx;
 
-	return clock_system.mono_ms(clock_system.ctx) + w->skipped_ms;
+	int64_t now = clock_system.mono_ms(clock_system.ctx);
+
+	if (w->slow_ms != 0)
+		now = w->slow_ms + (now - w->slow_ms) / 100;
+	return now + w->skipped_ms;
 }
 
 /* The words between % signs are the server's URLs. */
@@ -363,6 +367,12 @@ void
 rw_skip(struct relay_world *w, int64_t ms)
 {
 	w->skipped_ms += ms;
+}
+
+void
+rw_slow_clock(struct relay_world *w)
+{
+	w->slow_ms = clock_system.mono_ms(clock_system.ctx);
 }
 
 void

@@ -93,7 +93,7 @@ struct relay_world {
 	char rest[64], home[64], hook[64], oauth[64];	/* URLs */
 	struct config *config;
 	struct clock clock;
-	int64_t skipped_ms;
+	int64_t skipped_ms, slow_ms;
 	struct loop *loop;
 	struct loop_peer peer;
 	struct store *store;
@@ -158,6 +158,8 @@ struct rw_sent *rw_post(struct relay_world *, const struct rw_event *);
 
 /* Time jumps. */
 void rw_skip(struct relay_world *, int64_t ms);
+/* From here on time passes a hundred times slower, or jumps. */
+void rw_slow_clock(struct relay_world *);
 /* A few turns: time for what must not happen. */
 void rw_settle(struct relay_world *);
 /* Turns until nothing is on its way, or for a minute: then it fails. */

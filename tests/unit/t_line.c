@@ -99,6 +99,35 @@ test_gathers_behind_a_call(void **state)
 	assert_in_range(w->count[RW_REST], 2, 5);
 }
 
+/* Who was answered by a call and sends more at once goes with the next one,
+ * which stays for them, but not for long. */
+static void
+test_stays_behind_a_call(void **state)
+{
+	struct relay_world *w = *state;
+	struct rw_sent *one;
+
+	w->config->portal.calls_in_flight = 1;
+	rw_slow_clock(w);
+	RW_SAY(w, RW_REST, HOLD);
+	one = RW_POST(w, .chats = true, .answer_ms = 600000);
+	RW_UNTIL(w, rw_open(w, RW_REST) != 0);
+	(void)RW_POST(w, .chats = true, .answer_ms = 600000);
+	RW_UNTIL(w, w->count[RW_HOOK] == 2);
+	rw_skip(w, 150);
+	rw_settle(w);
+	RW_SAY(w, RW_REST, WELL);
+	rw_release_all(w, RW_REST);
+	RW_UNTIL(w, one->gone);
+	(void)RW_POST(w, .chats = true, .answer_ms = 600000);
+	RW_UNTIL(w, w->count[RW_HOOK] == 3);
+	rw_settle(w);
+	assert_int_equal(w->count[RW_REST], 1);
+	rw_skip(w, 25);
+	RW_UNTIL(w, w->count[RW_REST] == 2);
+	assert_int_equal(rw_call_at(w, RW_REST, 1)->messages, 2);
+}
+
 /* Each line has its own calls. */
 static void
 test_lines_apart(void **state)
@@ -169,7 +198,8 @@ main(void)
 		NULL_TEST(test_lone), NULL_TEST(test_batches_fill),
 		NULL_TEST(test_one_chat_fills),
 		RW_TEST(test_bulk_waits_a_second),
-		RW_TEST(test_gathers_behind_a_call), RW_TEST(test_lines_apart),
+		RW_TEST(test_gathers_behind_a_call),
+		RW_TEST(test_stays_behind_a_call), RW_TEST(test_lines_apart),
 		RW_TEST(test_byte_cap), NULL_TEST(test_many),
 	};
 
