@@ -96,12 +96,25 @@ line_queue(struct line *l, struct journey *j)
 	pump_soon(l);
 }
 
+/* A part of the last call's time. */
+static int64_t
+stay_ms(const struct line *l)
+{
+	int64_t ms = l->took_ms / GATHER_PART;
+
+	return ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS;
+}
+
 void
 line_told(struct line *l, int64_t took_ms)
 {
+	const struct journey *first = TAILQ_FIRST(&l->waiting);
+
 	l->took_ms = took_ms;
-	l->ended_at = loop_now(l->relay->env.loop);
-	/* it wants to call again when that has passed which follows from it */
+	/* nobody waits for two of them */
+	if (first == NULL || first->delivered_at >= l->stays_until)
+		l->stays_until = loop_now(l->relay->env.loop) + stay_ms(l);
+	/* it wants to call again when that is over */
 	room_unwant(l->room, &l->want);
 	pump_soon(l);
 }
@@ -220,19 +233,10 @@ take_up(struct line *l)
 	env_submit(&l->relay->env, &l->up.db);
 }
 
-/* A part of the last call's time. */
-static int64_t
-pause_ms(const struct line *l)
-{
-	int64_t ms = l->took_ms / GATHER_PART;
-
-	return ms < GATHER_MAX_MS ? ms : GATHER_MAX_MS;
-}
-
 static int64_t
 gather_ms(const struct line *l)
 {
-	int64_t ms = pause_ms(l);
+	int64_t ms = stay_ms(l);
 
 	if (l->bulk != 0)
 		return BULK_MS;
@@ -252,19 +256,20 @@ leaves_now(struct line *l)
 {
 	const struct journey *first = TAILQ_FIRST(&l->waiting);
 	int64_t now = loop_now(l->relay->env.loop);
-	int64_t paused = l->ended_at + pause_ms(l), at;
+	int64_t at = first->delivered_at;
 
 	if (now < l->pause_until)
 		return later(l, l->pause_until);
 	if (first->work->alone || first->probe || l->n >= line_batch(l) ||
 	    l->relay->stopping)
 		return true;
-	if (now < paused)
-		return later(l, paused);
+	if (now < l->stays_until)
+		return later(l, l->stays_until);
 	if (l->coming == 0 || (l->bulk == 0 && l->n >= l->lately))
 		return true;
-	at = (first->delivered_at > paused ? first->delivered_at : paused) +
-	    gather_ms(l);
+	if (l->bulk == 0 && at < l->stays_until)
+		at = l->stays_until;
+	at += gather_ms(l);
 	return now >= at || later(l, at);
 }
 

@@ -16,8 +16,8 @@ struct line {
 	size_t coming, bulk;		/* on their way into it; of those, of */
 					/* events of many messages */
 	size_t most, lately;		/* how long it got, before the last */
-	int64_t took_ms;		/* call, how long that took, */
-	int64_t ended_at;		/* and when it ended */
+	int64_t took_ms;		/* call, and how long that took */
+	int64_t stays_until;		/* the next one, behind its end */
 	int64_t pause_until;		/* after a call that could not begin */
 	struct room_want want;
 	bool holds;			/* its room keeps its slots for it */
