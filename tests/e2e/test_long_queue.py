@@ -227,6 +227,7 @@ def test_looking(start, portals):
     words = [["stats"], ["queue", "list"]]
     few = [tool_cost(server.site, *w) for w in words]
     fill.many(server.site, MODEL, MANY)
+    fill.shrink(server.site)
     many = [tool_cost(server.site, *w) for w in words]
     for w, a, b in zip(words, few, many):
         compare(" ".join(w), a, b, 3 * a + 0.05)
