@@ -221,10 +221,12 @@ class World:
                 to.append(f"fastcgi_param SCRIPT_FILENAME {script};")
             self.nginx += [f"location = /{name} {{", *to, "}"]
             return
-        to = "fcgid-script" if front == "fcgid" else \
-            f'"proxy:{sock}|fcgi://localhost/"'
-        self.apache += [f"<Location /{name}>", f"SetHandler {to}",
-                        "</Location>"]
+        to = "SetHandler fcgid-script"
+        if front == "proxy" and script:
+            to = f'SetHandler "proxy:{sock}|fcgi://localhost/"'
+        elif front == "proxy":          # as apache-proxy.conf.example
+            to = f'ProxyPass "{sock}|fcgi://{name}/" retry=0 timeout=60'
+        self.apache += [f"<Location /{name}>", to, "</Location>"]
         if script:
             self.apache.append(f"Alias /{name} {script}")
 
