@@ -11,7 +11,6 @@
 
 #include <sqlite3.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,8 +240,11 @@ void
 db_copy(const struct rows *r, int column, char *out, size_t size)
 {
 	const char *s = db_text(r, column);
+	size_t n = s != NULL ? strnlen(s, size - 1) : 0;
 
-	(void)snprintf(out, size, "%s", s != NULL ? s : "");
+	if (n != 0)
+		memcpy(out, s, n);
+	out[n] = '\0';
 }
 
 const void *

@@ -25,15 +25,8 @@ struct walk {
 static void
 copy_key(struct seen *to, const struct rows *r)
 {
-	size_t n, max = sizeof(to->base) - 1;
-	const void *base = db_bytes(r, 1, &n);
-
 	to->message_id = db_int(r, 0);
-	if (base == NULL || n > max)
-		n = base != NULL ? max : 0;
-	if (n != 0)
-		memcpy(to->base, base, n);
-	to->base[n] = '\0';
+	db_copy(r, 1, to->base, sizeof(to->base));
 }
 
 static bool
