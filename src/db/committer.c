@@ -159,26 +159,18 @@ has_thread(struct db *db)
 	return db->started;
 }
 
-/* The loop has been through the results. */
+/* What the loop brings, if it `hands_over` what was submitted, and whether it
+ * has been through results. */
 static void
-tell_turned(struct db *db)
-{
-	(void)pthread_mutex_lock(&db->lock);
-	db->turned = true;
-	(void)pthread_mutex_unlock(&db->lock);
-	(void)pthread_cond_signal(&db->wake);
-	db->heard = false;
-}
-
-/* The same, if it has, and what it brings. */
-static void
-tell_work(struct db *db)
+tell_committer(struct db *db, bool hands_over)
 {
 	bool news = db->heard;
 
 	(void)pthread_mutex_lock(&db->lock);
-	news = news || STAILQ_EMPTY(&db->queue);
-	STAILQ_CONCAT(&db->queue, &db->arrivals);
+	if (hands_over) {
+		news = news || STAILQ_EMPTY(&db->queue);
+		STAILQ_CONCAT(&db->queue, &db->arrivals);
+	}
 	db->turned = db->turned || db->heard;
 	(void)pthread_mutex_unlock(&db->lock);
 	db->heard = false;
@@ -195,7 +187,7 @@ committer_hand_over(struct db *db)
 	if (STAILQ_EMPTY(&db->arrivals))
 		return;
 	if (has_thread(db))
-		tell_work(db);
+		tell_committer(db, true);
 	else
 		carry_out_all(db, &db->arrivals);
 }
@@ -273,7 +265,7 @@ on_turn_end(struct hook *h)
 	if (db->urgent)
 		committer_hand_over(db);
 	else if (db->heard && db->started)
-		tell_turned(db);
+		tell_committer(db, false);
 	if (!db->lazy_armed && !STAILQ_EMPTY(&db->arrivals)) {
 		db->lazy_armed = true;
 		loop_arm(loop, &db->lazy, db_mono(db) + LAZY_MS);
