@@ -32,7 +32,6 @@ static int64_t
 mono(void *ctx)
 {
 	const struct relay_world *w = ctx;
-
 	int64_t now = clock_system.mono_ms(clock_system.ctx);
 
 	if (w->slow_ms != 0)
